@@ -1,0 +1,95 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Every Swift target is built under the same strict rules; a warning is an error.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// The library modules and what each may import: the arrows of docs/ARCHITECTURE.md.
+let modules: [(name: String, imports: [Target.Dependency])] = [
+    ("FootingSystem", ["CFooting"]),
+    ("FootingHost", ["FootingSystem", "CFooting"]),
+    ("FootingDisk", ["FootingSystem", "CFooting"]),
+    ("FootingNBD", ["FootingDisk", "FootingSystem"]),
+    ("FootingDeployment", ["FootingHost", "FootingSystem"]),
+    (
+        "FootingCommands",
+        ["FootingDeployment", "FootingHost", "FootingNBD", "FootingDisk", "FootingSystem"]
+    ),
+]
+
+let package = Package(
+    name: "footing",
+    products: modules.map { .library(name: $0.name, targets: [$0.name]) } + [
+        .executable(name: "footing", targets: ["footing"])
+    ],
+    targets: [
+        .target(
+            name: "CFooting",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        .executableTarget(
+            name: "footing",
+            dependencies: ["FootingCommands"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "FootingSimulation",
+            dependencies: ["FootingDisk", "FootingSystem"],
+            path: "Tests/FootingSimulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "footing-simulate",
+            dependencies: ["FootingSimulation", "FootingSystem"],
+            path: "Tests/footing-simulate",
+            swiftSettings: strict
+        ),
+    ]
+        + modules.map {
+            .target(name: $0.name, dependencies: $0.imports, swiftSettings: strict)
+        }
+        + [
+            .testTarget(
+                name: "FootingSystemTests",
+                dependencies: ["FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingHostTests",
+                dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
+                exclude: ["Fixtures"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingDiskTests",
+                dependencies: ["FootingDisk", "FootingSimulation", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingNBDTests",
+                dependencies: ["FootingNBD", "FootingDisk", "FootingSimulation", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingCommandsTests",
+                dependencies: ["FootingCommands", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingIntegrationTests",
+                dependencies: ["FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(name: "TidyTests", dependencies: ["FootingSystem"], swiftSettings: strict),
+        ],
+    swiftLanguageModes: [.v6]
+)

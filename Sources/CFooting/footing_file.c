@@ -1,0 +1,159 @@
+#define _GNU_SOURCE
+#include "footing_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+const int footing_o_direct = O_DIRECT;
+const int footing_o_path = O_PATH;
+
+static int result_of(int result)
+{
+	return result < 0 ? -errno : result;
+}
+
+int footing_openat(int directory, const char *path, int flags, unsigned int mode)
+{
+	return result_of(openat(directory, path, flags | O_CLOEXEC, mode));
+}
+
+int footing_open_beneath(int directory, const char *path, int flags, int confined)
+{
+	if (!confined)
+		return footing_openat(directory, path, flags, 0);
+	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT};
+	return result_of((int)syscall(SYS_openat2, directory, path, &how, sizeof how));
+}
+
+ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset)
+{
+	struct iovec vector = {.iov_base = buffer, .iov_len = length};
+	ssize_t count = preadv2(file, &vector, 1, offset, RWF_NOWAIT);
+	return count < 0 ? -errno : count;
+}
+
+int footing_allocate(int file, int64_t offset, int64_t length)
+{
+	return result_of(fallocate(file, 0, offset, length));
+}
+
+int footing_punch_hole(int file, int64_t offset, int64_t length)
+{
+	return result_of(
+		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int footing_block_discard(int file, uint64_t offset, uint64_t length)
+{
+	uint64_t range[2] = {offset, length};
+	return result_of(ioctl(file, BLKDISCARD, range));
+}
+
+int footing_block_size(int file, uint64_t *bytes)
+{
+	return result_of(ioctl(file, BLKGETSIZE64, bytes));
+}
+
+int footing_block_sector_size(int file, uint32_t *bytes)
+{
+	int size = 0;
+	int result = result_of(ioctl(file, BLKSSZGET, &size));
+	*bytes = (uint32_t)size;
+	return result;
+}
+
+int footing_lock_exclusive(int file)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return result_of(fcntl(file, F_OFD_SETLK, &lock));
+}
+
+int footing_is_locked(int file)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int result = result_of(fcntl(file, F_OFD_GETLK, &lock));
+	return result < 0 ? result : lock.l_type != F_UNLCK;
+}
+
+int footing_stat(int directory, const char *path, int follow, struct footing_status *status)
+{
+	struct statx x;
+	int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+	unsigned int mask = STATX_BASIC_STATS;
+#ifdef STATX_DIOALIGN
+	mask |= STATX_DIOALIGN;
+#endif
+	if (statx(directory, path, flags, mask, &x) < 0)
+		return -errno;
+	memset(status, 0, sizeof *status);
+	status->size_bytes = x.stx_size;
+	status->blocks_512 = x.stx_blocks;
+	status->inode = x.stx_ino;
+	status->mode = x.stx_mode;
+	status->links = x.stx_nlink;
+	status->device_major = x.stx_dev_major;
+	status->device_minor = x.stx_dev_minor;
+	status->special_major = x.stx_rdev_major;
+	status->special_minor = x.stx_rdev_minor;
+#ifdef STATX_DIOALIGN
+	if (x.stx_mask & STATX_DIOALIGN) {
+		status->direct_memory_alignment = x.stx_dio_mem_align;
+		status->direct_offset_alignment = x.stx_dio_offset_align;
+	}
+#endif
+	return 0;
+}
+
+int footing_file_system_of(int file, struct footing_file_system *result)
+{
+	struct statfs fs;
+	if (fstatfs(file, &fs) < 0)
+		return -errno;
+	result->type = fs.f_type;
+	result->block_size_bytes = (uint64_t)fs.f_bsize;
+	result->free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+	result->total_bytes = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+	return 0;
+}
+
+int footing_next_name(int directory, void **stream, char name[256], uint8_t *type)
+{
+	if (!*stream) {
+		/* A descriptor of its own: closedir closes it, and the position is not shared. */
+		int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (copy < 0)
+			return -errno;
+		*stream = fdopendir(copy);
+		if (!*stream) {
+			int error = errno;
+			close(copy);
+			return -error;
+		}
+	}
+	for (;;) {
+		errno = 0;
+		struct dirent *entry = readdir(*stream);
+		if (!entry) {
+			int error = errno;
+			closedir(*stream);
+			*stream = NULL;
+			return -error;
+		}
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		strncpy(name, entry->d_name, 255);
+		name[255] = 0;
+		*type = entry->d_type;
+		return 1;
+	}
+}

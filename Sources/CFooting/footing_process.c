@@ -1,0 +1,57 @@
+#define _GNU_SOURCE
+#include "footing_process.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+int footing_stop_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	int descriptor = signalfd(-1, &set, SFD_CLOEXEC);
+	return descriptor < 0 ? -errno : descriptor;
+}
+
+int footing_read_signal(int descriptor)
+{
+	struct signalfd_siginfo information;
+	ssize_t count = read(descriptor, &information, sizeof information);
+	return count < 0 ? -errno : (int)information.ssi_signo;
+}
+
+int footing_terminal_columns(int descriptor)
+{
+	struct winsize size;
+	if (ioctl(descriptor, TIOCGWINSZ, &size) < 0)
+		return -errno;
+	return size.ws_col;
+}
+
+const char *footing_error_name(int error)
+{
+	return strerrorname_np(error);
+}
+
+int footing_name_thread(unsigned long thread, const char *name)
+{
+	char cut[16];
+	snprintf(cut, sizeof cut, "%s", name);
+	return -pthread_setname_np((pthread_t)thread, cut);
+}
+
+const char *footing_environment(const char *name)
+{
+	return getenv(name);
+}

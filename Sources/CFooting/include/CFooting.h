@@ -1,0 +1,12 @@
+/* The C half of Footing: what Swift cannot express (instructions, variadic and unexported system
+ * calls). Every function is prefixed footing_; every fallible one returns a negative errno. */
+#ifndef CFOOTING_H
+#define CFOOTING_H
+
+#include "footing_checksum.h"
+#include "footing_cpuid.h"
+#include "footing_file.h"
+#include "footing_socket.h"
+#include "footing_process.h"
+
+#endif

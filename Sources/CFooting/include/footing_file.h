@@ -1,0 +1,74 @@
+#ifndef FOOTING_FILE_H
+#define FOOTING_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The flags that <fcntl.h> hides without _GNU_SOURCE. */
+extern const int footing_o_direct;
+extern const int footing_o_path;
+
+/* openat(2) with O_CLOEXEC always set; returns the descriptor or -errno. */
+int footing_openat(int directory, const char *path, int flags, unsigned int mode);
+
+/* openat(2) for a path that must stay below `directory`; with `confined`, absolute links and ".."
+ * are resolved as if `directory` were the root (openat2(2), RESOLVE_IN_ROOT). */
+int footing_open_beneath(int directory, const char *path, int flags, int confined);
+
+/* preadv2(2) of one buffer with RWF_NOWAIT: what the page cache holds, without waiting for the
+ * device. Returns the count, -EAGAIN where it would wait, or -errno. */
+ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset);
+
+/* fallocate(2), mode 0: the range has space behind it from now on. */
+int footing_allocate(int file, int64_t offset, int64_t length);
+
+/* fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
+int footing_punch_hole(int file, int64_t offset, int64_t length);
+
+/* BLKDISCARD and BLKZEROOUT: the same for a block device. */
+int footing_block_discard(int file, uint64_t offset, uint64_t length);
+
+/* BLKGETSIZE64: size of a block device in bytes. */
+int footing_block_size(int file, uint64_t *bytes);
+
+/* BLKSSZGET: logical sector size of a block device in bytes. */
+int footing_block_sector_size(int file, uint32_t *bytes);
+
+/* An exclusive whole-file lock of the open file description (F_OFD_SETLK); -EAGAIN if another
+ * description holds one. It ends with the last descriptor, also by kill -9. */
+int footing_lock_exclusive(int file);
+
+/* 1 if an exclusive lock of another description is there, 0 if not, or -errno (F_OFD_GETLK). */
+int footing_is_locked(int file);
+
+/* What statx(2) and statfs(2) tell of a path relative to `directory` ("" is the directory). */
+struct footing_status {
+	uint64_t size_bytes;
+	uint64_t blocks_512;
+	uint64_t inode;
+	uint32_t mode;
+	uint32_t links;
+	uint32_t device_major; /* of the file system that holds it */
+	uint32_t device_minor;
+	uint32_t special_major; /* of a device node */
+	uint32_t special_minor;
+	uint32_t direct_memory_alignment; /* STATX_DIOALIGN; 0: unknown */
+	uint32_t direct_offset_alignment;
+};
+int footing_stat(int directory, const char *path, int follow, struct footing_status *status);
+
+/* f_type and free space of the file system behind a descriptor (fstatfs(2)). */
+struct footing_file_system {
+	int64_t type;
+	uint64_t block_size_bytes;
+	uint64_t free_bytes; /* for an unprivileged user */
+	uint64_t total_bytes;
+};
+int footing_file_system_of(int file, struct footing_file_system *result);
+
+/* One name of an open directory at a time, "." and ".." left out. `stream` starts as NULL and is
+ * closed by the call that returns 0 (end) or -errno. */
+int footing_next_name(int directory, void **stream, char name[256], uint8_t *type);
+
+#endif

@@ -1,0 +1,27 @@
+#ifndef FOOTING_PROCESS_H
+#define FOOTING_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A descriptor that becomes readable when one of the blocked signals SIGTERM, SIGINT or SIGHUP
+ * arrives (signalfd(2)); call it before any thread starts, so that all inherit the mask. SIGPIPE is
+ * ignored from then on. */
+int footing_stop_signals(void);
+
+/* The signal that a descriptor from footing_stop_signals holds, or -errno. */
+int footing_read_signal(int descriptor);
+
+/* Columns of the terminal behind a descriptor, or -errno where it is none. */
+int footing_terminal_columns(int descriptor);
+
+/* The symbolic name of an error number, "ENOSPC", or NULL. */
+const char *footing_error_name(int error);
+
+/* pthread_setname_np(3), cut at 15 bytes. */
+int footing_name_thread(unsigned long thread, const char *name);
+
+/* The calling process's environment variable, or NULL. */
+const char *footing_environment(const char *name);
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef FOOTING_SOCKET_H
+#define FOOTING_SOCKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A listening Unix stream socket at `path` (107 bytes at most), mode 0600; -errno. */
+int footing_listen_unix(const char *path, int backlog);
+
+/* A connected Unix stream socket; -errno (ECONNREFUSED: a stale socket, nobody listens). */
+int footing_connect_unix(const char *path);
+
+/* A listening TCP socket on 127.0.0.1 (family 4) or ::1 (family 6), never another address.
+ * `port` 0 picks one; *port holds the one in use afterwards. */
+int footing_listen_loopback(int family, uint16_t *port, int backlog);
+
+/* A connected TCP socket to 127.0.0.1; -errno. */
+int footing_connect_loopback(uint16_t port);
+
+/* accept4(2) with SOCK_CLOEXEC; -errno. */
+int footing_accept(int listener);
+
+/* SO_SNDBUF and SO_RCVBUF; 0 leaves one as it is. */
+int footing_socket_buffers(int socket, int send_bytes, int receive_bytes);
+
+/* TCP_NODELAY; an error on a Unix socket is ignored by the caller. */
+int footing_no_delay(int socket);
+
+/* recv(2); never raises SIGPIPE. `nowait` adds MSG_DONTWAIT. Count, 0 at end of stream, -errno. */
+ssize_t footing_receive(int socket, void *buffer, size_t length, int nowait);
+
+/* send(2) with MSG_NOSIGNAL. `nowait` adds MSG_DONTWAIT. Count or -errno. */
+ssize_t footing_send(int socket, const void *buffer, size_t length, int nowait);
+
+/* An eventfd(2), non-blocking. */
+int footing_event(void);
+
+#endif

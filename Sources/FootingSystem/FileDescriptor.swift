@@ -1,0 +1,239 @@
+internal import CFooting
+import Glibc
+
+/// An open file description that is closed when its owner goes away.
+public struct FileDescriptor: ~Copyable, Sendable {
+    /// The number the kernel gave; valid as long as this value lives.
+    public let number: Int32
+
+    /// Takes ownership of an open descriptor.
+    public init(owning number: Int32) {
+        precondition(number >= 0, "not a descriptor: \(number)")
+        self.number = number
+    }
+
+    deinit {
+        _ = close(number)
+    }
+
+    /// Gives up ownership: the caller closes the number.
+    public consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
+
+    /// How a file is to be opened; see `open(2)`.
+    public struct Options: OptionSet, Sendable {
+        /// The `O_` bits.
+        public let rawValue: Int32
+
+        /// Wraps `O_` bits.
+        public init(rawValue: Int32) {
+            self.rawValue = rawValue
+        }
+
+        /// Reading only.
+        public static let readOnly = Options(rawValue: O_RDONLY)
+        /// Reading and writing.
+        public static let readWrite = Options(rawValue: O_RDWR)
+        /// Writing only.
+        public static let writeOnly = Options(rawValue: O_WRONLY)
+        /// Create the file if it is missing.
+        public static let create = Options(rawValue: O_CREAT)
+        /// With `create`: fail if it is there. On a block device: fail if it is in use.
+        public static let exclusive = Options(rawValue: O_EXCL)
+        /// Only a directory will do.
+        public static let directory = Options(rawValue: O_DIRECTORY)
+        /// Never wait for a peer, as of a FIFO.
+        public static let nonBlocking = Options(rawValue: O_NONBLOCK)
+        /// Do not follow a symbolic link at the end of the path.
+        public static let noFollow = Options(rawValue: O_NOFOLLOW)
+        /// Bypass the page cache: offsets, lengths and memory must be aligned.
+        public static let direct = Options(rawValue: footing_o_direct)
+    }
+
+    /// Opens a path relative to the working directory, or to `directory`.
+    ///
+    /// - Parameters:
+    ///   - path: the path; absolute paths ignore `directory`.
+    ///   - options: see ``Options``; close-on-exec is always set.
+    ///   - permissions: the mode of a file that is created, before the umask.
+    ///   - directory: an open directory's number, the working directory by default.
+    public static func open(
+        _ path: String,
+        _ options: Options,
+        permissions: UInt32 = 0o600,
+        at directory: Int32? = nil
+    ) throws(Errno) -> FileDescriptor {
+        FileDescriptor(
+            owning: try retrying {
+                unsafe footing_openat(directory ?? AT_FDCWD, path, options.rawValue, permissions)
+            }
+        )
+    }
+}
+
+// MARK: - Reading and writing
+
+extension FileDescriptor {
+    /// Reads at an offset; fewer bytes than asked for mean the end of the file.
+    public func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = unsafe pread(number, rest.baseAddress, rest.count, off_t(offset) + done)
+            if count < 0 {
+                if Glibc.errno == EINTR { continue }
+                throw Errno.current
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// Reads at an offset what the page cache holds, without waiting for a device.
+    ///
+    /// - Returns: the bytes read, possibly fewer than asked for.
+    /// - Throws: `EAGAIN` where nothing is cached, `EOPNOTSUPP` where the file system cannot tell.
+    public func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try checked(
+            unsafe footing_pread_nowait(number, buffer.baseAddress, buffer.count, Int64(offset))
+        )
+    }
+
+    /// Writes the whole buffer at an offset.
+    public func write(at offset: UInt64, _ buffer: UnsafeRawBufferPointer) throws(Errno) {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[done...])
+            let count = unsafe pwrite(number, rest.baseAddress, rest.count, off_t(offset) + done)
+            if count < 0 {
+                if Glibc.errno == EINTR { continue }
+                throw Errno.current
+            }
+            done += count
+        }
+    }
+
+    /// Reads from the current position, as from a pipe or a `/proc` file.
+    ///
+    /// - Returns: the bytes read; 0 at the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        try retrying {
+            let count = unsafe Glibc.read(number, buffer.baseAddress, buffer.count)
+            return count < 0 ? -Int(Glibc.errno) : count
+        }
+    }
+
+    /// Writes the whole buffer at the current position.
+    public func write(_ buffer: UnsafeRawBufferPointer) throws(Errno) {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[done...])
+            done += try retrying {
+                let count = unsafe Glibc.write(number, rest.baseAddress, rest.count)
+                return count < 0 ? -Int(Glibc.errno) : count
+            }
+        }
+    }
+
+    /// Writes the text at the current position.
+    public func write(_ text: String) throws(Errno) {
+        let bytes = Array(text.utf8)
+        let result: Result<Void, Errno> = unsafe bytes.withUnsafeBytes { buffer in
+            do throws(Errno) {
+                return .success(try unsafe write(buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Makes what was written durable (`fdatasync(2)`).
+    ///
+    /// After a failure the kernel may have dropped the data and report success the next time: never
+    /// call it again as if it had only been delayed.
+    public func synchronize() throws(Errno) {
+        _ = try retrying { fdatasync(number) < 0 ? -Glibc.errno : 0 }
+    }
+}
+
+// MARK: - Space, size and locks
+
+extension FileDescriptor {
+    /// Sets the size of a file (`ftruncate(2)`).
+    public func resize(toBytes size: UInt64) throws(Errno) {
+        _ = try retrying { ftruncate(number, off_t(size)) < 0 ? -Glibc.errno : 0 }
+    }
+
+    /// Reserves space for a range of a file (`fallocate(2)`).
+    public func allocate(_ range: Range<UInt64>) throws(Errno) {
+        _ = try retrying {
+            footing_allocate(number, Int64(range.lowerBound), Int64(range.count))
+        }
+    }
+
+    /// Gives the space of a range back to the file system; it reads as zeros afterwards.
+    public func punchHole(_ range: Range<UInt64>) throws(Errno) {
+        _ = try retrying {
+            footing_punch_hole(number, Int64(range.lowerBound), Int64(range.count))
+        }
+    }
+
+    /// Discards a range of a block device (`BLKDISCARD`); its content is undefined afterwards.
+    public func discardBlocks(_ range: Range<UInt64>) throws(Errno) {
+        _ = try checked(footing_block_discard(number, range.lowerBound, UInt64(range.count)))
+    }
+
+    /// The size of a block device in bytes (`BLKGETSIZE64`).
+    public func blockDeviceSize() throws(Errno) -> UInt64 {
+        var size: UInt64 = 0
+        _ = try checked(unsafe footing_block_size(number, &size))
+        return size
+    }
+
+    /// The logical sector size of a block device in bytes (`BLKSSZGET`).
+    public func blockDeviceSectorSize() throws(Errno) -> UInt32 {
+        var size: UInt32 = 0
+        _ = try checked(unsafe footing_block_sector_size(number, &size))
+        return size
+    }
+
+    /// Takes the exclusive lock of the whole file, which ends with this description.
+    ///
+    /// - Throws: `EAGAIN` if another description holds it.
+    public func lockExclusively() throws(Errno) {
+        _ = try checked(footing_lock_exclusive(number))
+    }
+
+    /// Whether another description holds the exclusive lock.
+    public func isLockedElsewhere() throws(Errno) -> Bool {
+        try checked(footing_is_locked(number)) == 1
+    }
+
+    /// What `statx(2)` tells of the open file.
+    public func status() throws(Errno) -> FileStatus {
+        try FileStatus(directory: number, path: "", followsLink: true)
+    }
+
+    /// What `fstatfs(2)` tells of the file system behind the open file.
+    public func fileSystem() throws(Errno) -> FileSystemStatus {
+        var result = footing_file_system()
+        _ = try checked(unsafe footing_file_system_of(number, &result))
+        return FileSystemStatus(
+            magic: result.type,
+            blockSizeBytes: result.block_size_bytes,
+            freeBytes: result.free_bytes,
+            totalBytes: result.total_bytes
+        )
+    }
+}

@@ -1,0 +1,78 @@
+internal import CFooting
+import Glibc
+
+/// What `statx(2)` tells of a file.
+public struct FileStatus: Sendable {
+    /// The kinds of file that matter here.
+    public enum Kind: Sendable, Equatable {
+        /// A regular file.
+        case regular
+        /// A directory.
+        case directory
+        /// A block device.
+        case blockDevice
+        /// A socket.
+        case socket
+        /// Anything else.
+        case other
+    }
+
+    /// A device number.
+    public struct Device: Sendable, Hashable {
+        /// The driver's number.
+        public let major: UInt32
+        /// The device's number within the driver.
+        public let minor: UInt32
+    }
+
+    /// What it is.
+    public let kind: Kind
+    /// Size in bytes; 0 for a block device.
+    public let sizeBytes: UInt64
+    /// Space it takes on its file system, in bytes.
+    public let allocatedBytes: UInt64
+    /// Device of the file system that holds it.
+    public let fileSystemDevice: Device
+    /// Device number of a device node, 0:0 otherwise.
+    public let device: Device
+    /// Inode number, unique in its file system.
+    public let inode: UInt64
+    /// Alignment of memory for direct I/O in bytes, where the kernel tells (6.1 and later).
+    public let directMemoryAlignmentBytes: UInt32?
+    /// Alignment of offsets and lengths for direct I/O in bytes, where the kernel tells.
+    public let directOffsetAlignmentBytes: UInt32?
+
+    /// Asks the kernel about a path relative to an open directory.
+    public init(directory: Int32, path: String, followsLink: Bool) throws(Errno) {
+        var status = footing_status()
+        _ = try checked(unsafe footing_stat(directory, path, followsLink ? 1 : 0, &status))
+        kind =
+            switch mode_t(status.mode) & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            case S_IFBLK: .blockDevice
+            case S_IFSOCK: .socket
+            default: .other
+            }
+        sizeBytes = status.size_bytes
+        allocatedBytes = status.blocks_512 * 512
+        fileSystemDevice = Device(major: status.device_major, minor: status.device_minor)
+        device = Device(major: status.special_major, minor: status.special_minor)
+        inode = status.inode
+        let known = status.direct_offset_alignment > 0
+        directMemoryAlignmentBytes = known ? status.direct_memory_alignment : nil
+        directOffsetAlignmentBytes = known ? status.direct_offset_alignment : nil
+    }
+}
+
+/// What `fstatfs(2)` tells of a file system.
+public struct FileSystemStatus: Sendable {
+    /// The `f_type` number; see `statfs(2)`.
+    public let magic: Int64
+    /// Preferred I/O size in bytes.
+    public let blockSizeBytes: UInt64
+    /// Bytes free for an unprivileged user.
+    public let freeBytes: UInt64
+    /// Bytes in all.
+    public let totalBytes: UInt64
+}
