@@ -41,3 +41,55 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
         unsafe madvise(bytes.baseAddress, bytes.count, MADV_DONTNEED)
     }
 }
+
+// MARK: - Checked access
+
+extension AlignedBuffer {
+    /// Size in bytes, whole pages.
+    public var count: Int { unsafe bytes.count }
+
+    /// The little-endian integer at a byte offset, which need not be aligned.
+    @inlinable
+    public func get<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Number.Type,
+        at offset: Int
+    ) -> Number {
+        precondition(
+            offset >= 0 && offset + MemoryLayout<Number>.size <= count,
+            "read outside of the buffer"
+        )
+        return Number(
+            littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: Number.self)
+        )
+    }
+
+    /// Stores an integer little-endian at a byte offset, which need not be aligned.
+    @inlinable
+    public func set<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number, at offset: Int) {
+        precondition(
+            offset >= 0 && offset + MemoryLayout<Number>.size <= count,
+            "write outside of the buffer"
+        )
+        unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Number.self)
+    }
+
+    /// A part of the bytes.
+    public func slice(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+        unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
+    }
+
+    /// CRC-32C of a part of the bytes.
+    public func checksum(_ range: Range<Int>) -> UInt32 {
+        unsafe Checksum.crc32c(UnsafeRawBufferPointer(slice(range)))
+    }
+
+    /// Fills a part with zeros.
+    public func clear(_ range: Range<Int>) {
+        unsafe slice(range).initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    /// Copies bytes in at an offset.
+    public func copy(from source: UnsafeRawBufferPointer, at offset: Int) {
+        unsafe slice(offset..<offset + source.count).copyMemory(from: source)
+    }
+}

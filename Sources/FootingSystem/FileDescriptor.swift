@@ -237,3 +237,20 @@ extension FileDescriptor {
         )
     }
 }
+
+// MARK: - Names
+
+extension FileDescriptor {
+    /// Removes a name (`unlink(2)`); whether it was there does not matter.
+    public static func remove(_ path: String) {
+        _ = unsafe unlink(path)
+    }
+
+    /// Makes a directory's entries durable, as after creating a file in it.
+    public static func synchronizeDirectory(of path: String) throws(Errno) {
+        let slash = path.lastIndex(of: "/")
+        let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = try FileDescriptor.open(parent, [.readOnly, .directory])
+        _ = try retrying { fsync(folder.number) < 0 ? -Glibc.errno : 0 }
+    }
+}
