@@ -88,7 +88,9 @@ extension Engine {
         state.hostIsFull = false
     }
 
-    /// No space: the commit stays queued and nothing is lost. Anything else: the end.
+    /// No space: the commit stays queued and nothing is lost.
+    ///
+    /// Anything else: the end.
     private func commitFailure(_ error: DiskError) -> DiskError {
         guard error.kind == .noSpace else {
             fail(error)
