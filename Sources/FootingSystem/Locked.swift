@@ -1,3 +1,4 @@
+internal import CFooting
 import Glibc
 
 /// A value that only one thread sees at a time, with a condition to wait for changes.
@@ -56,9 +57,9 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
     /// Lets go of the lock until another thread calls ``wakeAll(on:)``, then takes it again.
     ///
     /// Call it only from within ``withLock(_:)``, with the value that its body was given, and look at
-    /// the value again afterwards: wake-ups can be spurious. The value is a parameter, and the function
-    /// is never inlined, because other threads change it meanwhile: the compiler may otherwise keep
-    /// what it read before.
+    /// the value again afterwards: wake-ups can be spurious. The value is a parameter because other
+    /// threads change it meanwhile: the compiler must not keep what it read before, so its address is
+    /// handed to a function that the compiler cannot see into.
     ///
     /// - Parameters:
     ///   - value: what ``withLock(_:)`` handed out.
@@ -73,6 +74,7 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
         nanoseconds: UInt64? = nil
     ) -> Bool {
         precondition(condition < conditionCount, "no such condition")
+        defer { unsafe withUnsafeMutablePointer(to: &value) { unsafe footing_touch($0) } }
         guard let nanoseconds else {
             unsafe pthread_cond_wait(conditions + condition, mutex)
             return true
