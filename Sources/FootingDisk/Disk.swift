@@ -141,6 +141,7 @@ public final class Disk: Sendable {
         }
         engine.wakeAll()
         threads.withLock { $0.stopCommitter() }
+        engine.store.unlock()
         if let failure { throw failure.at(engine.store.path) }
     }
 }

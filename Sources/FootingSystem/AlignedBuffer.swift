@@ -8,6 +8,9 @@ import Glibc
 public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     // Sendable: a unique owner, like an array's storage; who has the value may touch the bytes.
 
+    /// Smaller ones come from the C library's heap: a mapping costs more than what it is used for.
+    private static let mappedSizeMin = 64 << 10
+
     /// The bytes; valid as long as this value lives.
     public let bytes: UnsafeMutableRawBufferPointer
 
@@ -18,6 +21,14 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     public init(count: Int) {
         precondition(count > 0, "empty buffer")
         let size = (count + 4095) & ~4095
+        if size < Self.mappedSizeMin {
+            guard let address = unsafe aligned_alloc(4096, size) else {
+                preconditionFailure("no memory for \(size) bytes")
+            }
+            unsafe memset(address, 0, size)
+            unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
+            return
+        }
         let address = unsafe mmap(
             nil,
             size,
@@ -33,11 +44,16 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     }
 
     deinit {
-        unsafe munmap(bytes.baseAddress, bytes.count)
+        if unsafe bytes.count < Self.mappedSizeMin {
+            unsafe free(bytes.baseAddress)
+        } else {
+            unsafe munmap(bytes.baseAddress, bytes.count)
+        }
     }
 
-    /// Gives the pages back to the kernel; they read as zeros afterwards.
+    /// Gives the pages of a mapped buffer back to the kernel; they read as zeros afterwards.
     public func discard() {
+        precondition(count >= Self.mappedSizeMin, "a small buffer has no pages of its own")
         unsafe madvise(bytes.baseAddress, bytes.count, MADV_DONTNEED)
     }
 }

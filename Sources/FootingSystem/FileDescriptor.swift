@@ -215,6 +215,11 @@ extension FileDescriptor {
         _ = try checked(footing_lock_exclusive(number))
     }
 
+    /// Gives the exclusive lock up.
+    public func unlock() {
+        _ = footing_unlock(number)
+    }
+
     /// Whether another description holds the exclusive lock.
     public func isLockedElsewhere() throws(Errno) -> Bool {
         try checked(footing_is_locked(number)) == 1

@@ -90,7 +90,7 @@ extension Engine {
     }
 
     /// Waits until every commit up to an LSN is in the store.
-    private func writeCommits(upTo lsn: UInt64) throws(DiskError) {
+    func writeCommits(upTo lsn: UInt64) throws(DiskError) {
         if drive == .callers {
             while state.withLock({ $0.writtenLSN < lsn }) {
                 guard try commitStep() else { preconditionFailure("a sealed commit is missing") }
@@ -156,19 +156,25 @@ extension Engine {
             state.touches = []
             state.statistics.checkpoints += 1
             state.statistics.mapPagesWritten += UInt64(pageCount)
-            // Readers that began before may still use the old tree, and read what it points to.
-            let old = state.readerParity
-            state.readerParity = 1 - old
-            while state.readers[old] > 0 {
-                self.state.wait(&state, on: Condition.progress)
-            }
+            waitForReaders(&state)
             freeDeadSegments(&state)
             state.evacuated = []
+            state.touchedSegments = []
+            state.mustCheckpoint = false
             state.isStuck = false
             state.checkpointRequested = false
         }
         state.wakeAll(on: Condition.progress)
         returnSurplus()
+    }
+
+    /// Waits for the readers that began before: they may still read what an older map points to.
+    func waitForReaders(_ state: inout EngineState) {
+        let old = state.readerParity
+        state.readerParity = 1 - old
+        while state.readers[old] > 0 {
+            self.state.wait(&state, on: Condition.progress)
+        }
     }
 
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.

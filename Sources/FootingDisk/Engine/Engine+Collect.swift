@@ -22,6 +22,7 @@ extension Engine {
             case .grow: _ = try grow()
             case .checkpoint: try checkpoint()
             case .collect(let segment): try collect(segment)
+            case .release: try release()
             case .stick:
                 state.withLock { state in state.isStuck = true }
                 state.wakeAll(on: Condition.progress)
@@ -50,6 +51,7 @@ extension Engine {
         case grow
         case checkpoint
         case collect(UInt32)
+        case release
         case stick
     }
 
@@ -84,18 +86,50 @@ extension Engine {
     /// What to do when free segments run low and the container should not grow.
     private func spaceTask(_ state: inout EngineState) -> Task {
         if state.isStuck { return .none }
-        let hasNews =
-            !state.evacuated.isEmpty || !state.active.isEmpty || state.frozen != nil
-            || !state.touches.isEmpty
-        // The collector must leave the map what it needs; and what it won is free only after a
-        // checkpoint.
+        if state.mustCheckpoint { return .checkpoint }
+        // The collector must leave the map what it needs.
         let isLow = state.ready.count <= segmentsForMap(state) + 1
-        let won = state.ready.count + state.evacuated.count
-        if hasNews, isLow || won >= segmentsWanted(state) * 3 / 2 { return .checkpoint }
+        if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
+            return .release
+        }
         if !isLow, let victim = chooseVictim(state) { return .collect(victim) }
+        if !state.evacuated.isEmpty { return .release }
+        let hasNews = !state.active.isEmpty || state.frozen != nil || !state.touches.isEmpty
         if hasNews { return .checkpoint }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
         return state.ready.count > segmentsReserved(state) ? .none : .stick
+    }
+
+    /// Segments that share the flush after which they are free.
+    private static let releaseCount = 6
+
+    /// Frees the segments that were emptied.
+    ///
+    /// The tree of the last checkpoint still points into them, but the log after it has newer copies of
+    /// all of that, and a recovery replays the log: once the log is durable up to here, nothing can
+    /// lead back to them. Commits that a recovery may need are never in them: the collector chooses
+    /// only segments that were complete at the last checkpoint.
+    private func release() throws(DiskError) {
+        let target = state.withLock { state -> UInt64 in
+            // Clients' newer copies count as well, so theirs must be durable too.
+            seal(.user, continues: false, &state)
+            seal(.collector, continues: false, &state)
+            return state.sealedLSN
+        }
+        try writeCommits(upTo: target)
+        try synchronizeStore("release segments")
+        state.withLock { state in
+            state.durableLSN = max(state.durableLSN, target)
+            waitForReaders(&state)
+            for segment in state.evacuated {
+                state.segments[Int(segment)].state = .free
+                state.segments[Int(segment)].pagesWritten = 0
+                state.ready.append(segment)
+            }
+            state.evacuated = []
+            state.isStuck = false
+        }
+        state.wakeAll(on: Condition.progress)
     }
 
     /// Cost-benefit (Rosenblum and Ousterhout 1992): space won times age, over the work.
@@ -109,7 +143,8 @@ extension Engine {
             guard entry.state != .free, !entry.isQuarantined, live > 0,
                 live * Self.worthwhileDenominator < capacity * Self.worthwhileNumerator,
                 state.lastLSN[index] <= state.superblock.lsn,
-                !isHead(segment, state), !state.evacuated.contains(segment)
+                !isHead(segment, state), !state.evacuated.contains(segment),
+                !state.touchedSegments.contains(segment)
             else { continue }
             let used = Double(live) / Double(capacity)
             let age = Double(state.nextSequence - entry.sequence)
@@ -131,15 +166,16 @@ extension Engine {
         let victim = Victim(segment: segment, entry: entry)
         if entry.state == .map {
             try collectMapPages(victim)
+            state.withLock { state in _ = state.touchedSegments.insert(segment) }
+        } else if try collectCommits(victim) {
+            state.withLock { state in state.evacuated.append(segment) }
         } else {
-            try collectCommits(victim)
+            // What cannot be read is not moved, and its segment is not used again: the rest of it
+            // stays readable.
+            state.withLock { state in state.segments[Int(segment)].isQuarantined = true }
+            return
         }
-        state.withLock { state in
-            if !state.segments[Int(segment)].isQuarantined {
-                state.evacuated.insert(segment)
-                state.statistics.segmentsCollected += 1
-            }
-        }
+        state.withLock { state in state.statistics.segmentsCollected += 1 }
     }
 
     /// Lists the live map pages of a segment for the next checkpoint to write again.
@@ -157,8 +193,8 @@ extension Engine {
         state.withLock { state in state.touches.append(contentsOf: touches) }
     }
 
-    /// Copies the live blocks of a segment to the collector's stream.
-    private func collectCommits(_ victim: Victim) throws(DiskError) {
+    /// Copies the live blocks of a segment to the collector's stream; false if it is damaged.
+    private func collectCommits(_ victim: Victim) throws(DiskError) -> Bool {
         let header = AlignedBuffer(count: 4096)
         let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
         var page = 0
@@ -168,14 +204,13 @@ extension Engine {
                 commit.sequence == victim.entry.sequence, commit.page == page,
                 commit.segment == victim.segment
             else {
-                // Without its headers nobody knows what else is in there: leave it alone.
-                return quarantine(victim.segment)
+                // Without its headers nobody knows what else is in there.
+                return false
             }
-            guard try collectCommit(victim, commit, header, payload) else {
-                return quarantine(victim.segment)
-            }
+            guard try collectCommit(victim, commit, header, payload) else { return false }
             page += commit.pageCount
         }
+        return true
     }
 
     private func readPage(
@@ -185,15 +220,10 @@ extension Engine {
     ) throws(DiskError) {
         let offset = geometry.offset(segment: victim.segment, page: page)
         do throws(Errno) {
-            try unsafe store.read(at: offset, into: buffer.slice(0..<4096))
+            try unsafe store.readOnce(at: offset, into: buffer.slice(0..<4096))
         } catch {
             throw DiskError("collect segment", offset: offset, cause: error)
         }
-    }
-
-    /// What cannot be read is not moved, and its segment is not used again: the rest stays readable.
-    private func quarantine(_ segment: UInt32) {
-        state.withLock { state in state.segments[Int(segment)].isQuarantined = true }
     }
 
     /// A block of the victim that the map still points to.
@@ -218,7 +248,7 @@ extension Engine {
             page: commit.page + 1 + first.slot
         )
         do throws(Errno) {
-            try unsafe store.read(at: offset, into: payload.slice(0..<span * 4096))
+            try unsafe store.readOnce(at: offset, into: payload.slice(0..<span * 4096))
         } catch {
             throw DiskError("collect segment", offset: offset, cause: error)
         }

@@ -264,6 +264,7 @@ extension EngineState {
         settledLSN = found.replay.lsn
         durableLSN = found.replay.lsn
         active = found.overlay
+        mustCheckpoint = found.replay.commitCount > 0
         segments = found.segments
         lastLSN = found.lastLSN
         nextSequence = found.nextSequence

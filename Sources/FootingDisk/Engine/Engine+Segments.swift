@@ -22,6 +22,9 @@ extension Engine {
     }
 
     /// Takes a free segment; the caller has made sure that there is one.
+    ///
+    /// Its live count stays: it is what the last checkpoint's tree refers to, and those references,
+    /// which the overlays have replaced, are taken off again by the next checkpoint.
     func takeSegment(
         _ use: SegmentEntry.State,
         _ state: inout EngineState
@@ -32,7 +35,6 @@ extension Engine {
         state.segments[Int(segment)].state = use
         state.segments[Int(segment)].sequence = state.nextSequence
         state.segments[Int(segment)].pagesWritten = 0
-        state.segments[Int(segment)].liveUnits = 0
         state.lastLSN[Int(segment)] = 0
         state.nextSequence += 1
         return segment

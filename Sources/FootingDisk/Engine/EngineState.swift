@@ -61,8 +61,12 @@ struct EngineState: ~Copyable {
     var ready: [UInt32] = []
     /// Free segments without space behind them.
     var virgin: [UInt32] = []
-    /// Emptied by the collector; free after the next checkpoint.
-    var evacuated: Set<UInt32> = []
+    /// Emptied by the collector; free as soon as the copies are durable.
+    var evacuated: [UInt32] = []
+    /// Map segments whose live pages the next checkpoint writes elsewhere.
+    var touchedSegments: Set<UInt32> = []
+    /// After a crash, segments that had been released may hold anything until a checkpoint says so.
+    var mustCheckpoint = false
     /// Map pages to write again so that their segment becomes free.
     var touches: [MapPage.Identity] = []
     var nextSequence: UInt64

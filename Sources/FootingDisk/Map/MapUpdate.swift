@@ -105,7 +105,10 @@ struct MapUpdate: ~Copyable {
         )
         let location = try output.append(page)
         accounting.count(location, 1)
-        return MapEntry(location: location, checksum: checksum)
+        let new = MapEntry(location: location, checksum: checksum)
+        // Readers come to it as soon as the checkpoint is complete.
+        reader.cache.insert(new, page)
+        return new
     }
 
     private func updateLeaf(

@@ -29,6 +29,11 @@ public protocol BlockStore: AnyObject, Sendable {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Bool
 
+    /// Reads as ``read(at:into:)`` does what nobody will read again: no cache should keep it.
+    ///
+    /// Offset, length and memory are aligned to 4 KiB.
+    func readOnce(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+
     /// Writes all bytes.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
 
@@ -40,6 +45,22 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Makes sure that a range has space behind it, without changing what it holds.
     func allocate(_ range: Range<UInt64>) throws(Errno)
 
+    /// Lets others open the store; nothing is written any more.
+    func unlock()
+
     /// Tells the store that a range's content is no longer needed; its content is then undefined.
     func discard(_ range: Range<UInt64>) throws(Errno)
+}
+
+extension BlockStore {
+    /// Without a cache there is no difference.
+    public func readOnce(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        try unsafe read(at: offset, into: buffer)
+    }
+
+    /// Nothing is locked.
+    public func unlock() {}
 }

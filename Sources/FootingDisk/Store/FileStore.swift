@@ -133,6 +133,22 @@ extension FileStore {
         }
     }
 
+    /// Reads past the page cache where possible.
+    public func readOnce(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        guard writing != nil else { return try unsafe read(at: offset, into: buffer) }
+        guard try unsafe writing?.read(at: offset, into: buffer) == buffer.count else {
+            throw .inputOutput
+        }
+    }
+
+    /// Gives the exclusive lock up.
+    public func unlock() {
+        reading.unlock()
+    }
+
     /// Writes all bytes, past the page cache where possible.
     public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         precondition(!isReadOnly, "a write to a store that was opened for reading")
