@@ -41,7 +41,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let writeOnly = Options(rawValue: O_WRONLY)
         /// Create the file if it is missing.
         public static let create = Options(rawValue: O_CREAT)
-        /// With `create`: fail if it is there. On a block device: fail if it is in use.
+        /// Fail if the file is there (with `create`), or if the block device is in use.
         public static let exclusive = Options(rawValue: O_EXCL)
         /// Only a directory will do.
         public static let directory = Options(rawValue: O_DIRECTORY)
@@ -49,6 +49,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let nonBlocking = Options(rawValue: O_NONBLOCK)
         /// Do not follow a symbolic link at the end of the path.
         public static let noFollow = Options(rawValue: O_NOFOLLOW)
+        /// Only the place in the tree, not the content: for asking what is there (`O_PATH`).
+        public static let pathOnly = Options(rawValue: footing_o_path)
         /// Bypass the page cache: offsets, lengths and memory must be aligned.
         public static let direct = Options(rawValue: footing_o_direct)
     }

@@ -80,15 +80,11 @@ public final class HostRoot: Sendable {
 
     /// The target of a symbolic link, verbatim; it may dangle.
     public func link(_ path: String) throws(Errno) -> String {
+        let place = try open(path, [.pathOnly, .noFollow])
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count: Int = unsafe buffer.withUnsafeMutableBytes { raw in
             guard let base = raw.baseAddress else { return -Int(EFAULT) }
-            let count = unsafe readlinkat(
-                directory.number,
-                relative(path),
-                base,
-                raw.count
-            )
+            let count = unsafe readlinkat(place.number, "", base, raw.count)
             return count < 0 ? -Int(Glibc.errno) : count
         }
         return String(decoding: buffer[..<Int(try checked(count))], as: UTF8.self)
@@ -116,11 +112,8 @@ public final class HostRoot: Sendable {
 
     /// What `statx(2)` tells of a path; links are followed unless told otherwise.
     public func status(_ path: String, followsLink: Bool = true) throws(Errno) -> FileStatus {
-        try FileStatus(
-            directory: directory.number,
-            path: relative(path),
-            followsLink: followsLink
-        )
+        let place = try open(path, followsLink ? [.pathOnly] : [.pathOnly, .noFollow])
+        return try place.status()
     }
 
     /// Whether there is something at a path, a dangling link included.
