@@ -85,7 +85,8 @@ public final class HostRoot: Sendable {
         let count: Int = unsafe buffer.withUnsafeMutableBytes { raw in
             guard let base = raw.baseAddress else { return -Int(EFAULT) }
             let count = unsafe readlinkat(place.number, "", base, raw.count)
-            return count < 0 ? -Int(Glibc.errno) : count
+            // With an empty path ENOENT means only this: the open place is no link.
+            return count >= 0 ? count : -Int(Glibc.errno == ENOENT ? EINVAL : Glibc.errno)
         }
         return String(decoding: buffer[..<Int(try checked(count))], as: UTF8.self)
     }
