@@ -45,8 +45,8 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
 
     /// Lets go of the lock until another thread calls ``wakeAll()``, then takes it again.
     ///
-    /// Call it only from within ``withLock(_:)`` and look at the value again afterwards: wake-ups can
-    /// be spurious. It is the one place where the value changes under a holder's hands.
+    /// Call it only from within ``withLock(_:)`` and look at the value again afterwards: wake-ups
+    /// can be spurious. It is the one place where the value changes under a holder's hands.
     ///
     /// - Parameter nanoseconds: the longest wait; none by default.
     /// - Returns: false if the time ran out.

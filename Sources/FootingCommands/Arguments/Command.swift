@@ -1,4 +1,4 @@
-/// The declaration of a command: one model for the parser, the help, the errors and the completions.
+/// The declaration of a command: one model for parser, help, errors and completions.
 ///
 /// A command either has subcommands or does something itself.
 struct Command: Sendable {

@@ -27,8 +27,8 @@ struct CommandError: Error, Equatable {
 
     /// A failure put together from its parts.
     ///
-    /// `CommandError("cannot open", "disk.footing", .noSuchFile, remedy: "create it with ...")` reads
-    /// `cannot open 'disk.footing': No such file or directory (ENOENT). Create it with ...`.
+    /// `CommandError("cannot open", "disk.footing", .noSuchFile, remedy: "create it with ...")`
+    /// reads `cannot open 'disk.footing': No such file or directory (ENOENT). Create it with ...`.
     init(_ failed: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
         self.init(failed, subject, cause.description, remedy: remedy)
     }
