@@ -55,7 +55,7 @@ enum ByteSize {
     private static func rounded(_ bytes: UInt64, _ power: Int) -> UInt64 {
         let shift = UInt64(10 * power)
         let rest = bytes & ((1 << shift) - 1)
-        let twentieths = rest * 10 >> (shift - 1)
+        let twentieths = (rest * 10) >> (shift - 1)
         return (bytes >> shift) * 10 + (twentieths + 1) / 2
     }
 }
