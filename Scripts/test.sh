@@ -52,6 +52,7 @@ if grep -qr '@Test' Tests/FootingIntegrationTests; then
     tests integration --filter '^FootingIntegrationTests\.'
 fi
 tests thread-sanitizer --sanitize=thread --scratch-path .build/thread --filter "$sanitized"
+export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
 tests address-sanitizer --sanitize=address --scratch-path .build/address --filter "$sanitized"
 if [[ -d Fuzz ]]; then
     step "fuzz corpora" Scripts/fuzz.sh corpus
