@@ -26,6 +26,6 @@ for source in Fuzz/Sources/*/; do
         options=(-max_total_time="$mode" "$found" "$seeds")
     fi
     echo "== $name"
-    "$built/$name" -artifact_prefix="$found/crash-" -print_final_stats=1 "${options[@]}" || status=1
+    "$built/$name" -artifact_prefix="$found/" -print_final_stats=1 "${options[@]}" || status=1
 done
 exit "$status"
