@@ -52,4 +52,61 @@ extension HostRoot {
         }
         return try result.get()
     }
+
+    /// The names in a directory, sorted, where they fit into a small buffer.
+    func fewNames(_ path: String) throws(Errno) -> [String] {
+        var result: Result<[String], Errno> = .success([])
+        unsafe withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
+            let count = unsafe footing_names_beneath(
+                directory.number,
+                relative(path),
+                isLive ? 0 : 1,
+                buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                buffer.count
+            )
+            guard count >= 0 else {
+                result = .failure(Errno(rawValue: Int32(-count)))
+                return
+            }
+            var names: [String] = []
+            var start = 0
+            for at in 0..<count where unsafe buffer[at] == 0 {
+                unsafe names.append(String(decoding: buffer[start..<at], as: UTF8.self))
+                start = at + 1
+            }
+            names.sort()
+            result = .success(names)
+        }
+        return try result.get()
+    }
+
+    /// The first bytes of a binary file, as many as one read gives.
+    public func firstBytes(_ path: String, count limit: Int) throws(Errno) -> [UInt8] {
+        var result = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            result = unsafe footing_read_beneath(
+                directory.number,
+                relative(path),
+                isLive ? 0 : 1,
+                buffer.baseAddress,
+                limit
+            )
+            count = max(0, result)
+        }
+        _ = try checked(result)
+        return bytes
+    }
+
+    /// A folder of this root, as a root of its own.
+    ///
+    /// Attributes of one folder are then read without walking the path to it each time, which is
+    /// half of what a read takes. It belongs to the same machine; links in it are followed within
+    /// the folder only where the root is a recorded tree.
+    public func folder(_ path: String) throws(Errno) -> HostRoot {
+        HostRoot(
+            path: "\(self.path)/\(path)",
+            isLive: isLive,
+            directory: try open(path, [.path, .directory])
+        )
+    }
 }

@@ -27,6 +27,12 @@ public final class HostRoot: Sendable {
         directory = try FileDescriptor.open(path, [.readOnly, .directory])
     }
 
+    init(path: String, isLive: Bool, directory: consuming FileDescriptor) {
+        self.path = path
+        self.isLive = isLive
+        self.directory = directory
+    }
+
     func relative(_ path: String) -> String {
         if path.utf8.first != UInt8(ascii: "/"), !path.isEmpty { return path }
         let trimmed = path.drop { $0 == "/" }
@@ -100,6 +106,11 @@ public final class HostRoot: Sendable {
 
     /// The names in a directory, sorted.
     public func names(_ path: String) throws(Errno) -> [String] {
+        do throws(Errno) {
+            return try fewNames(path)
+        } catch {
+            if error != .noBufferSpace { throw error }
+        }
         let folder = try open(path, [.readOnly, .directory])
         var stream: UnsafeMutableRawPointer?
         var name = [CChar](repeating: 0, count: 256)
