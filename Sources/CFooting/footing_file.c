@@ -35,6 +35,76 @@ int footing_open_beneath(int directory, const char *path, int flags, int confine
 	return result_of((int)syscall(SYS_openat2, directory, path, &how, sizeof how));
 }
 
+ssize_t footing_read_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity)
+{
+	int file = footing_open_beneath(
+		directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, confined);
+	if (file < 0)
+		return file;
+	ssize_t count;
+	do
+		count = read(file, buffer, capacity);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
+		count = -errno;
+	close(file);
+	return count;
+}
+
+static ssize_t read_names(int folder, char *buffer, size_t capacity)
+{
+	/* getdents64(2) itself: opendir(3) would take 32 KiB from the heap for a dozen names. */
+	_Alignas(struct dirent64) char entries[8192];
+	size_t used = 0;
+	for (;;) {
+		long count = syscall(SYS_getdents64, folder, entries, sizeof entries);
+		if (count <= 0)
+			return count < 0 ? -errno : (ssize_t)used;
+		for (long at = 0; at < count;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			at += entry->d_reclen;
+			if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+				continue;
+			size_t length = strlen(entry->d_name) + 1;
+			if (length > capacity - used)
+				return -ENOBUFS;
+			memcpy(buffer + used, entry->d_name, length);
+			used += length;
+		}
+	}
+}
+
+ssize_t footing_names_beneath(
+	int directory, const char *path, int confined, char *buffer, size_t capacity)
+{
+	int folder = footing_open_beneath(directory, path, O_RDONLY | O_DIRECTORY, confined);
+	if (folder < 0)
+		return folder;
+	ssize_t used = read_names(folder, buffer, capacity);
+	close(folder);
+	return used;
+}
+
+ssize_t footing_link_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity)
+{
+	ssize_t count;
+	if (!confined) {
+		count = readlinkat(directory, path, buffer, capacity);
+		return count < 0 ? -errno : count;
+	}
+	int link = footing_open_beneath(directory, path, O_PATH | O_NOFOLLOW, confined);
+	if (link < 0)
+		return link;
+	count = readlinkat(link, "", buffer, capacity);
+	/* An empty path on something that is no link says ENOENT, where a path says EINVAL. */
+	if (count < 0)
+		count = errno == ENOENT ? -EINVAL : -errno;
+	close(link);
+	return count;
+}
+
 ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset)
 {
 	struct iovec vector = {.iov_base = buffer, .iov_len = length};

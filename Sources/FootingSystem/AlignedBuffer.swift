@@ -2,8 +2,8 @@ import Glibc
 
 /// Page-aligned memory straight from the kernel, zeroed, given back when its owner goes away.
 ///
-/// Untouched pages cost nothing. Direct I/O needs the alignment; `munmap` really returns the memory,
-/// which `free` does not promise.
+/// Untouched pages cost nothing. Direct I/O needs the alignment; `munmap` really returns the
+/// memory, which `free` does not promise.
 @safe
 public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     // Sendable: a unique owner, like an array's storage; who has the value may touch the bytes.
