@@ -35,6 +35,42 @@ int footing_open_beneath(int directory, const char *path, int flags, int confine
 	return result_of((int)syscall(SYS_openat2, directory, path, &how, sizeof how));
 }
 
+ssize_t footing_read_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity)
+{
+	int file = footing_open_beneath(
+		directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, confined);
+	if (file < 0)
+		return file;
+	ssize_t count;
+	do
+		count = read(file, buffer, capacity);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
+		count = -errno;
+	close(file);
+	return count;
+}
+
+ssize_t footing_link_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity)
+{
+	ssize_t count;
+	if (!confined) {
+		count = readlinkat(directory, path, buffer, capacity);
+		return count < 0 ? -errno : count;
+	}
+	int link = footing_open_beneath(directory, path, O_PATH | O_NOFOLLOW, confined);
+	if (link < 0)
+		return link;
+	count = readlinkat(link, "", buffer, capacity);
+	/* An empty path on something that is no link says ENOENT, where a path says EINVAL. */
+	if (count < 0)
+		count = errno == ENOENT ? -EINVAL : -errno;
+	close(link);
+	return count;
+}
+
 ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset)
 {
 	struct iovec vector = {.iov_base = buffer, .iov_len = length};

@@ -49,6 +49,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let nonBlocking = Options(rawValue: O_NONBLOCK)
         /// Do not follow a symbolic link at the end of the path.
         public static let noFollow = Options(rawValue: O_NOFOLLOW)
+        /// Only a reference to the path: nothing can be read, and no driver is asked to open.
+        public static let path = Options(rawValue: footing_o_path)
         /// Bypass the page cache: offsets, lengths and memory must be aligned.
         public static let direct = Options(rawValue: footing_o_direct)
     }

@@ -16,7 +16,7 @@ public final class HostRoot: Sendable {
     /// Whether this is the running machine, where CPUID, `uname(2)` and the environment count.
     public let isLive: Bool
 
-    private let directory: FileDescriptor
+    let directory: FileDescriptor
 
     /// Opens a root.
     ///
@@ -27,7 +27,8 @@ public final class HostRoot: Sendable {
         directory = try FileDescriptor.open(path, [.readOnly, .directory])
     }
 
-    private func relative(_ path: String) -> String {
+    func relative(_ path: String) -> String {
+        if path.utf8.first != UInt8(ascii: "/"), !path.isEmpty { return path }
         let trimmed = path.drop { $0 == "/" }
         return trimmed.isEmpty ? "." : String(trimmed)
     }
@@ -80,18 +81,21 @@ public final class HostRoot: Sendable {
 
     /// The target of a symbolic link, verbatim; it may dangle.
     public func link(_ path: String) throws(Errno) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count: Int = unsafe buffer.withUnsafeMutableBytes { raw in
-            guard let base = raw.baseAddress else { return -Int(EFAULT) }
-            let count = unsafe readlinkat(
+        var result: Result<String, Errno> = .failure(.invalidArgument)
+        unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            let count = unsafe footing_link_beneath(
                 directory.number,
                 relative(path),
-                base,
-                raw.count
+                isLive ? 0 : 1,
+                buffer.baseAddress,
+                buffer.count
             )
-            return count < 0 ? -Int(Glibc.errno) : count
+            unsafe result =
+                count < 0
+                ? .failure(Errno(rawValue: Int32(-count)))
+                : .success(String(decoding: buffer[..<count], as: UTF8.self))
         }
-        return String(decoding: buffer[..<Int(try checked(count))], as: UTF8.self)
+        return try result.get()
     }
 
     /// The names in a directory, sorted.
@@ -116,11 +120,16 @@ public final class HostRoot: Sendable {
 
     /// What `statx(2)` tells of a path; links are followed unless told otherwise.
     public func status(_ path: String, followsLink: Bool = true) throws(Errno) -> FileStatus {
-        try FileStatus(
-            directory: directory.number,
-            path: relative(path),
-            followsLink: followsLink
-        )
+        if isLive {
+            return try FileStatus(
+                directory: directory.number,
+                path: relative(path),
+                followsLink: followsLink
+            )
+        }
+        // statx(2) would follow a recorded absolute link out of the tree, to the live machine.
+        let options: FileDescriptor.Options = followsLink ? [.path] : [.path, .noFollow]
+        return try open(path, options).status()
     }
 
     /// Whether there is something at a path, a dangling link included.

@@ -16,6 +16,15 @@ int footing_openat(int directory, const char *path, int flags, unsigned int mode
  * are resolved as if `directory` were the root (openat2(2), RESOLVE_IN_ROOT). */
 int footing_open_beneath(int directory, const char *path, int flags, int confined);
 
+/* The first `capacity` bytes of a file below `directory`, read at once, as a sysfs attribute is.
+ * Returns the count or -errno. */
+ssize_t footing_read_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity);
+
+/* The target of a symbolic link below `directory`, not terminated; the count or -errno. */
+ssize_t footing_link_beneath(
+	int directory, const char *path, int confined, void *buffer, size_t capacity);
+
 /* preadv2(2) of one buffer with RWF_NOWAIT: what the page cache holds, without waiting for the
  * device. Returns the count, -EAGAIN where it would wait, or -errno. */
 ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset);

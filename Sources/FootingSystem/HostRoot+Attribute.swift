@@ -1,0 +1,55 @@
+internal import CFooting
+
+extension HostRoot {
+    /// No sysfs attribute is larger than a page.
+    public static let attributeSizeLimitBytes = 4096
+
+    /// The text of a sysfs attribute without white space or NULs at either end.
+    ///
+    /// One read, as the kernel hands an attribute out in one piece, and no memory from the heap but
+    /// the text's own: a probe reads hundreds of these.
+    ///
+    /// - Throws: `EOVERFLOW` above ``attributeSizeLimitBytes``: then it is no attribute.
+    public func attribute(_ path: String) throws(Errno) -> String {
+        try read(path, limitBytes: Self.attributeSizeLimitBytes, isCut: false)
+    }
+
+    /// The first bytes of a text file, as many as one read gives.
+    ///
+    /// For files such as `/proc/cpuinfo`, where the first record tells all that is asked and the
+    /// rest grows with the machine. White space at either end is left out.
+    public func beginning(
+        _ path: String,
+        limitBytes: Int = attributeSizeLimitBytes
+    ) throws(Errno) -> String {
+        try read(path, limitBytes: limitBytes, isCut: true)
+    }
+
+    private func read(
+        _ path: String,
+        limitBytes: Int,
+        isCut: Bool
+    ) throws(Errno) -> String {
+        var result: Result<String, Errno> = .failure(.tooLarge)
+        unsafe withUnsafeTemporaryAllocation(byteCount: limitBytes + 1, alignment: 1) { buffer in
+            let count = unsafe footing_read_beneath(
+                directory.number,
+                relative(path),
+                isLive ? 0 : 1,
+                buffer.baseAddress,
+                isCut ? limitBytes : limitBytes + 1
+            )
+            if count < 0 {
+                result = .failure(Errno(rawValue: Int32(-count)))
+            } else if count <= limitBytes {
+                let isSpace: (UInt8) -> Bool = { $0 == 0 || $0 == 32 || (9...13).contains($0) }
+                var start = 0
+                var end = count
+                while start < end, unsafe isSpace(buffer[start]) { start += 1 }
+                while start < end, unsafe isSpace(buffer[end - 1]) { end -= 1 }
+                unsafe result = .success(String(decoding: buffer[start..<end], as: UTF8.self))
+            }
+        }
+        return try result.get()
+    }
+}
