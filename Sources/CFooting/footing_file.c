@@ -52,6 +52,40 @@ ssize_t footing_read_beneath(
 	return count;
 }
 
+static ssize_t read_names(int folder, char *buffer, size_t capacity)
+{
+	/* getdents64(2) itself: opendir(3) would take 32 KiB from the heap for a dozen names. */
+	_Alignas(struct dirent64) char entries[8192];
+	size_t used = 0;
+	for (;;) {
+		long count = syscall(SYS_getdents64, folder, entries, sizeof entries);
+		if (count <= 0)
+			return count < 0 ? -errno : (ssize_t)used;
+		for (long at = 0; at < count;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			at += entry->d_reclen;
+			if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+				continue;
+			size_t length = strlen(entry->d_name) + 1;
+			if (length > capacity - used)
+				return -ENOBUFS;
+			memcpy(buffer + used, entry->d_name, length);
+			used += length;
+		}
+	}
+}
+
+ssize_t footing_names_beneath(
+	int directory, const char *path, int confined, char *buffer, size_t capacity)
+{
+	int folder = footing_open_beneath(directory, path, O_RDONLY | O_DIRECTORY, confined);
+	if (folder < 0)
+		return folder;
+	ssize_t used = read_names(folder, buffer, capacity);
+	close(folder);
+	return used;
+}
+
 ssize_t footing_link_beneath(
 	int directory, const char *path, int confined, void *buffer, size_t capacity)
 {

@@ -45,6 +45,8 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let notDirectory = Errno(rawValue: ENOTDIR)
     /// Connection refused.
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+    /// No buffer space available.
+    public static let noBufferSpace = Errno(rawValue: ENOBUFS)
     /// Value too large: a file has more bytes than the caller's limit.
     public static let tooLarge = Errno(rawValue: EOVERFLOW)
 

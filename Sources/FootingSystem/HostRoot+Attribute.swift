@@ -52,4 +52,31 @@ extension HostRoot {
         }
         return try result.get()
     }
+
+    /// The names in a directory, sorted, where they fit into a small buffer.
+    func fewNames(_ path: String) throws(Errno) -> [String] {
+        var result: Result<[String], Errno> = .success([])
+        unsafe withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
+            let count = unsafe footing_names_beneath(
+                directory.number,
+                relative(path),
+                isLive ? 0 : 1,
+                buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                buffer.count
+            )
+            guard count >= 0 else {
+                result = .failure(Errno(rawValue: Int32(-count)))
+                return
+            }
+            var names: [String] = []
+            var start = 0
+            for at in 0..<count where unsafe buffer[at] == 0 {
+                unsafe names.append(String(decoding: buffer[start..<at], as: UTF8.self))
+                start = at + 1
+            }
+            names.sort()
+            result = .success(names)
+        }
+        return try result.get()
+    }
 }

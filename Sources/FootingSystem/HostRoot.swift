@@ -100,6 +100,11 @@ public final class HostRoot: Sendable {
 
     /// The names in a directory, sorted.
     public func names(_ path: String) throws(Errno) -> [String] {
+        do throws(Errno) {
+            return try fewNames(path)
+        } catch {
+            if error != .noBufferSpace { throw error }
+        }
         let folder = try open(path, [.readOnly, .directory])
         var stream: UnsafeMutableRawPointer?
         var name = [CChar](repeating: 0, count: 256)

@@ -25,6 +25,11 @@ ssize_t footing_read_beneath(
 ssize_t footing_link_beneath(
 	int directory, const char *path, int confined, void *buffer, size_t capacity);
 
+/* The names in a directory below `directory`, each ended by a NUL, in the kernel's order; "." and
+ * ".." are left out. Returns the bytes used, -ENOBUFS if they do not fit, or -errno. */
+ssize_t footing_names_beneath(
+	int directory, const char *path, int confined, char *buffer, size_t capacity);
+
 /* preadv2(2) of one buffer with RWF_NOWAIT: what the page cache holds, without waiting for the
  * device. Returns the count, -EAGAIN where it would wait, or -errno. */
 ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset);

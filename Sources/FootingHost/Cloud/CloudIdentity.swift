@@ -30,9 +30,10 @@ public struct CloudIdentity: Sendable {
             evidence = [found.evidence]
         } else {
             evidence = []
-            let isAnyoneThere = dmi.folder != nil
+            // Boards with a device tree are no cloud's; clouds' machines have DMI or are virtual.
+            let isBare = virtualization.isVirtualMachine.value == false
             provider =
-                isAnyoneThere
+                dmi.folder != nil || isBare
                 ? .known("none") : .absent("no DMI to name a cloud, nothing was asked")
         }
     }

@@ -58,7 +58,11 @@ public struct BlockDevice: Sendable {
         usage: @autoclosure () -> DeviceUsage
     ) -> [BlockDevice] {
         var shared: DeviceUsage?
+        // One file names all that have a size, where a machine has dozens of unbound loop devices.
+        // A recorded tree need not have it, and has time.
+        let partitions = root.isLive ? try? root.text("proc/partitions") : nil
         return root.namesIfPresent("sys/block").compactMap { name in
+            if let partitions, !partitions.holds(" \(name)") { return nil }
             guard let sectors = root.number("sys/block/\(name)/size").value, sectors > 0 else {
                 return nil
             }

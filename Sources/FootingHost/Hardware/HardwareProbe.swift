@@ -79,7 +79,7 @@ public struct HardwareProbe: Sendable {
     ///   - cpuid: by default the root's own: the processor, or the tree's recording.
     public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil) {
         let processorFacts = CPUIDFacts(cpuid ?? root.cpuidSource())
-        let text = try? root.beginning("proc/cpuinfo")
+        let text = PlatformHypervisor.processorText(root, processorFacts)
         let dmi = DMI(root)
         let tree = DeviceTree(root)
         var detector = HypervisorDetector(

@@ -19,13 +19,24 @@ public struct ParavirtualDevice: Sendable {
     private static func virtio(_ root: HostRoot) -> [ParavirtualDevice] {
         let folder = "sys/bus/virtio/devices"
         return root.namesIfPresent(folder).map { name in
-            let number = root.fact("\(folder)/\(name)/device").value.flatMap { hexadecimal($0) }
-            let kind = virtioKinds.first { UInt64($0.number) == number }?.kind
+            let path = "\(folder)/\(name)"
+            // One read tells both; a recorded tree may lack it.
+            let event = (try? root.attribute("\(path)/uevent")) ?? ""
+            var number: UInt64?
+            var driver: String?
+            for line in lines(event) {
+                if let text = line.dropping(prefix: "MODALIAS=virtio:d") {
+                    number = UInt64(text.prefix(8), radix: 16)
+                } else if let text = line.dropping(prefix: "DRIVER=") {
+                    driver = text
+                }
+            }
+            let id = number ?? root.fact("\(path)/device").value.flatMap { hexadecimal($0) }
             return ParavirtualDevice(
                 bus: "virtio",
                 name: name,
-                kind: kind ?? "other",
-                driver: root.linkName("\(folder)/\(name)/driver")
+                kind: virtioKinds.first { UInt64($0.number) == id }?.kind ?? "other",
+                driver: driver.map { .known($0) } ?? root.linkName("\(path)/driver")
             )
         }
     }

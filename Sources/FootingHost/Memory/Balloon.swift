@@ -24,7 +24,7 @@ public struct Balloon: Sendable {
                 Balloon(
                     kind: isVirtio ? "virtio-balloon" : "hyperv",
                     source: "sys/bus/\(device.bus)/devices/\(device.name)",
-                    currentBytes: current(root, counted: counted, countsEvents: isVirtio),
+                    currentBytes: current(root, counted: counted, countsEvents: isVirtio && counted == nil),
                     targetBytes: hidden
                 )
             )
@@ -46,7 +46,8 @@ public struct Balloon: Sendable {
 
     /// What `/proc/meminfo` counts (6.16 and later), or inflations less deflations.
     ///
-    /// The larger of both: VMware's large pages are counted only as events, Hyper-V's only as pages.
+    /// The larger of both for VMware, whose large pages are counted only as events; Hyper-V's are
+    /// counted only as pages, virtio's as both.
     private static func current(
         _ root: HostRoot,
         counted: UInt64?,

@@ -35,11 +35,12 @@ public struct HypervisorDetector {
         root: HostRoot,
         cpuid: (any CPUIDSource)? = nil
     ) -> HypervisorInfo {
+        let processor = CPUIDFacts(cpuid ?? root.cpuidSource())
         var detector = HypervisorDetector(
             root: root,
-            processor: CPUIDFacts(cpuid ?? root.cpuidSource()),
+            processor: processor,
             dmi: DMI(root),
-            processorText: try? root.beginning("proc/cpuinfo"),
+            processorText: PlatformHypervisor.processorText(root, processor),
             tree: DeviceTree(root)
         )
         return detector.detect()
