@@ -98,3 +98,36 @@ extension HostRoot {
         }
     }
 }
+
+/// The attributes of one folder, which is opened once.
+struct Attributes {
+    private let path: String
+    private let folder: HostRoot?
+
+    init(_ path: String, _ root: HostRoot) {
+        self.path = path
+        folder = try? root.folder(path)
+    }
+
+    func fact(_ name: String) -> Fact<String> {
+        guard let folder else { return .absent("\(path) is not there") }
+        do throws(Errno) {
+            let text = try folder.attribute(name)
+            return text.isEmpty ? .absent("\(path)/\(name) is empty") : .known(text)
+        } catch {
+            return .absent(HostRoot.reason("\(path)/\(name)", error))
+        }
+    }
+
+    func number(_ name: String) -> Fact<Int> {
+        switch fact(name) {
+        case .absent(let reason): .absent(reason)
+        case .known(let text):
+            Int(text).map { .known($0) } ?? .absent("\(path)/\(name) holds no number")
+        }
+    }
+
+    func flag(_ name: String) -> Fact<Bool> {
+        number(name).map { $0 != 0 }
+    }
+}

@@ -27,6 +27,12 @@ public final class HostRoot: Sendable {
         directory = try FileDescriptor.open(path, [.readOnly, .directory])
     }
 
+    init(path: String, isLive: Bool, directory: consuming FileDescriptor) {
+        self.path = path
+        self.isLive = isLive
+        self.directory = directory
+    }
+
     func relative(_ path: String) -> String {
         if path.utf8.first != UInt8(ascii: "/"), !path.isEmpty { return path }
         let trimmed = path.drop { $0 == "/" }

@@ -79,7 +79,7 @@ public struct BlockDevice: Sendable {
         usage: DeviceUsage?
     ) {
         let path = "sys/block/\(name)"
-        let queue = "\(path)/queue"
+        let queue = Attributes("\(path)/queue", root)
         let place = DevicePlace(name, root)
         self.name = name
         // sysfs counts in units of 512 bytes whatever the device's sector is.
@@ -102,16 +102,16 @@ public struct BlockDevice: Sendable {
         model = isSoftware ? .absent("not hardware") : root.fact("\(path)/device/model")
         let queueNames = root.namesIfPresent("\(path)/mq")
         queues = queueNames.isEmpty ? .absent("\(path)/mq is not there") : .known(queueNames.count)
-        requests = root.number("\(queue)/nr_requests")
-        scheduler = root.fact("\(queue)/scheduler").map(Self.chosen)
-        rotational = root.flag("\(queue)/rotational")
-        writeCache = root.fact("\(queue)/write_cache")
-        fua = root.flag("\(queue)/fua")
-        discardBytesMaximum = root.number("\(queue)/discard_max_bytes")
-        discardGranularityBytes = root.number("\(queue)/discard_granularity")
-        logicalBlockBytes = root.number("\(queue)/logical_block_size")
-        physicalBlockBytes = root.number("\(queue)/physical_block_size")
-        optimalBytes = root.number("\(queue)/optimal_io_size")
+        requests = queue.number("nr_requests")
+        scheduler = queue.fact("scheduler").map(Self.chosen)
+        rotational = queue.flag("rotational")
+        writeCache = queue.fact("write_cache")
+        fua = queue.flag("fua")
+        discardBytesMaximum = queue.number("discard_max_bytes")
+        discardGranularityBytes = queue.number("discard_granularity")
+        logicalBlockBytes = queue.number("logical_block_size")
+        physicalBlockBytes = queue.number("physical_block_size")
+        optimalBytes = queue.number("optimal_io_size")
         let isCard = place.interface == "mmc"
         media = isCard ? root.fact("\(path)/device/type") : .absent("not a flash card")
         isFree =

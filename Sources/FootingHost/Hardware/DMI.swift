@@ -25,9 +25,8 @@ struct DMI: Sendable {
         let folders = ["sys/class/dmi/id", "sys/devices/virtual/dmi/id"]
         folder = folders.first { root.exists($0) }
         guard let folder else { return }
-        for field in Field.allCases {
-            fields[field] = root.fact("\(folder)/\(field.rawValue)")
-        }
+        let attributes = Attributes(folder, root)
+        for field in Field.allCases { fields[field] = attributes.fact(field.rawValue) }
     }
 
     /// A field's text; nil if it is missing.
@@ -45,7 +44,9 @@ struct DMI: Sendable {
     ///
     /// - Returns: nil if the table is missing, too short or not readable.
     static func virtualMachineBit(_ root: HostRoot) -> Bool? {
-        guard let raw = try? root.bytes("sys/firmware/dmi/entries/0-0/raw"), raw.count > 0x13 else {
+        guard let raw = try? root.firstBytes(
+            "sys/firmware/dmi/entries/0-0/raw", count: 32), raw.count > 0x13
+        else {
             return nil
         }
         // The formatted part must reach the byte; behind it stand strings.
