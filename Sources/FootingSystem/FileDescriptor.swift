@@ -41,7 +41,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let writeOnly = Options(rawValue: O_WRONLY)
         /// Create the file if it is missing.
         public static let create = Options(rawValue: O_CREAT)
-        /// With `create`: fail if it is there. On a block device: fail if it is in use.
+        /// With `create`: fail if it is there; on a block device: fail if it is in use.
         public static let exclusive = Options(rawValue: O_EXCL)
         /// Only a directory will do.
         public static let directory = Options(rawValue: O_DIRECTORY)

@@ -26,6 +26,8 @@ struct MountTable: Sendable {
         return nil
     }
 
+    /// One line of the table.
+    ///
     /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
     private static func parse(_ line: String) -> Mount? {
         let words = pieces(line, separator: " ")

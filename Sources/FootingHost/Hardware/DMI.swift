@@ -44,8 +44,11 @@ struct DMI: Sendable {
     ///
     /// - Returns: nil if the table is missing, too short or not readable.
     static func virtualMachineBit(_ root: HostRoot) -> Bool? {
-        guard let raw = try? root.firstBytes(
-            "sys/firmware/dmi/entries/0-0/raw", count: 32), raw.count > 0x13
+        guard
+            let raw = try? root.firstBytes(
+                "sys/firmware/dmi/entries/0-0/raw",
+                count: 32
+            ), raw.count > 0x13
         else {
             return nil
         }

@@ -6,7 +6,7 @@ public struct ParavirtualDevice: Sendable {
     public let bus: String
     /// The device's name on its bus.
     public let name: String
-    /// What it is for: `block`, `scsi`, `network`, `balloon`, …
+    /// What it is for, as `block`, `scsi`, `network` or `balloon`.
     public let kind: String
     /// The driver bound to it.
     public let driver: Fact<String>

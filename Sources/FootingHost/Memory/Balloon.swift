@@ -24,7 +24,11 @@ public struct Balloon: Sendable {
                 Balloon(
                     kind: isVirtio ? "virtio-balloon" : "hyperv",
                     source: "sys/bus/\(device.bus)/devices/\(device.name)",
-                    currentBytes: current(root, counted: counted, countsEvents: isVirtio && counted == nil),
+                    currentBytes: current(
+                        root,
+                        counted: counted,
+                        countsEvents: isVirtio && counted == nil
+                    ),
                     targetBytes: hidden
                 )
             )

@@ -16,7 +16,7 @@ struct CPUIDFacts: Sendable {
     var vendor: String?
     /// The processor's name; nil without CPUID or where it has none.
     var model: String?
-    /// Leaf 1, ECX bit 31: a hypervisor says that it is there. Nil without CPUID.
+    /// Leaf 1, ECX bit 31: a hypervisor says that it is there; nil without CPUID.
     var hypervisorBit: Bool?
     /// Signatures from the lowest leaf up; empty unless the bit is set.
     var signatures: [Signature] = []

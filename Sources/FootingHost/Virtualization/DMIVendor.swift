@@ -45,7 +45,9 @@ struct DMIVendor: Sendable {
         .productName, .systemVendor, .boardVendor, .biosVendor, .productVersion,
     ]
 
-    /// One line for each maker; a field begins with the text. Those bound to a field come first.
+    /// One line for each maker; a field begins with the text.
+    ///
+    /// Those bound to a field come first.
     static let table: [DMIVendor] = [
         .init("AHV", .kvm, product: "nutanix-ahv", in: .productName),
         .init("Virtual Machine", .hyperv, in: .productName, with: (.systemVendor, "Microsoft")),

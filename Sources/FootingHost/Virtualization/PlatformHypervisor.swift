@@ -82,7 +82,9 @@ enum PlatformHypervisor {
     /// The maker of the ACPI tables, where a small hypervisor signs nothing else.
     static func firmwareProduct(_ root: HostRoot) -> (product: String, evidence: Evidence)? {
         let path = "sys/firmware/acpi/tables/FACP"
-        guard let table = try? root.firstBytes(path, count: 36), table.count >= 16 else { return nil }
+        guard let table = try? root.firstBytes(path, count: 36), table.count >= 16 else {
+            return nil
+        }
         let maker = printable(Array(table[10..<16]))
         return firmwareMakers.first { $0.maker == maker }.map {
             (
