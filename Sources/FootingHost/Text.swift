@@ -52,7 +52,7 @@ extension String {
         return String(self[start...end])
     }
 
-    /// The value of the first `name : value` line, as `/proc/cpuinfo` and `/proc/sysinfo` have them.
+    /// The value of the first `name : value` line, as `/proc/cpuinfo` has them.
     func field(_ name: String) -> String? {
         for line in utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: name.utf8) {
             let rest = line.dropFirst(name.utf8.count).drop { $0 == 32 || $0 == 9 }

@@ -100,8 +100,7 @@ extension HostRoot {
     /// A folder of this root, as a root of its own.
     ///
     /// Attributes of one folder are then read without walking the path to it each time, which is
-    /// half of what a read takes. It belongs to the same machine; links in it are followed within the folder only where the
-    /// root is a recorded tree.
+    /// half of what a read takes. It belongs to the same machine.
     public func folder(_ path: String) throws(Errno) -> HostRoot {
         HostRoot(
             path: "\(self.path)/\(path)",
