@@ -43,68 +43,68 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
 extension JSONValue {
     /// The text form, keys sorted, indented by two spaces; no line feed at the end.
     public func text() -> String {
-        var output = ""
+        String(decoding: bytes(), as: UTF8.self)
+    }
+
+    /// The text form in UTF-8.
+    public func bytes() -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(16384)
         write(to: &output, indentation: 0)
         return output
     }
 
-    private func write(to output: inout String, indentation: Int) {
+    private func write(to output: inout [UInt8], indentation: Int) {
         switch self {
-        case .null: output += "null"
-        case .bool(let value): output += value ? "true" : "false"
-        case .integer(let value): output += String(value)
-        case .unsigned(let value): output += String(value)
+        case .null: output += "null".utf8
+        case .bool(let value): output += value ? "true".utf8 : "false".utf8
+        case .integer(let value): output += String(value).utf8
+        case .unsigned(let value): output += String(value).utf8
         case .number(let value):
             precondition(value.isFinite, "JSON has no \(value)")
-            output += "\(value)"
+            output += "\(value)".utf8
         case .string(let value): Self.write(value, to: &output)
         case .array(let values):
-            Self.writeList(values, "[", "]", to: &output, indentation) { value, output in
+            output.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                Self.startLine(index == 0, indentation + 2, &output)
                 value.write(to: &output, indentation: indentation + 2)
             }
+            if !values.isEmpty { Self.startLine(true, indentation, &output) }
+            output.append(UInt8(ascii: "]"))
         case .object(let members):
-            let sorted = members.sorted { $0.key < $1.key }
-            Self.writeList(sorted, "{", "}", to: &output, indentation) { member, output in
-                Self.write(member.key, to: &output)
-                output += ": "
-                member.value.write(to: &output, indentation: indentation + 2)
+            output.append(UInt8(ascii: "{"))
+            for (index, key) in members.keys.sorted().enumerated() {
+                Self.startLine(index == 0, indentation + 2, &output)
+                Self.write(key, to: &output)
+                output += ": ".utf8
+                members[key]?.write(to: &output, indentation: indentation + 2)
             }
+            if !members.isEmpty { Self.startLine(true, indentation, &output) }
+            output.append(UInt8(ascii: "}"))
         }
     }
 
-    private static func writeList<Element>(
-        _ elements: [Element],
-        _ open: String,
-        _ close: String,
-        to output: inout String,
-        _ indentation: Int,
-        _ writeElement: (Element, inout String) -> Void
-    ) {
-        output += open
-        for (index, element) in elements.enumerated() {
-            output += (index == 0 ? "\n" : ",\n") + String(repeating: " ", count: indentation + 2)
-            writeElement(element, &output)
-        }
-        if !elements.isEmpty {
-            output += "\n" + String(repeating: " ", count: indentation)
-        }
-        output += close
+    private static func startLine(_ isFirst: Bool, _ indentation: Int, _ output: inout [UInt8]) {
+        if !isFirst { output.append(UInt8(ascii: ",")) }
+        output.append(UInt8(ascii: "\n"))
+        for _ in 0..<indentation { output.append(UInt8(ascii: " ")) }
     }
 
-    private static func write(_ text: String, to output: inout String) {
-        output += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": output += "\\\""
-            case "\\": output += "\\\\"
-            case "\n": output += "\\n"
-            case "\r": output += "\\r"
-            case "\t": output += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                output += "\\u" + hexadecimal(scalar.value, digits: 4)
-            default: output.unicodeScalars.append(scalar)
+    /// Bytes of a multi-byte character need no escape, so the text is written byte by byte.
+    private static func write(_ text: String, to output: inout [UInt8]) {
+        output.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): output += "\\\"".utf8
+            case UInt8(ascii: "\\"): output += "\\\\".utf8
+            case UInt8(ascii: "\n"): output += "\\n".utf8
+            case UInt8(ascii: "\r"): output += "\\r".utf8
+            case UInt8(ascii: "\t"): output += "\\t".utf8
+            case ..<0x20, 0x7f: output += ("\\u" + hexadecimal(UInt32(byte), digits: 4)).utf8
+            default: output.append(byte)
             }
         }
-        output += "\""
+        output.append(UInt8(ascii: "\""))
     }
 }

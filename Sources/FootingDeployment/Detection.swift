@@ -1,0 +1,71 @@
+public import FootingHost
+public import FootingSystem
+
+/// Facts, context and profile of one machine: what `footing detect` shows.
+public struct Detection: Sendable {
+    /// The facts.
+    public let report: HostReport
+    /// What kind of place it is.
+    public let context: DeploymentContext
+    /// What the disk engine does there.
+    public let profile: DeploymentProfile
+
+    /// Gathers the facts and decides.
+    ///
+    /// - Parameters:
+    ///   - root: the machine.
+    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
+    ///   - path: where a disk is, or is to be made.
+    public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil, path: String? = nil) {
+        report = HostReport.gather(root: root, cpuid: cpuid, path: path)
+        context = DeploymentContext.decide(report)
+        profile = DeploymentProfile.choose(context: context, report: report)
+    }
+
+    /// The document `footing.host/1`.
+    public func json() -> JSONValue {
+        var members = report.members()
+        members["environment"] = [
+            "kind": .string(context.kind.rawValue),
+            "facets": .array(context.facets.map { .string($0.name) }),
+            "evidence": .array((context.evidence + context.facets.map(\.evidence)).map(\.json)),
+        ]
+        members["profile"] = [
+            "name": .string(profile.name),
+            "values": .array(
+                profile.values.map {
+                    [
+                        "name": .string($0.name), "value": JSONValue($0.number),
+                        "reason": .string($0.reason),
+                    ]
+                }
+            ),
+        ]
+        return .object(members)
+    }
+
+    /// The facts a person asks for first.
+    public func summary() -> String {
+        let facets = context.facets.map(\.name).joined(separator: ", ")
+        let suffix = facets.isEmpty ? "" : " (\(facets))"
+        return "environment   \(context.kind.rawValue)\(suffix)\n" + report.summary()
+    }
+
+    /// Every fact, conclusion and value with what it rests on.
+    public func explanation() -> String {
+        var text = summary() + "\nDecision\n"
+        for item in context.evidence {
+            text += "  \(item.source)\(Self.quoted(item.value)): \(item.says)\n"
+        }
+        text += "  therefore: \(context.kind.rawValue)\n"
+        for facet in context.facets {
+            let item = facet.evidence
+            text += "  \(facet.name): \(item.source)\(Self.quoted(item.value)): \(item.says)\n"
+        }
+        return text + "\nProfile\n" + profile.text() + "\n" + report.evidenceText()
+    }
+
+    private static func quoted(_ value: String) -> String {
+        value.isEmpty ? "" : " \"\(value)\""
+    }
+}

@@ -1,0 +1,146 @@
+internal import FootingSystem
+internal import Glibc
+
+/// The file system and the disks under a path.
+public struct PathFacts: Sendable {
+    /// How a file system writes.
+    public enum Kind: String, Sendable {
+        /// In place, its metadata through a journal.
+        case journaling
+        /// Never in place.
+        case copyOnWrite = "copy-on-write"
+        /// In memory only.
+        case volatile
+        /// On another machine.
+        case network
+        /// Anything else.
+        case other
+    }
+
+    /// The path as it was resolved.
+    public let path: String
+    /// Where its file system is mounted; absent for a block device.
+    public let mountPoint: Fact<String>
+    /// The file system's type, as `ext4`.
+    public let type: Fact<String>
+    /// How that type writes.
+    public let kind: Kind
+    /// The mount's options, then the file system's.
+    public let options: [String]
+    /// What is mounted, as `/dev/vda1`.
+    public let source: Fact<String>
+    /// Devices from the file system's own down to the disks, as `dm-0`, `sda2`, `sda`.
+    public let chain: [String]
+    /// The whole disks at the bottom.
+    public let disks: Fact<[String]>
+
+    /// Looks at a path that may not exist yet: then at the folder it would be made in.
+    init(_ path: String, root: HostRoot) {
+        let resolved = Self.resolve(path, root)
+        self.path = resolved
+        var ground = DiskClimber(root)
+        if let status = try? root.status(resolved), status.kind == .blockDevice {
+            let reason = "\(resolved) is a block device"
+            mountPoint = .absent(reason)
+            type = .absent(reason)
+            source = .known(resolved)
+            kind = .other
+            options = []
+            ground.climb(
+                number: "\(status.device.major):\(status.device.minor)",
+                source: resolved
+            )
+        } else if let mount = MountTable(root)?.mount(of: resolved) {
+            mountPoint = .known(mount.point)
+            type = .known(mount.type)
+            source = .known(mount.source)
+            kind = Self.kinds.first { $0.types.contains(mount.type) }?.kind ?? .other
+            options = pieces(mount.options, separator: ",")
+            ground.climb(number: mount.number, source: mount.source)
+        } else {
+            let reason = "no mount table shows \(resolved)"
+            mountPoint = .absent(reason)
+            type = .absent(reason)
+            source = .absent(reason)
+            kind = .other
+            options = []
+        }
+        chain = ground.chain
+        disks =
+            ground.disks.isEmpty
+            ? .absent("no block device of this machine is under \(resolved)")
+            : .known(ground.disks)
+    }
+
+    /// One line for each way of writing.
+    private static let kinds: [(kind: Kind, types: [String])] = [
+        (.journaling, ["ext4", "ext3", "xfs", "jfs", "reiserfs", "ntfs3", "ocfs2", "gfs2"]),
+        (.copyOnWrite, ["btrfs", "zfs", "bcachefs", "nilfs2", "f2fs"]),
+        (.volatile, ["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]),
+        (.network, ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs"]),
+    ]
+
+    private static func resolve(_ path: String, _ root: HostRoot) -> String {
+        // Links of a recorded tree are not the path's: it is taken as it was given.
+        guard root.isLive else { return path.hasPrefix("/") ? path : "/" + path }
+        var candidate = path
+        while true {
+            if let real = unsafe realpath(candidate.isEmpty ? "." : candidate, nil) {
+                defer { unsafe free(real) }
+                return unsafe String(cString: real)
+            }
+            guard !candidate.isEmpty, candidate != "/" else { return path }
+            let above = parent(candidate)
+            candidate = above.isEmpty && candidate.hasPrefix("/") ? "/" : above
+        }
+    }
+}
+
+/// Climbs from a device through partitions, device mapper, MD and loop devices to whole disks.
+struct DiskClimber {
+    private let root: HostRoot
+    private(set) var chain: [String] = []
+    private(set) var disks: [String] = []
+
+    init(_ root: HostRoot) {
+        self.root = root
+    }
+
+    mutating func climb(number: String, source: String) {
+        if let link = try? root.link("sys/dev/block/\(number)") {
+            climb(name: lastComponent(link))
+            return
+        }
+        // btrfs gives itself a number of its own; older recordings lack sys/dev.
+        let name = lastComponent(source)
+        if source.hasPrefix("/dev/"), root.exists("sys/class/block/\(name)") {
+            return climb(name: name)
+        }
+        let match = root.namesIfPresent("sys/block").first { name in
+            root.fact("sys/block/\(name)/dev").value == number
+        }
+        if let match { climb(name: match) }
+    }
+
+    private mutating func climb(name: String) {
+        // A tree made by an enemy can be its own slave; a device is looked at once.
+        guard !chain.contains(name), chain.count < 64 else { return }
+        chain.append(name)
+        let slaves = root.namesIfPresent("sys/block/\(name)/slaves")
+        if !slaves.isEmpty {
+            for slave in slaves { climb(name: slave) }
+            return
+        }
+        if let file = root.fact("sys/block/\(name)/loop/backing_file").value,
+            let mount = MountTable(root)?.mount(of: file)
+        {
+            return climb(number: mount.number, source: mount.source)
+        }
+        if root.exists("sys/class/block/\(name)/partition"),
+            let link = try? root.link("sys/class/block/\(name)")
+        {
+            return climb(name: lastComponent(parent(link)))
+        }
+        disks.append(name)
+    }
+}

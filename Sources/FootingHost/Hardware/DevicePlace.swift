@@ -1,0 +1,85 @@
+internal import FootingSystem
+
+/// Where a block device hangs: the drivers above it and the first PCI function.
+struct DevicePlace: Sendable {
+    private(set) var chain: [String] = []
+    private(set) var pciSlot: String?
+    private(set) var interface = "other"
+    private(set) var isParavirtual = false
+    private(set) var isSoftware = false
+    private(set) var driver: Fact<String> = .absent("no driver above the device")
+
+    init(_ name: String, _ root: HostRoot) {
+        let target = (try? root.link("sys/block/\(name)")) ?? ""
+        if target.holds("/virtual/block/") || target.isEmpty,
+            let line = BlockInterface.software.first(where: { name.hasPrefix($0.prefix) })
+        {
+            interface = line.name
+            driver = .known(line.name)
+            isSoftware = true
+            return
+        }
+        climb(Self.path(target, name, root), name, root)
+        let known = chain.lazy.compactMap { driver in
+            BlockInterface.table.first { $0.driver == driver }
+        }.first
+        if let known {
+            driver = .known(known.driver)
+            interface = known.name
+            isParavirtual = known.isParavirtual
+        } else if let first = chain.first {
+            // An adapter of no line in the table: SCSI disks name theirs above their own driver.
+            driver = .known(first == "sd" && chain.count > 1 ? chain[1] : first)
+            if first == "sd" { interface = "scsi" }
+        } else if name.hasPrefix("nvme") {
+            interface = "nvme"
+            driver = .known("nvme")
+        }
+    }
+
+    /// The device's folder below the root, as `sys/devices/…/virtio1/block/vda`.
+    private static func path(_ target: String, _ name: String, _ root: HostRoot) -> String {
+        let path = below(target)
+        guard path.holds("/nvme-subsystem/") else { return path }
+        // Native multipath hides the controller: any of the subsystem's leads to the bus.
+        let subsystem = parent(path)
+        for controller in root.namesIfPresent(subsystem) where controller.hasPrefix("nvme") {
+            if let link = try? root.link("\(subsystem)/\(controller)"), link.holds("/nvme/") {
+                return "\(below(link))/\(name)"
+            }
+        }
+        return path
+    }
+
+    /// `../../devices/x` as `sys/devices/x`, however many folders the link climbs.
+    private static func below(_ target: String) -> String {
+        var parts = pieces(target, separator: "/").drop { $0 == ".." }
+        if parts.first != "devices", !parts.isEmpty { parts = ["devices"] + parts }
+        return "sys/" + parts.joined(separator: "/")
+    }
+
+    private mutating func climb(_ path: String, _ name: String, _ root: HostRoot) {
+        var folder = parent(path)
+        if folder.utf8.count <= "sys/devices".utf8.count {
+            // A recorded tree without links: the device's own folder is all there is.
+            if let driver = root.linkName("sys/block/\(name)/device/driver").value {
+                chain.append(driver)
+            }
+            return
+        }
+        while folder.utf8.count > "sys/devices".utf8.count {
+            let component = lastComponent(folder)
+            // These folders only group devices; they have no driver.
+            if component != "block", component != "nvme",
+                let driver = root.linkName("\(folder)/driver").value
+            {
+                chain.append(driver)
+            }
+            if PCIDevice.isSlot(component) {
+                pciSlot = component
+                return
+            }
+            folder = parent(folder)
+        }
+    }
+}

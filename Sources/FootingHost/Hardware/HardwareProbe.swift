@@ -1,0 +1,105 @@
+public import FootingSystem
+
+/// The processor, as far as storage cares.
+public struct Processor: Sendable {
+    /// `GenuineIntel`, `AuthenticAMD`, or what `/proc/cpuinfo` names elsewhere.
+    public let vendor: Fact<String>
+    /// The model's name.
+    public let model: Fact<String>
+    /// Processors the kernel runs on (`/sys/devices/system/cpu/online`).
+    public let online: Fact<[Int]>
+
+    init(_ root: HostRoot, cpuid: CPUIDFacts, text: String?) {
+        let names = ["model name", "Model", "cpu model", "cpu", "machine"]
+        vendor = Self.fact(
+            cpuid.vendor?.isEmpty == false
+                ? cpuid.vendor : text?.field("vendor_id") ?? text?.field("CPU implementer")
+        )
+        model = Self.fact(cpuid.model ?? names.lazy.compactMap { text?.field($0) }.first)
+        switch root.fact("sys/devices/system/cpu/online") {
+        case .absent(let reason): online = .absent(reason)
+        case .known(let list):
+            online =
+                kernelList(list).map { .known($0) } ?? .absent("no list of processors: \(list)")
+        }
+    }
+
+    private static func fact(_ text: String?) -> Fact<String> {
+        text.map { .known($0) } ?? .absent("neither CPUID nor proc/cpuinfo tells")
+    }
+}
+
+/// What the machine says of itself: its maker and its name.
+public struct MachineIdentity: Sendable {
+    /// The maker (DMI `sys_vendor`).
+    public let vendor: Fact<String>
+    /// The machine's name (DMI `product_name`, or the device tree's `model`).
+    public let product: Fact<String>
+    /// The maker of the firmware (DMI `bios_vendor`).
+    public let firmwareVendor: Fact<String>
+    /// What a device tree is compatible with, the most special first; empty without one.
+    public let compatible: [String]
+
+    init(dmi: DMI, tree: DeviceTree?) {
+        func fact(_ field: DMI.Field) -> Fact<String> {
+            dmi[field].map { .known($0) } ?? .absent("\(dmi.source(field)) is not there")
+        }
+        vendor = fact(.systemVendor)
+        firmwareVendor = fact(.biosVendor)
+        compatible = tree?.compatible ?? []
+        if dmi.folder == nil, let model = tree?.model {
+            product = .known(model)
+        } else {
+            product = fact(.productName)
+        }
+    }
+}
+
+/// The hardware of one machine: read once, from a root.
+public struct HardwareProbe: Sendable {
+    /// What the machine says of itself.
+    public let machine: MachineIdentity
+    /// The processor.
+    public let processor: Processor
+    /// Virtualization, layers and container.
+    public let virtualization: HypervisorInfo
+    /// The cloud, if any, by DMI alone.
+    public let cloud: CloudIdentity
+    /// PCI functions by slot.
+    public let pci: [PCIDevice]
+    /// Block devices that have a size, by name.
+    public let block: [BlockDevice]
+    /// Devices that exist as an agreement with a hypervisor.
+    public let paravirtual: [ParavirtualDevice]
+
+    /// Reads everything; nothing that is missing is an error.
+    ///
+    /// - Parameters:
+    ///   - root: the machine.
+    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
+    public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil) {
+        let processorFacts = CPUIDFacts(cpuid ?? root.cpuidSource())
+        let text = PlatformHypervisor.processorText(root, processorFacts)
+        let dmi = DMI(root)
+        let tree = DeviceTree(root)
+        var detector = HypervisorDetector(
+            root: root,
+            processor: processorFacts,
+            dmi: dmi,
+            processorText: text,
+            tree: tree
+        )
+        let virtualization = detector.detect()
+        self.virtualization = virtualization
+        machine = MachineIdentity(dmi: dmi, tree: tree)
+        processor = Processor(root, cpuid: processorFacts, text: text)
+        cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
+        pci = PCIDevice.all(root)
+        block = BlockDevice.all(
+            root,
+            pci: pci,
+            usage: DeviceUsage(root, container: virtualization.container)
+        )
+        paravirtual = ParavirtualDevice.all(root, pci: pci)
+    }
+}

@@ -1,0 +1,76 @@
+internal import FootingSystem
+
+/// A PCI function (`/sys/bus/pci/devices`).
+public struct PCIDevice: Sendable {
+    /// Domain, bus, device and function, as in `0000:00:02.0`.
+    public let slot: String
+    /// Vendor id.
+    public let vendor: UInt16
+    /// Device id.
+    public let device: UInt16
+    /// Class, subclass and programming interface, 24 bits.
+    public let classCode: UInt32
+    /// The driver bound to it.
+    public let driver: Fact<String>
+    /// NUMA node; -1 where the firmware names none.
+    public let numaNode: Fact<Int>
+
+    private static let folder = "sys/bus/pci/devices"
+
+    /// Every function, by slot.
+    static func all(_ root: HostRoot) -> [PCIDevice] {
+        root.namesIfPresent(folder).compactMap { PCIDevice($0, root) }
+    }
+
+    /// Nil where neither `uevent` nor the single attributes give the ids.
+    private init?(_ slot: String, _ root: HostRoot) {
+        let path = "\(Self.folder)/\(slot)"
+        self.slot = slot
+        // One read tells four facts; a recorded tree may lack it or hold only a part.
+        let event = (try? root.attribute("\(path)/uevent")) ?? ""
+        var ids: (vendor: UInt64, device: UInt64)?
+        var classText: String?
+        var driverName: String?
+        for line in event.utf8.split(separator: UInt8(ascii: "\n")) {
+            if line.starts(with: "PCI_ID=".utf8) {
+                let parts = line.dropFirst(7).split(separator: UInt8(ascii: ":"))
+                if parts.count == 2, let vendor = hexadecimal(String(Substring(parts[0]))),
+                    let device = hexadecimal(String(Substring(parts[1])))
+                {
+                    ids = (vendor, device)
+                }
+            } else if line.starts(with: "PCI_CLASS=".utf8) {
+                classText = String(Substring(line.dropFirst(10)))
+            } else if line.starts(with: "DRIVER=".utf8) {
+                driverName = String(Substring(line.dropFirst(7)))
+            }
+        }
+        let read: (String) -> UInt64? = { name in
+            root.fact("\(path)/\(name)").value.flatMap { hexadecimal($0) }
+        }
+        guard let vendor = ids?.vendor ?? read("vendor"),
+            let device = ids?.device ?? read("device"),
+            vendor <= 0xffff, device <= 0xffff
+        else { return nil }
+        self.vendor = UInt16(vendor)
+        self.device = UInt16(device)
+        let code = classText.flatMap { hexadecimal($0) } ?? read("class") ?? 0
+        classCode = UInt32(truncatingIfNeeded: code & 0xff_ffff)
+        if let driverName {
+            driver = .known(driverName)
+        } else if event.isEmpty {
+            driver = root.linkName("\(path)/driver")
+        } else {
+            driver = .absent("no driver is bound")
+        }
+        numaNode = root.number("\(path)/numa_node")
+    }
+
+    /// Whether a path component is a slot, as `0000:00:1f.2`.
+    static func isSlot(_ name: some StringProtocol) -> Bool {
+        let bytes = Array(name.utf8)
+        guard bytes.count >= 12, bytes[bytes.count - 2] == UInt8(ascii: ".") else { return false }
+        return bytes[bytes.count - 5] == UInt8(ascii: ":")
+            && bytes[bytes.count - 8] == UInt8(ascii: ":")
+    }
+}

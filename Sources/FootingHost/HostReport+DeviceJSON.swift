@@ -1,0 +1,83 @@
+internal import FootingSystem
+
+extension HostReport {
+    static func json(_ device: BlockDevice, _ facts: inout FactWriter) -> JSONValue {
+        let name = "block.\(device.name)"
+        let members: [String: JSONValue] = [
+            "name": .string(device.name),
+            "sizeBytes": JSONValue(device.sizeBytes),
+            "number": facts.text("\(name).number", device.number),
+            "driver": facts.text("\(name).driver", device.driver),
+            "driverChain": .array(device.driverChain.map { .string($0) }),
+            "interface": .string(device.interface),
+            "isParavirtual": .bool(device.isParavirtual),
+            "product": facts.text("\(name).product", device.product),
+            "model": facts.text("\(name).model", device.model),
+            "media": facts.text("\(name).media", device.media),
+            "pciSlot": facts.text("\(name).pciSlot", device.pciSlot),
+            "numaNode": facts.number("\(name).numaNode", device.numaNode),
+            "queues": facts.number("\(name).queues", device.queues),
+            "requests": facts.number("\(name).requests", device.requests),
+            "scheduler": facts.text("\(name).scheduler", device.scheduler),
+            "rotational": facts.flag("\(name).rotational", device.rotational),
+            "writeCache": facts.text("\(name).writeCache", device.writeCache),
+            "fua": facts.flag("\(name).fua", device.fua),
+            "discard": [
+                "supported": facts.flag(
+                    "\(name).discard.supported",
+                    device.discardBytesMaximum.map { $0 > 0 }
+                ),
+                "maximumBytes": facts.number(
+                    "\(name).discard.maximumBytes",
+                    device.discardBytesMaximum
+                ),
+                "granularityBytes": facts.number(
+                    "\(name).discard.granularityBytes",
+                    device.discardGranularityBytes
+                ),
+            ],
+            "logicalBlockBytes": facts.number(
+                "\(name).logicalBlockBytes",
+                device.logicalBlockBytes
+            ),
+            "physicalBlockBytes": facts.number(
+                "\(name).physicalBlockBytes",
+                device.physicalBlockBytes
+            ),
+            "optimalBytes": facts.number("\(name).optimalBytes", device.optimalBytes),
+            "isFree": facts.flag("\(name).isFree", device.isFree),
+        ]
+        return .object(members)
+    }
+
+    static func json(_ device: PCIDevice, _ facts: inout FactWriter) -> JSONValue {
+        let name = "pci.\(device.slot)"
+        return [
+            "slot": .string(device.slot),
+            "vendor": .string(padded(UInt64(device.vendor), digits: 4)),
+            "device": .string(padded(UInt64(device.device), digits: 4)),
+            "class": .string(padded(UInt64(device.classCode), digits: 6)),
+            "driver": facts.text("\(name).driver", device.driver),
+            "numaNode": facts.number("\(name).numaNode", device.numaNode),
+        ]
+    }
+
+    static func json(_ path: PathFacts, _ facts: inout FactWriter) -> JSONValue {
+        [
+            "path": .string(path.path),
+            "mountPoint": facts.text("path.mountPoint", path.mountPoint),
+            "fileSystem": facts.text("path.fileSystem", path.type),
+            "kind": .string(path.kind.rawValue),
+            "options": .array(path.options.map { .string($0) }),
+            "source": facts.text("path.source", path.source),
+            "chain": .array(path.chain.map { .string($0) }),
+            "disks": facts.write("path.disks", path.disks) { .array($0.map { .string($0) }) },
+        ]
+    }
+
+    /// As sysfs writes ids: `0x1af4`.
+    private static func padded(_ value: UInt64, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return "0x" + String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+    }
+}

@@ -1,0 +1,41 @@
+public import FootingSystem
+
+/// Every fact about one machine, gathered once.
+///
+/// The schema of its JSON form is `footing.host/1`, in `docs/host-report.md`.
+public struct HostReport: Sendable {
+    /// The root the facts come from, as it was named.
+    public let root: String
+    /// Whether they are of the running machine.
+    public let isLive: Bool
+    /// Machine, processor, virtualization, cloud, PCI, block and paravirtual devices.
+    public let hardware: HardwareProbe
+    /// Memory, its limit and the balloon.
+    public let memory: MemoryFacts
+    /// NUMA nodes.
+    public let numa: NUMATopology
+    /// The file system and the disks under the path that was asked for; nil if none was.
+    public let path: PathFacts?
+
+    /// Gathers the facts; nothing that is missing is an error.
+    ///
+    /// - Parameters:
+    ///   - root: the machine.
+    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
+    ///   - path: a file or folder, also one that is still to be made, or a block device.
+    public static func gather(
+        root: HostRoot,
+        cpuid: (any CPUIDSource)? = nil,
+        path: String? = nil
+    ) -> HostReport {
+        let hardware = HardwareProbe(root: root, cpuid: cpuid)
+        return HostReport(
+            root: root.path,
+            isLive: root.isLive,
+            hardware: hardware,
+            memory: MemoryFacts(root, paravirtual: hardware.paravirtual),
+            numa: NUMATopology(root),
+            path: path.map { PathFacts($0, root: root) }
+        )
+    }
+}

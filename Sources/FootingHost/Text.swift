@@ -1,0 +1,90 @@
+// What detection needs of text, on UTF-8 bytes: no regular expression, no locale, no Foundation.
+
+/// The part of a path after its last slash.
+func lastComponent(_ path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+    return String(path[path.utf8.index(after: slash)...])
+}
+
+/// The part of a path before its last slash; empty if there is none.
+func parent(_ path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    return String(path[..<slash])
+}
+
+/// The pieces of a text between separators, empty ones left out.
+func pieces(_ text: String, separator: Character) -> [String] {
+    guard let byte = separator.asciiValue else { preconditionFailure("not ASCII: \(separator)") }
+    return text.utf8.split(separator: byte).map { String(Substring($0)) }
+}
+
+/// The lines of a text.
+func lines(_ text: String) -> [String] {
+    pieces(text, separator: "\n")
+}
+
+extension String {
+    /// Whether a text stands somewhere in this one, byte for byte.
+    func holds(_ needle: String) -> Bool {
+        let hay = utf8
+        let wanted = needle.utf8
+        guard let first = wanted.first else { return true }
+        var rest = hay[...]
+        while let start = rest.firstIndex(of: first) {
+            if hay[start...].starts(with: wanted) { return true }
+            rest = hay[hay.index(after: start)...]
+        }
+        return false
+    }
+
+    /// The text after a prefix, if the prefix is there.
+    func dropping(prefix: String) -> String? {
+        guard utf8.starts(with: prefix.utf8) else { return nil }
+        return String(self[utf8.index(startIndex, offsetBy: prefix.utf8.count)...])
+    }
+
+    /// This text without spaces and tabs at either end.
+    var trimmed: String {
+        let isBlank: (UInt8) -> Bool = { $0 == 32 || $0 == 9 || $0 == 13 || $0 == 10 }
+        guard let start = utf8.firstIndex(where: { !isBlank($0) }),
+            let end = utf8.lastIndex(where: { !isBlank($0) })
+        else { return "" }
+        return String(self[start...end])
+    }
+
+    /// The value of the first `name : value` line, as `/proc/cpuinfo` has them.
+    func field(_ name: String) -> String? {
+        for line in utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: name.utf8) {
+            let rest = line.dropFirst(name.utf8.count).drop { $0 == 32 || $0 == 9 }
+            guard rest.first == UInt8(ascii: ":") else { continue }
+            return String(Substring(rest.dropFirst())).trimmed
+        }
+        return nil
+    }
+}
+
+/// The number behind `0x` or bare hexadecimal digits.
+func hexadecimal(_ text: String) -> UInt64? {
+    UInt64(text.dropping(prefix: "0x") ?? text, radix: 16)
+}
+
+/// A number as `0x` and lower-case hexadecimal digits.
+func hexadecimalText(_ value: UInt64) -> String {
+    "0x" + String(value, radix: 16)
+}
+
+/// The members of a kernel list such as `0-3,8`; see `cpulist` in `sysfs-devices-node`.
+///
+/// - Returns: nil if it is not one, or names more than 65,536 members, which no kernel does.
+func kernelList(_ text: String) -> [Int]? {
+    var members: [Int] = []
+    for piece in pieces(text, separator: ",") {
+        let ends = pieces(piece, separator: "-")
+        guard let first = ends.first.flatMap({ Int($0) }), ends.count <= 2,
+            let last = ends.last.flatMap({ Int($0) }), first <= last,
+            last - first < 65536, members.count < 65536
+        else { return nil }
+        members += first...last
+    }
+    return members
+}

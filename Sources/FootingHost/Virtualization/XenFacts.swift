@@ -1,0 +1,94 @@
+internal import FootingSystem
+
+/// What the kernel itself tells of Xen: `/sys/hypervisor` and xenfs.
+struct XenFacts: Sendable {
+    /// Bits of `/sys/hypervisor/properties/features` (Xen's `public/features.h`).
+    private enum Feature {
+        static let supervisorModeKernel: UInt64 = 1 << 3
+        static let keepsPageTables: UInt64 = 1 << 5
+        static let callbackVector: UInt64 = 1 << 8
+        static let domain0: UInt64 = 1 << 11
+    }
+
+    let mode: XenMode?
+    let version: String?
+    let evidence: [Evidence]
+
+    /// Nil if neither source shows Xen.
+    init?(_ root: HostRoot) {
+        let type = root.fact("sys/hypervisor/type").value
+        let hasFileSystem = root.exists("proc/xen")
+        guard type == "xen" || hasFileSystem else { return nil }
+        var evidence: [Evidence] = []
+        if let type {
+            evidence.append(
+                Evidence(source: "sys/hypervisor/type", value: type, says: "the kernel runs on Xen")
+            )
+        }
+        let featuresPath = "sys/hypervisor/properties/features"
+        let features = root.fact(featuresPath).value.flatMap { hexadecimal($0) }
+        let capabilities = hasFileSystem ? root.fact("proc/xen/capabilities").value : nil
+        let guestType = root.fact("sys/hypervisor/guest_type").value
+        if hasFileSystem {
+            evidence.append(
+                Evidence(
+                    source: capabilities == nil ? "proc/xen" : "proc/xen/capabilities",
+                    value: capabilities ?? "",
+                    says: capabilities?.holds("control_d") == true
+                        ? "this domain controls the others" : "xenfs is there: a Xen domain"
+                )
+            )
+        }
+        if let features {
+            evidence.append(
+                Evidence(
+                    source: featuresPath,
+                    value: hexadecimalText(features),
+                    says: features & Feature.domain0 != 0
+                        ? "bit 11: this is domain 0" : "bit 11 is clear: not domain 0"
+                )
+            )
+        }
+        if let guestType {
+            evidence.append(
+                Evidence(
+                    source: "sys/hypervisor/guest_type",
+                    value: guestType,
+                    says: "how the kernel was started by Xen"
+                )
+            )
+        }
+        mode = Self.mode(features: features, capabilities: capabilities, guestType: guestType)
+        version = Self.version(root)
+        self.evidence = evidence
+    }
+
+    private static func mode(
+        features: UInt64?,
+        capabilities: String?,
+        guestType: String?
+    ) -> XenMode? {
+        // The features are the hypervisor's word; xenfs is a file system that can be missing.
+        let isDomain0 =
+            features.map { $0 & Feature.domain0 != 0 } ?? (capabilities?.holds("control_d") == true)
+        if isDomain0 { return .dom0 }
+        switch guestType {
+        case "PV": return .pv
+        case "HVM": return .hvm
+        case "PVH": return .pvh
+        default: break
+        }
+        // Kernels before 4.13 have no guest_type; these are the bits that lscpu judges by.
+        guard let features else { return nil }
+        let hardware = Feature.supervisorModeKernel | Feature.callbackVector
+        if features & hardware == hardware { return .pvh }
+        return features & Feature.keepsPageTables != 0 ? .pv : .hvm
+    }
+
+    private static func version(_ root: HostRoot) -> String? {
+        guard let major = root.fact("sys/hypervisor/version/major").value,
+            let minor = root.fact("sys/hypervisor/version/minor").value
+        else { return nil }
+        return "\(major).\(minor)\(root.fact("sys/hypervisor/version/extra").value ?? "")"
+    }
+}
