@@ -53,6 +53,8 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let fileTooLarge = Errno(rawValue: EFBIG)
     /// Broken pipe: the peer is gone.
     public static let brokenPipe = Errno(rawValue: EPIPE)
+    /// Software caused connection abort: the client left before it was accepted.
+    public static let connectionAborted = Errno(rawValue: ECONNABORTED)
     /// Cannot send after transport endpoint shutdown.
     public static let isShutDown = Errno(rawValue: ESHUTDOWN)
     /// Too many open files in the process.

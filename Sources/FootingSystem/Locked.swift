@@ -68,4 +68,9 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
     public func wakeAll() {
         unsafe pthread_cond_broadcast(condition)
     }
+
+    /// Wakes one thread in ``wait(nanoseconds:)``: where any of them will do.
+    public func wakeOne() {
+        unsafe pthread_cond_signal(condition)
+    }
 }

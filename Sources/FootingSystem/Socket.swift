@@ -62,6 +62,14 @@ public enum Socket {
         return true
     }
 
+    /// Removes a socket's file.
+    public static func remove(unixPath: String) throws(Errno) {
+        if unsafe unlink(unixPath) < 0 { throw Errno.current }
+    }
+
+    /// Stands for the working directory where an open directory's number is asked for.
+    public static var workingDirectory: Int32 { AT_FDCWD }
+
     /// A connected pair; the caller owns both numbers, as for `FileDescriptor(owning:)`.
     public static func pair() throws(Errno) -> (Int32, Int32) {
         var numbers: (Int32, Int32) = (-1, -1)

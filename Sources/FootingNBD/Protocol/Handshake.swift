@@ -32,6 +32,9 @@ struct Handshake {
         return bytes
     }
 
+    /// The reason to close that is none to complain about: the client aborted.
+    static let goodbye = "the client left"
+
     /// The longest input that ``step(_:replies:)`` may ask for.
     var maximumInputBytes: Int { Wire.optionHeaderBytes + maximumOptionBytes }
 
@@ -91,7 +94,7 @@ struct Handshake {
             return takeExportName(data, total, &replies)
         case .abort:
             reply(.acknowledged, to: option.rawValue, &replies)
-            return .close("the client left")
+            return .close(Self.goodbye)
         case .list:
             list(data, &replies)
         case .info, .go:
