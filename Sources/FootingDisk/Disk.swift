@@ -95,7 +95,7 @@ public final class Disk: Sendable {
     }
 
     /// Which parts of a range hold data: extents that cover its beginning.
-    public func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [Extent] {
+    public func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
         try engine.extents(range, limit: limit)
     }
 

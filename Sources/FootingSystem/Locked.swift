@@ -92,4 +92,10 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
         precondition(condition < conditionCount, "no such condition")
         unsafe pthread_cond_broadcast(conditions + condition)
     }
+
+    /// Wakes one thread that waits for a condition: where any of them will do.
+    public func wakeOne(on condition: Int = 0) {
+        precondition(condition < conditionCount, "no such condition")
+        unsafe pthread_cond_signal(conditions + condition)
+    }
 }

@@ -1,7 +1,7 @@
 import FootingSystem
 
 /// A run of bytes of the disk that are alike.
-public struct Extent: Equatable, Sendable {
+public struct DiskExtent: Equatable, Sendable {
     /// Where it begins, in bytes.
     public let offset: UInt64
     /// How long it is, in bytes.
@@ -16,7 +16,7 @@ extension Engine {
     private static let scannedBlockMax: UInt64 = 1 << 18
 
     /// The extents that cover the beginning of a range: at most `limit`, at least one.
-    func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [Extent] {
+    func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
         try checkBounds("block status", range.lowerBound, range.count)
         precondition(limit > 0)
         if range.isEmpty { return [] }
@@ -25,7 +25,7 @@ extension Engine {
             return (state.readerParity, state.superblock.root)
         }
         defer { endRead(parity) }
-        var result: [Extent] = []
+        var result: [DiskExtent] = []
         var block = range.lowerBound / 4096
         let end = (range.upperBound + 4095) / 4096
         let scanEnd = min(end, block + Self.scannedBlockMax)
@@ -76,9 +76,9 @@ extension Engine {
         _ blocks: Range<UInt64>,
         _ isAllocated: Bool,
         in range: Range<UInt64>
-    ) -> Extent {
+    ) -> DiskExtent {
         let start = max(blocks.lowerBound * 4096, range.lowerBound)
         let end = min(blocks.upperBound * 4096, range.upperBound)
-        return Extent(offset: start, count: end - start, isAllocated: isAllocated)
+        return DiskExtent(offset: start, count: end - start, isAllocated: isAllocated)
     }
 }
