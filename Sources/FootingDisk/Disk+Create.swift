@@ -189,3 +189,24 @@ public struct DiskInformation: Sendable, Equatable {
         }
     }
 }
+
+/// What a container takes of its host.
+public struct DiskUsage: Sendable, Equatable {
+    /// Bytes it takes on the host's file system; the device's size for a block device.
+    public let allocatedBytes: UInt64
+    /// Whether a process has it open for writing.
+    public let isInUse: Bool
+
+    /// Asks the host.
+    public init(path: String) throws(DiskError) {
+        do throws(Errno) {
+            let file = try FileDescriptor.open(path, .readOnly)
+            let status = try file.status()
+            allocatedBytes =
+                status.kind == .blockDevice ? try file.blockDeviceSize() : status.allocatedBytes
+            isInUse = try file.isLockedElsewhere()
+        } catch {
+            throw DiskError("look at", cause: error).at(path)
+        }
+    }
+}

@@ -84,7 +84,8 @@ public enum Socket {
     ///
     /// - Throws: `EAGAIN` where none waits and the listener does not block; `EMFILE` and others where
     ///   the process or the machine has no room.
-    public static func accept(_ listener: borrowing FileDescriptor) throws(Errno) -> FileDescriptor {
+    public static func accept(_ listener: borrowing FileDescriptor) throws(Errno) -> FileDescriptor
+    {
         let number = listener.number
         return FileDescriptor(owning: try retrying { footing_accept(number) })
     }

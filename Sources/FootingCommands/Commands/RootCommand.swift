@@ -4,7 +4,10 @@ enum RootCommand {
         name: "footing",
         overview: "A crash-safe virtual disk that knows the ground it stands on.",
         subcommands: [
-            CompletionsCommand.declaration
+            DetectCommand.declaration,
+            DiskCommand.declaration,
+            ServeCommand.declaration,
+            CompletionsCommand.declaration,
         ]
     )
 }

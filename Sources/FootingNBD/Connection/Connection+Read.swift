@@ -92,7 +92,8 @@ extension Connection {
             makeRoom(ReplyArena.maximumDataBytes)
             frame.dataBytes = min(frame.dataBytes, Int(request.range.upperBound - frame.offset))
             do throws(Errno) {
-                let data = unsafe isFirst ? replies.data(of: frame) : replies.moreData(frame.dataBytes)
+                let data =
+                    unsafe isFirst ? replies.data(of: frame) : replies.moreData(frame.dataBytes)
                 unsafe try export.read(at: frame.offset, into: data)
             } catch {
                 if isFirst { return refuse(request, WireError(error)) }

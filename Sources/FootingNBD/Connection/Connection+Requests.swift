@@ -72,7 +72,9 @@ extension Connection {
         var byteCount = min(input.count, current.restBytes)
         let isComplete = byteCount == current.restBytes
         if !isComplete {
-            guard byteCount >= Self.payloadPieceBytes || current.refusal != nil else { return false }
+            guard byteCount >= Self.payloadPieceBytes || current.refusal != nil else {
+                return false
+            }
             // A piece ends between two blocks of the disk, or each of the two would be written twice.
             let block = UInt64(offer.preferredBlockBytes)
             let end = (current.offset + UInt64(byteCount)) & ~(block - 1)

@@ -154,11 +154,10 @@ extension Connection {
             do throws(Errno) {
                 guard try receive() else { return leave(endOfStream()) }
             } catch {
-                if error == .again {
-                    if let ending = pause() { return ending }
-                } else {
+                guard error == .again else {
                     return .closed
                 }
+                if let ending = pause() { return ending }
             }
         }
     }

@@ -100,7 +100,9 @@ extension Server {
         while true {
             let now = clock.nanoseconds
             let seen = outcome.withLock { value in
-                if case .waiting = value, now < deadline { outcome.wait(&value, nanoseconds: deadline - now) }
+                if case .waiting = value, now < deadline {
+                    outcome.wait(&value, nanoseconds: deadline - now)
+                }
                 return value
             }
             switch seen {

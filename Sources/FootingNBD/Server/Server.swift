@@ -32,7 +32,8 @@ public final class Server: Sendable {
     let stopEvent: Event
 
     /// A server that does not listen yet.
-    public init(export: any Export, configuration: Configuration = Configuration()) throws(NBDError) {
+    public init(export: any Export, configuration: Configuration = Configuration()) throws(NBDError)
+    {
         self.configuration = try configuration.validated()
         self.export = export
         log = LimitedLog(configuration.log)
