@@ -84,6 +84,14 @@ public final class Disk: Sendable {
         try unsafe engine.write(at: offset, bytes)
     }
 
+    /// A place for a large write's bytes to arrive at, without a copy.
+    ///
+    /// - Returns: nil where ``write(at:_:)`` is the better way: small or misaligned, or too many others
+    ///   are under way.
+    public func stage(at offset: UInt64, count: Int) -> StagedWrite? {
+        engine.stage(at: offset, count: count)
+    }
+
     /// Makes the whole blocks in a range read as zeros, and lets go of their space.
     public func trim(_ range: Range<UInt64>) throws(DiskError) {
         try engine.trim(range)

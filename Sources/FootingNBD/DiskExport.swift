@@ -57,6 +57,11 @@ public final class DiskExport: Export {
         try translated { () throws(DiskError) in try unsafe disk.write(at: offset, bytes) }
     }
 
+    /// Lets a large write arrive where the log takes it from.
+    public func stage(at offset: UInt64, count: Int) -> (any StagedPayload)? {
+        disk.stage(at: offset, count: count).map { DiskPayload($0) }
+    }
+
     /// Makes a range read as zeros.
     public func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(Errno) {
         try translated { () throws(DiskError) in
@@ -95,5 +100,22 @@ public final class DiskExport: Export {
             try unsafe read(at: offset, into: buffer.slice(0..<count))
             offset += UInt64(count)
         }
+    }
+}
+
+/// A large write on its way into a disk's log.
+private final class DiskPayload: StagedPayload {
+    private let write: StagedWrite
+
+    init(_ write: StagedWrite) {
+        self.write = write
+    }
+
+    var bytes: UnsafeMutableRawBufferPointer { unsafe write.bytes }
+
+    func didFill(_ filledCount: Int) { write.didFill(filledCount) }
+
+    func commit() throws(Errno) {
+        do throws(DiskError) { try write.commit() } catch { throw error.errno }
     }
 }

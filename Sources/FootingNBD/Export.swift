@@ -35,6 +35,11 @@ public protocol Export: AnyObject, Sendable {
     /// The bytes are the caller's again when it returns. It may wait, which is how a disk throttles.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
 
+    /// A place for a large write's bytes to arrive at without a copy, as one atomic write.
+    ///
+    /// - Returns: nil where ``write(at:_:)`` is to be used.
+    func stage(at offset: UInt64, count: Int) -> (any StagedPayload)?
+
     /// Makes a range read as zeros.
     ///
     /// - Parameters:
@@ -70,6 +75,20 @@ extension Export {
     public var preferredBlockBytes: UInt32 { 4096 }
     /// Nothing more than the name.
     public var summary: String { "" }
+    /// Every write is copied.
+    public func stage(at offset: UInt64, count: Int) -> (any StagedPayload)? { nil }
+}
+
+/// Where the bytes of a large write arrive.
+public protocol StagedPayload: AnyObject {
+    /// The place for all of them.
+    var bytes: UnsafeMutableRawBufferPointer { get }
+
+    /// Tells how many bytes from the beginning are in place.
+    func didFill(_ filledCount: Int)
+
+    /// Makes the write take effect; nothing has happened before, and nothing does without it.
+    func commit() throws(Errno)
 }
 
 /// A run of blocks of one kind.

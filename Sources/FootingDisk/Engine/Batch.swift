@@ -92,6 +92,25 @@ final class Batch {
         return MapEntry(location: location, checksum: checksum)
     }
 
+    /// Takes over descriptors and payload that were put in place before ``begin``.
+    func adoptContent(_ count: Int) {
+        precondition(descriptorCount == 0 && count <= capacity, "content that does not fit")
+        descriptorCount = count
+        payloadCount = count
+        for slot in 0..<count { descriptorOfPayload[slot] = UInt16(slot) }
+    }
+
+    /// The map entry of an adopted block.
+    func entry(_ slot: Int) -> MapEntry {
+        guard let descriptor = Descriptor.load(slot, from: buffer) else {
+            preconditionFailure("no descriptor")
+        }
+        return MapEntry(
+            location: base.advanced(byBlocks: slot),
+            checksum: descriptor.value
+        )
+    }
+
     /// Replaces a block that is not on its way yet.
     func replace(
         _ slot: Int,

@@ -14,28 +14,74 @@ extension Engine {
         return state.user.free.count >= 3 && state.ready.count > segmentsReserved(state)
     }
 
-    /// Adds a client's block to the open commit.
+    /// Adds a client's blocks to the open commit, and to the ones after it as each gets full.
+    ///
+    /// - Parameter sums: the blocks' checksums.
     func appendUser(
-        _ block: UInt64,
+        _ first: UInt64,
         _ bytes: UnsafeRawBufferPointer,
-        checksum: UInt32,
-        isFirstOfWrite: Bool,
+        _ sums: UnsafeMutableBufferPointer<UInt32>,
         _ state: inout EngineState
     ) {
-        if let open = state.user.open,
-            let entry = state.active.entry(block), entry.isMapped,
-            let slot = open.slot(of: entry.location)
-        {
-            let new = unsafe open.replace(slot, block, bytes, checksum: checksum)
-            state.active.set(block, new)
-            return
+        var done = 0
+        while done < sums.count {
+            if let open = state.user.open, !open.hasRoomForBlock {
+                seal(.user, continues: done > 0, &state)
+            }
+            let before = done
+            unsafe fill(open(.user, &state), first, bytes, sums, &done, &state.active)
+            precondition(done > before, "an open batch without room")
         }
-        if let open = state.user.open, !open.hasRoomForBlock {
-            seal(.user, continues: !isFirstOfWrite, &state)
+    }
+
+    /// Puts blocks into a batch until it is full.
+    private func fill(
+        _ batch: Batch,
+        _ first: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        _ sums: UnsafeMutableBufferPointer<UInt32>,
+        _ done: inout Int,
+        _ active: inout Overlay
+    ) {
+        while done < sums.count {
+            let block = first + UInt64(done)
+            let content = unsafe UnsafeRawBufferPointer(
+                rebasing: bytes[done * 4096..<(done + 1) * 4096]
+            )
+            let sum = unsafe sums[done]
+            if let entry = active.entry(block), entry.isMapped,
+                let slot = batch.slot(of: entry.location)
+            {
+                active.set(block, unsafe batch.replace(slot, block, content, checksum: sum))
+            } else {
+                guard batch.hasRoomForBlock else { return }
+                active.set(block, unsafe batch.append(block, content, checksum: sum))
+            }
+            done += 1
         }
-        let batch = open(.user, &state)
-        let entry = unsafe batch.append(block, bytes, checksum: checksum)
-        state.active.set(block, entry)
+    }
+
+    /// Puts a commit that was filled elsewhere into the log, if it fits where the log goes on.
+    func adopt(_ batch: Batch, _ first: UInt64, _ count: Int, _ state: inout EngineState) -> Bool {
+        seal(.user, continues: false, &state)
+        guard state.user.head.page + 1 + count <= geometry.pagesPerSegment else { return false }
+        state.user.serial += 1
+        let now = clock.nanoseconds
+        batch.begin(
+            serial: state.user.serial,
+            geometry: geometry,
+            segment: state.user.head.segment,
+            page: state.user.head.page,
+            nanoseconds: now
+        )
+        batch.adoptContent(count)
+        state.user.open = batch
+        state.lastWriteNanoseconds = now
+        for index in 0..<count {
+            state.active.set(first + UInt64(index), batch.entry(index))
+        }
+        seal(.user, continues: false, &state)
+        return true
     }
 
     /// Adds a trim of whole blocks to the open commit.

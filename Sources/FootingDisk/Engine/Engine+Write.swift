@@ -96,18 +96,7 @@ extension Engine {
             }
             return try admit(blocks: count) { state in
                 if let version, !isCurrent(version, state) { return false }
-                for index in 0..<count {
-                    let block = unsafe UnsafeRawBufferPointer(
-                        rebasing: bytes[index * 4096..<(index + 1) * 4096]
-                    )
-                    unsafe appendUser(
-                        first + UInt64(index),
-                        block,
-                        checksum: sums[index],
-                        isFirstOfWrite: index == 0,
-                        &state
-                    )
-                }
+                unsafe appendUser(first, bytes, sums, &state)
                 state.statistics.blocksWritten += UInt64(count)
                 return true
             }

@@ -26,7 +26,11 @@ enum EngineLimits {
     /// Changes of the map that start a checkpoint; writers wait at twice as many.
     static let deltaCountMax = 32768
     /// Commits of clients that are in memory at a time.
-    static let userBatchCount = 6
+    static let userBatchCount = 8
+    /// Commits that must be left for others when a large write takes one for itself.
+    static let unstagedBatchCount = 5
+    /// Blocks from which on a write gets a commit of its own: the header page is then 1.5 % of it.
+    static let stagedBlockCountMin = 64
     /// Commits of the collector that are in memory at a time.
     static let collectorBatchCount = 2
     /// Blocks of a write that is atomic: 1 MiB at any alignment of 512 bytes.

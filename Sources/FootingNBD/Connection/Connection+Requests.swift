@@ -6,9 +6,43 @@ struct Payload {
     var doneBytes: UInt32 = 0
     /// Why the rest is read and thrown away.
     var refusal: WireError?
+    /// Where a large write arrives as a whole.
+    var stage: (any StagedPayload)?
 
     var restBytes: Int { Int(request.length - doneBytes) }
     var offset: UInt64 { request.offset + UInt64(doneBytes) }
+}
+
+/// Flushes that came one after the other and wait for the same thing.
+final class FlushGroup: Sendable {
+    /// A client that sends flushes without end gets a new group, and so comes up against the limit of
+    /// pending requests.
+    private static let countMax = 256
+
+    private let cookies: Locked<[UInt64]?>
+
+    init(_ cookie: UInt64) {
+        cookies = Locked([cookie])
+    }
+
+    /// Adds a flush; false if the group was answered already, or is full.
+    func join(_ cookie: UInt64) -> Bool {
+        cookies.withLock { cookies in
+            guard let count = cookies?.count, count < Self.countMax else { return false }
+            cookies?.append(cookie)
+            return true
+        }
+    }
+
+    /// Ends the group.
+    ///
+    /// - Returns: whom to answer.
+    func close() -> [UInt64] {
+        cookies.withLock { cookies in
+            defer { cookies = nil }
+            return cookies ?? []
+        }
+    }
 }
 
 extension Connection {
@@ -31,6 +65,7 @@ extension Connection {
             }
             input.consume(Wire.requestBytes)
             turn.requests += 1
+            if request.command != Command.flush.rawValue { flushGroup = nil }
             let refusal = rules.refusal(of: request)
             if let ending = begin(request, refusal, isStopping) { return ending }
             // The client reads while the rest is served.
@@ -55,7 +90,10 @@ extension Connection {
         let refusal = isStopping ? .shutdown : refusal
         if refusal != nil { turn.refusedRequests += 1 }
         if request.payloadBytes > 0 {
-            payload = Payload(request: request, refusal: refusal)
+            let stage =
+                refusal == nil
+                ? export.stage(at: request.offset, count: Int(request.length)) : nil
+            payload = Payload(request: request, refusal: refusal, stage: stage)
         } else if let refusal {
             refuse(request, refusal)
         } else {
@@ -69,6 +107,7 @@ extension Connection {
     /// - Returns: false if more must arrive first.
     private mutating func takePayload() -> Bool {
         guard var current = payload else { return true }
+        if let stage = current.stage { return takeStaged(stage, &current) }
         var byteCount = min(input.count, current.restBytes)
         let isComplete = byteCount == current.restBytes
         if !isComplete {
@@ -97,6 +136,54 @@ extension Connection {
         payload = isComplete ? nil : current
         if isComplete { finish(current.request, current.refusal) }
         return true
+    }
+
+    /// Moves what has arrived of a staged payload to its place; the rest is received there.
+    private mutating func takeStaged(_ stage: any StagedPayload, _ current: inout Payload) -> Bool {
+        let byteCount = min(input.count, current.restBytes)
+        if byteCount > 0 {
+            let start = Int(current.doneBytes)
+            let target = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: stage.bytes[start..<start + byteCount]
+            )
+            unsafe target.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: input.content[..<byteCount])
+            )
+            input.consume(byteCount)
+            advance(stage, &current, byteCount)
+        }
+        payload = current
+        guard current.restBytes == 0 else { return false }
+        payload = nil
+        finish(current.request, attempt { () throws(Errno) in try stage.commit() })
+        return true
+    }
+
+    private mutating func advance(
+        _ stage: any StagedPayload,
+        _ current: inout Payload,
+        _ byteCount: Int
+    ) {
+        current.doneBytes += UInt32(byteCount)
+        turn.writtenBytes += UInt64(byteCount)
+        stage.didFill(Int(current.doneBytes))
+    }
+
+    /// Receives the rest of a staged payload where it belongs, instead of into the input buffer.
+    ///
+    /// - Returns: bytes received, 0 at the end of the stream; nil if no payload is staged.
+    mutating func receiveStaged(waits: Bool) throws(Errno) -> Int? {
+        guard var current = payload, let stage = current.stage, input.count == 0,
+            current.restBytes > 0
+        else { return nil }
+        let start = Int(current.doneBytes)
+        let target = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: stage.bytes[start..<start + current.restBytes]
+        )
+        let byteCount = try unsafe link.socket.receive(into: target, waits: waits)
+        advance(stage, &current, byteCount)
+        payload = current
+        return byteCount
     }
 
     /// Does a request that has no payload.
@@ -166,11 +253,18 @@ extension Connection {
 
     /// Answers once everything that was acknowledged is durable; later requests go on meanwhile.
     private mutating func flush(_ request: Request) {
+        // Nothing was acknowledged since the last flush was asked for: its answer is this one's too.
+        if let flushGroup, flushGroup.join(request.cookie) { return }
         waitForRoom(bytes: 0)
         link.begin(bytes: 0, gathers: true)
         let link = link
+        let group = FlushGroup(request.cookie)
+        flushGroup = group
         export.flush { error in
-            link.deliver(Reply.simple(request.cookie, error.map(WireError.init)), finishing: 0)
+            let message = group.close().flatMap {
+                Reply.simple($0, error.map(WireError.init))
+            }
+            link.deliver(message, finishing: 0)
         }
         link.endGathering()
     }

@@ -28,6 +28,8 @@ struct Connection: ~Copyable {
     var turn = Statistics()
     /// A write whose payload is still arriving.
     var payload: Payload?
+    /// The last flush, as long as nothing else came after it.
+    var flushGroup: FlushGroup?
     /// When the request that is half there must be complete.
     private var deadlineNanoseconds: UInt64?
     private var isIdle = false
@@ -191,7 +193,7 @@ extension Connection {
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.
         guard isIdle || !link.isQuiet else {
-            return try input.receive(from: link, waits: true) > 0
+            return try receiveBytes(waits: true) > 0
         }
         let limit = isIdle ? -1 : configuration.idleMilliseconds
         let ready = try link.wakeUp.wait(
@@ -205,7 +207,12 @@ extension Connection {
             if ready.isEmpty { throw .again }
             return true
         }
-        return try input.receive(from: link, waits: false) > 0
+        return try receiveBytes(waits: false) > 0
+    }
+
+    private mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
+        if let count = try receiveStaged(waits: waits) { return count }
+        return try input.receive(from: link, waits: waits)
     }
 
     /// Nothing came for a while: a request that is late ends the connection, and one that does not

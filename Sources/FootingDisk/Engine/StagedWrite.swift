@@ -1,0 +1,92 @@
+import FootingSystem
+
+/// A large write whose bytes are still arriving: they go straight to where the log takes them from.
+///
+/// The owner fills the bytes in order, says how far it has come, and commits. Each block is summed when
+/// it is complete, so that receiving and summing overlap and nothing is copied. Until the commit nobody
+/// waits for it: it has no place in the log yet, and a client that stops half-way holds up nobody.
+///
+/// One thread at a time uses it.
+public final class StagedWrite {
+    private let engine: Engine
+    private var batch: Batch?
+    private let first: UInt64
+    private let blockCount: Int
+    private var summedCount = 0
+
+    init(_ engine: Engine, _ batch: Batch, first: UInt64, blockCount: Int) {
+        self.engine = engine
+        self.batch = batch
+        self.first = first
+        self.blockCount = blockCount
+    }
+
+    deinit {
+        if let batch { engine.giveBack(batch) }
+    }
+
+    /// How many bytes it takes.
+    public var count: Int { blockCount * 4096 }
+
+    /// Where the bytes go; valid until ``commit()``.
+    public var bytes: UnsafeMutableRawBufferPointer {
+        guard let batch else { preconditionFailure("used after its commit") }
+        return unsafe batch.buffer.slice(4096..<4096 + count)
+    }
+
+    /// Tells how many bytes from the beginning are in place, and will not change any more.
+    public func didFill(_ filledCount: Int) {
+        guard let batch else { preconditionFailure("used after its commit") }
+        precondition(filledCount <= count, "more than the write has")
+        while (summedCount + 1) * 4096 <= filledCount {
+            let start = (1 + summedCount) * 4096
+            let sum = batch.buffer.checksum(start..<start + 4096)
+            Descriptor.store(
+                Descriptor(kind: .data, block: first + UInt64(summedCount), value: sum),
+                summedCount,
+                in: batch.buffer
+            )
+            summedCount += 1
+        }
+    }
+
+    /// Makes the write take effect, as ``Disk/write(at:_:)`` does.
+    public func commit() throws(DiskError) {
+        precondition(summedCount == blockCount, "committed before all of it was there")
+        guard let batch else { preconditionFailure("committed twice") }
+        let isAdopted = try engine.admit(blocks: blockCount) { state in
+            guard engine.adopt(batch, first, blockCount, &state) else { return false }
+            state.statistics.blocksWritten += UInt64(blockCount)
+            return true
+        }
+        if !isAdopted {
+            // The segment ends too soon for it: as any other write, then, in two commits.
+            try unsafe engine.write(at: first * 4096, UnsafeRawBufferPointer(bytes))
+            engine.giveBack(batch)
+        }
+        self.batch = nil
+    }
+}
+
+extension Engine {
+    /// A place for a large write's bytes; nil where the write should be made in the usual way.
+    func stage(at offset: UInt64, count: Int) -> StagedWrite? {
+        let blocks = count / 4096
+        guard offset % 4096 == 0, count % 4096 == 0, blocks >= EngineLimits.stagedBlockCountMin,
+            blocks < atomicBlockCount, offset <= geometry.sizeBytes,
+            UInt64(count) <= geometry.sizeBytes - offset
+        else { return nil }
+        let batch = state.withLock { state -> Batch? in
+            guard state.user.free.count > EngineLimits.unstagedBatchCount else { return nil }
+            return state.user.free.removeLast()
+        }
+        return batch.map {
+            StagedWrite(self, $0, first: offset / 4096, blockCount: blocks)
+        }
+    }
+
+    func giveBack(_ batch: Batch) {
+        state.withLock { state in state.user.free.append(batch) }
+        if drive == .threads { state.wakeAll(on: Condition.progress) }
+    }
+}
