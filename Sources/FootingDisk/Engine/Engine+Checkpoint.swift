@@ -200,22 +200,24 @@ extension Engine {
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    private var changes: [UInt32: Int] = [:]
+    /// By segment, in units of blocks.
+    private var changes: [Int32]
 
     init(geometry: Geometry) {
         self.geometry = geometry
+        changes = Array(repeating: 0, count: Int(geometry.segmentCount))
     }
 
     func count(_ location: Location, _ change: Int) {
         guard geometry.contains(location) else { return }
-        changes[geometry.segment(of: location), default: 0] += change
+        changes[Int(geometry.segment(of: location))] += Int32(change)
     }
 
     func apply(to segments: inout [SegmentEntry]) {
-        for (segment, change) in changes {
-            let units = Int(segments[Int(segment)].liveUnits) + change * 8
+        for (segment, change) in changes.enumerated() where change != 0 {
+            let units = Int(segments[segment].liveUnits) + Int(change) * 8
             precondition(units >= 0, "segment \(segment) lost more than it had")
-            segments[Int(segment)].liveUnits = UInt32(units)
+            segments[segment].liveUnits = UInt32(units)
         }
     }
 }

@@ -92,12 +92,28 @@ extension Engine {
         if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
             return .release
         }
-        if !isLow, let victim = chooseVictim(state) { return .collect(victim) }
+        if !isLow, let victim = chooseVictim(state) {
+            return isCheckpointCheaper(than: victim, state) ? .checkpoint : .collect(victim)
+        }
         if !state.evacuated.isEmpty { return .release }
         let hasNews = !state.active.isEmpty || state.frozen != nil || !state.touches.isEmpty
         if hasNews { return .checkpoint }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
         return state.ready.count > segmentsReserved(state) ? .none : .stick
+    }
+
+    /// Whether a checkpoint wins more than emptying a segment: it tells which segments died since the
+    /// last one, and after sequential writes it costs next to nothing.
+    private func isCheckpointCheaper(
+        than victim: UInt32,
+        _ state: borrowing EngineState
+    ) -> Bool {
+        let deltas = state.active.deltas.count
+        guard deltas >= 2 * geometry.pagesPerSegment else { return false }
+        let pagesOfCheckpoint = state.active.leafCountEstimate * 2 + geometry.levels
+        let pagesOfVictim =
+            Int(state.segments[Int(victim)].liveUnits) / Int(Geometry.unitsPerBlock)
+        return pagesOfCheckpoint * 4 <= deltas && pagesOfCheckpoint <= pagesOfVictim
     }
 
     /// Segments that share the flush after which they are free.

@@ -33,12 +33,18 @@ public struct Geometry: Sendable, Equatable {
     public let segmentSizeBytes: UInt64
     /// How many segments there are.
     public let segmentCount: UInt32
+    /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
+    let segmentsOffset: UInt64
 
     /// Describes an existing container.
     public init(sizeBytes: UInt64, segmentSizeBytes: UInt64, segmentCount: UInt32) {
         self.sizeBytes = sizeBytes
         self.segmentSizeBytes = segmentSizeBytes
         self.segmentCount = segmentCount
+        let tablesEnd = Self.tableOffset + 2 * Self.tableRegionSize(segmentCount)
+        // A size that cannot be is refused by whoever reads it; here it must only not trap.
+        let alignment = (1...64 << 20).contains(segmentSizeBytes) ? segmentSizeBytes : 1
+        segmentsOffset = (tablesEnd + alignment - 1) / alignment * alignment
     }
 
     /// Plans a new container.
@@ -133,20 +139,16 @@ extension Geometry {
     }
 
     /// Bytes of one region for the segment table: a header page and the entries.
-    var tableRegionSizeBytes: UInt64 {
-        let entries = UInt64(segmentCount) * Self.tableEntrySizeBytes
+    var tableRegionSizeBytes: UInt64 { Self.tableRegionSize(segmentCount) }
+
+    private static func tableRegionSize(_ segmentCount: UInt32) -> UInt64 {
+        let entries = UInt64(segmentCount) * tableEntrySizeBytes
         return 4096 + (entries + 4095) / 4096 * 4096
     }
 
     /// Where region 0 or 1 of the segment table begins.
     func tableOffset(region: Int) -> UInt64 {
         Self.tableOffset + UInt64(region) * tableRegionSizeBytes
-    }
-
-    /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
-    var segmentsOffset: UInt64 {
-        let end = tableOffset(region: 2)
-        return (end + segmentSizeBytes - 1) / segmentSizeBytes * segmentSizeBytes
     }
 
     /// Bytes of the whole container.

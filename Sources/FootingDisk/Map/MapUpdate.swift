@@ -24,7 +24,7 @@ struct MapUpdate: ~Copyable {
     private let output: any Output
     private let accounting: any Accounting
     private let generation: UInt64
-    private let deltas: [(block: UInt64, entry: MapEntry)]
+    private let deltas: [DeltaTable.Delta]
     private let trims: RangeSet
     /// By level, then index.
     private let touches: [[UInt64]]
@@ -81,7 +81,7 @@ struct MapUpdate: ~Copyable {
     private func update(
         _ old: MapEntry,
         _ identity: MapPage.Identity,
-        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+        _ changes: ArraySlice<DeltaTable.Delta>
     ) throws(DiskError) -> MapEntry {
         let range = blocks(of: identity)
         let isTrimmed = trims.overlaps(range)
@@ -114,7 +114,7 @@ struct MapUpdate: ~Copyable {
     private func updateLeaf(
         _ page: borrowing AlignedBuffer,
         _ range: Range<UInt64>,
-        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+        _ changes: ArraySlice<DeltaTable.Delta>
     ) {
         for trimmed in trims.intersection(range) {
             for block in trimmed { set(page, Int(block - range.lowerBound), .unmapped) }
@@ -134,7 +134,7 @@ struct MapUpdate: ~Copyable {
     private func updateInner(
         _ page: borrowing AlignedBuffer,
         _ identity: MapPage.Identity,
-        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+        _ changes: ArraySlice<DeltaTable.Delta>
     ) throws(DiskError) {
         let span = MapReader.span(level: identity.level)
         let first = identity.index * 336

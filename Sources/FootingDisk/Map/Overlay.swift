@@ -8,6 +8,10 @@ struct Overlay: Sendable {
 
     private(set) var deltas = DeltaTable()
     private(set) var trims = RangeSet()
+    /// Which leaves of the map have deltas, by the low bits of their index.
+    private var leafMarks = [UInt64](repeating: 0, count: 1024)
+    /// About how many leaves a checkpoint would write: exact below some thousands.
+    private(set) var leafCountEstimate = 0
 
     var isEmpty: Bool { deltas.count == 0 && trims.isEmpty }
 
@@ -19,11 +23,16 @@ struct Overlay: Sendable {
 
     mutating func set(_ block: UInt64, _ entry: MapEntry) {
         deltas.set(block, entry)
+        let leaf = Int(block / UInt64(Geometry.entriesPerPage)) & 0xffff
+        if leafMarks[leaf >> 6] & (1 << (leaf & 63)) == 0 {
+            leafMarks[leaf >> 6] |= 1 << (leaf & 63)
+            leafCountEstimate += 1
+        }
     }
 
     mutating func trim(_ range: Range<UInt64>) {
         if range.count <= Self.listedTrimMax {
-            for block in range { deltas.set(block, .unmapped) }
+            for block in range { set(block, .unmapped) }
         } else {
             deltas.unmap(range)
             trims.insert(range)
