@@ -139,7 +139,7 @@ private struct MemoryShare {
 
     init(_ report: HostReport, divisor: UInt64, reason: String) {
         let total = report.memory.totalBytes.value
-        let usable = [total, report.memory.limitBytes.value].compactMap { $0 }.min()
+        let usable = report.memory.usableBytes
         let bytes: UInt64
         let why: String
         if let usable {

@@ -15,6 +15,9 @@ public struct PCIDevice: Sendable {
     /// NUMA node; -1 where the firmware names none.
     public let numaNode: Fact<Int>
 
+    /// Vendor and device id in one number, as tables have it.
+    var identity: UInt32 { UInt32(vendor) << 16 | UInt32(device) }
+
     private static let folder = "sys/bus/pci/devices"
 
     /// Every function, by slot.
