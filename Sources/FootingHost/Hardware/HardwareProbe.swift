@@ -82,19 +82,20 @@ public struct HardwareProbe: Sendable {
         let text = PlatformHypervisor.processorText(root, processorFacts)
         let dmi = DMI(root)
         let tree = DeviceTree(root)
+        pci = PCIDevice.all(root)
         var detector = HypervisorDetector(
             root: root,
             processor: processorFacts,
             dmi: dmi,
             processorText: text,
-            tree: tree
+            tree: tree,
+            pci: pci
         )
         let virtualization = detector.detect()
         self.virtualization = virtualization
         machine = MachineIdentity(dmi: dmi, tree: tree)
         processor = Processor(root, cpuid: processorFacts, text: text)
         cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
-        pci = PCIDevice.all(root)
         block = BlockDevice.all(
             root,
             pci: pci,
