@@ -76,9 +76,9 @@ public struct HardwareProbe: Sendable {
     ///
     /// - Parameters:
     ///   - root: the machine.
-    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
-    public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil) {
-        let processorFacts = CPUIDFacts(cpuid ?? root.cpuidSource())
+    ///   - cpuid: the root's own ``HostRoot/cpuidSource()``, or one that stands for it.
+    public init(root: HostRoot, cpuid: any CPUIDSource) {
+        let processorFacts = CPUIDFacts(cpuid)
         let text = PlatformHypervisor.processorText(root, processorFacts)
         let dmi = DMI(root)
         let tree = DeviceTree(root)

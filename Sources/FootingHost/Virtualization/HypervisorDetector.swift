@@ -32,11 +32,13 @@ public struct HypervisorDetector {
     private var xen: XenFacts?
 
     /// Looks at one machine on its own; ``HardwareProbe`` shares what it reads with the others.
-    public static func detect(
-        root: HostRoot,
-        cpuid: (any CPUIDSource)? = nil
-    ) -> HypervisorInfo {
-        let processor = CPUIDFacts(cpuid ?? root.cpuidSource())
+    public static func detect(root: HostRoot) -> HypervisorInfo {
+        detect(root: root, cpuid: root.cpuidSource())
+    }
+
+    /// Looks at one machine with a CPUID source that stands for the root's own.
+    public static func detect(root: HostRoot, cpuid: any CPUIDSource) -> HypervisorInfo {
+        let processor = CPUIDFacts(cpuid)
         var detector = HypervisorDetector(
             root: root,
             processor: processor,
