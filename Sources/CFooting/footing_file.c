@@ -148,6 +148,12 @@ int footing_lock_exclusive(int file)
 	return result_of(fcntl(file, F_OFD_SETLK, &lock));
 }
 
+int footing_unlock(int file)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	return result_of(fcntl(file, F_OFD_SETLK, &lock));
+}
+
 int footing_is_locked(int file)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

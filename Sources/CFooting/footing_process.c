@@ -39,6 +39,11 @@ int footing_terminal_columns(int descriptor)
 	return size.ws_col;
 }
 
+void footing_touch(void *value)
+{
+	__asm__ volatile("" : : "r"(value) : "memory");
+}
+
 const char *footing_error_name(int error)
 {
 	return strerrorname_np(error);

@@ -3,12 +3,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -136,4 +140,77 @@ int footing_event(void)
 {
 	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return event < 0 ? -errno : event;
+}
+
+int footing_probe_unix(const char *path)
+{
+	struct sockaddr_un address;
+	int result = unix_address(path, &address);
+	if (result < 0)
+		return result;
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client < 0)
+		return -errno;
+	if (connect(client, (struct sockaddr *)&address, sizeof address) < 0)
+		return fail(client);
+	close(client);
+	return 0;
+}
+
+int footing_set_nonblocking(int descriptor, int on)
+{
+	int flags = fcntl(descriptor, F_GETFL);
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(descriptor, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+static int set_timeout(int socket, int option, int milliseconds)
+{
+	struct timeval time = {.tv_sec = milliseconds / 1000,
+			       .tv_usec = milliseconds % 1000 * 1000};
+	return setsockopt(socket, SOL_SOCKET, option, &time, sizeof time) < 0 ? -errno : 0;
+}
+
+int footing_socket_timeouts(int socket, int receive_milliseconds, int send_milliseconds)
+{
+	int result = set_timeout(socket, SO_RCVTIMEO, receive_milliseconds);
+	return result < 0 ? result : set_timeout(socket, SO_SNDTIMEO, send_milliseconds);
+}
+
+int footing_socket_pair(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int footing_event_set(int event)
+{
+	return eventfd_write(event, 1) < 0 ? -errno : 0;
+}
+
+int footing_event_clear(int event)
+{
+	eventfd_t value;
+	return eventfd_read(event, &value) < 0 ? -errno : 0;
+}
+
+int footing_poll(int first, int first_wants, int second, int timeout_milliseconds)
+{
+	static const short events[] = {
+		[FOOTING_POLL_NOTHING] = 0,
+		[FOOTING_POLL_READ] = POLLIN | POLLRDHUP,
+		[FOOTING_POLL_WRITE] = POLLOUT,
+	};
+	struct pollfd descriptors[2] = {{.fd = first, .events = events[first_wants]},
+					{.fd = second, .events = POLLIN}};
+	int count = poll(descriptors, 2, timeout_milliseconds);
+	if (count < 0)
+		return -errno;
+	return (descriptors[0].revents ? 1 : 0) | (descriptors[1].revents ? 2 : 0);
+}
+
+int footing_flock(int descriptor)
+{
+	return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }

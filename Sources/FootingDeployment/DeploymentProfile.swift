@@ -14,28 +14,24 @@ public struct DeploymentProfile: Sendable {
 
     /// The profile's name: that of the context's kind.
     public let name: String
-    /// The longest time a commit waits for company, in microseconds.
-    public let commitGatherMicroseconds: Value
+    /// A commit that takes longer waits for company, up to a sixth of that time; in microseconds.
+    public let gatherThresholdMicroseconds: Value
     /// Acknowledged but unflushed data, at most, in bytes.
     public let unflushedBytesMaximum: Value
     /// The age of acknowledged but unflushed data, at most, in milliseconds.
     public let unflushedMillisecondsMaximum: Value
-    /// The block cache, in bytes.
-    public let cacheBudgetBytes: Value
     /// The map's cache, in bytes.
     public let mapBudgetBytes: Value
     /// Threads that wait for reads.
     public let readWorkers: Value
-    /// A segment of the log, in bytes.
-    public let segmentBytes: Value
-    /// What offsets and lengths of writes are multiples of, in bytes.
-    public let alignmentBytes: Value
+    /// Log between two checkpoints, in bytes; a recovery replays at most twice that.
+    public let checkpointLogBytes: Value
 
     /// Every value, in the order above.
     public var values: [Value] {
         [
-            commitGatherMicroseconds, unflushedBytesMaximum, unflushedMillisecondsMaximum,
-            cacheBudgetBytes, mapBudgetBytes, readWorkers, segmentBytes, alignmentBytes,
+            gatherThresholdMicroseconds, unflushedBytesMaximum, unflushedMillisecondsMaximum,
+            mapBudgetBytes, readWorkers, checkpointLogBytes,
         ]
     }
 
@@ -50,44 +46,37 @@ public struct DeploymentProfile: Sendable {
     private struct Base {
         let gather: (microseconds: UInt64, reason: String)
         let unflushedBytes: UInt64
-        /// The cache's share of memory, as a divisor.
-        let share: (divisor: UInt64, reason: String)
+        let logBytes: UInt64
 
-        init(
-            gather: (UInt64, String),
-            _ unflushedBytes: UInt64,
-            _ share: (UInt64, String)
-        ) {
+        init(gather: (UInt64, String), _ unflushedBytes: UInt64, log logBytes: UInt64) {
             self.gather = gather
             self.unflushedBytes = unflushedBytes
-            self.share = share
+            self.logBytes = logBytes
         }
     }
 
     private static func base(_ kind: DeploymentContext.Kind) -> Base {
-        let shared = (UInt64(8), "an eighth: the machine has other work and a host that may ask")
-        let owned = (UInt64(4), "a quarter: nobody asks for memory back")
-        return switch kind {
+        switch kind {
         case .hyperscaleCloud:
-            Base(gather: (500, "a network disk commits in about 1 ms"), 16 << 20, shared)
+            Base(gather: (500, "a network disk flushes in about 1 ms"), 16 << 20, log: 128 << 20)
         case .bareMetalNVMe:
-            Base(gather: (0, "local flash commits sooner than waiting pays"), 16 << 20, owned)
+            Base(gather: (200, "local flash flushes sooner than that"), 16 << 20, log: 256 << 20)
         case .edge:
             Base(
-                gather: (2000, "fewer, larger writes wear flash less"),
+                gather: (200, "each write wears the flash: fewer, larger ones"),
                 4 << 20,
-                (16, "a sixteenth: little memory, shared with the application")
+                log: 32 << 20
             )
         case .hypervisor:
-            Base(gather: (200, "a paravirtual flush takes 0.1 to 1 ms"), 16 << 20, shared)
+            Base(gather: (200, "a paravirtual flush takes 0.1 to 1 ms"), 16 << 20, log: 128 << 20)
         case .hostedVM:
-            Base(gather: (500, "an emulated disk flushes through its host's"), 16 << 20, shared)
-        case .bareMetal:
             Base(
-                gather: (200, "the disk's own flush decides; 200 µs never doubles it"),
+                gather: (500, "an emulated disk flushes through its host's"),
                 16 << 20,
-                owned
+                log: 128 << 20
             )
+        case .bareMetal:
+            Base(gather: (200, "waiting pays only for slow flushes"), 16 << 20, log: 128 << 20)
         }
     }
 
@@ -97,19 +86,18 @@ public struct DeploymentProfile: Sendable {
         report: HostReport
     ) -> DeploymentProfile {
         let base = base(context.kind)
-        let budget = MemoryShare(report, divisor: base.share.divisor, reason: base.share.reason)
-        let ground = Ground(report)
+        let isEdge = context.kind == .edge
         return DeploymentProfile(
             name: context.kind.rawValue,
-            commitGatherMicroseconds: Value(
-                name: "commitGatherMicroseconds",
+            gatherThresholdMicroseconds: Value(
+                name: "gatherThresholdMicroseconds",
                 number: base.gather.microseconds,
                 reason: base.gather.reason
             ),
             unflushedBytesMaximum: Value(
                 name: "unflushedBytesMaximum",
                 number: base.unflushedBytes,
-                reason: context.kind == .edge
+                reason: isEdge
                     ? "little memory, and a slow flash card takes this in a second"
                     : "what a disk of 100 MB/s writes in a sixth of a second"
             ),
@@ -118,43 +106,36 @@ public struct DeploymentProfile: Sendable {
                 number: 1000,
                 reason: "what may be lost without a flush stays under a second's work"
             ),
-            cacheBudgetBytes: budget.cache,
-            mapBudgetBytes: budget.map,
-            readWorkers: ground.readWorkers(context.kind),
-            segmentBytes: ground.segment(context.kind),
-            alignmentBytes: ground.alignment
+            mapBudgetBytes: mapBudget(report),
+            readWorkers: Ground(report).readWorkers(context.kind),
+            checkpointLogBytes: Value(
+                name: "checkpointLogBytes",
+                number: base.logBytes,
+                reason: isEdge
+                    ? "a flash card reads twice this in under two seconds: recovery stays short"
+                    : "twice this is replayed after a crash, well under a second on most disks"
+            )
         )
     }
-}
 
-/// The part of memory that the engine may take.
-private struct MemoryShare {
-    /// Below this the cache would hold less than one segment and its map.
-    private static let minimumBytes: UInt64 = 8 << 20
-    /// Above this a block cache brings nothing that the page cache would not.
-    private static let maximumBytes: UInt64 = 16 << 30
-
-    let cache: DeploymentProfile.Value
-    let map: DeploymentProfile.Value
-
-    init(_ report: HostReport, divisor: UInt64, reason: String) {
+    /// A 64th of the memory that may be used, within bounds: 4 KiB of map finds 1.3 MiB of disk.
+    private static func mapBudget(_ report: HostReport) -> Value {
+        let bounds: ClosedRange<UInt64> = 4 << 20...32 << 20
         let total = report.memory.totalBytes.value
         let usable = report.memory.usableBytes
-        let bytes: UInt64
-        let why: String
-        if let usable {
-            bytes = min(max(usable / divisor, Self.minimumBytes), Self.maximumBytes)
-            let of = usable == total ? "of MemTotal" : "of the control group's limit"
-            why = "\(reason) (\(of), \(usable) bytes)"
-        } else {
-            bytes = Self.minimumBytes
-            why = "the least: " + (report.memory.totalBytes.absence ?? "memory is unknown")
+        guard let usable else {
+            let why = report.memory.totalBytes.absence ?? "memory is unknown"
+            return Value(
+                name: "mapBudgetBytes",
+                number: bounds.lowerBound,
+                reason: "the least: \(why)"
+            )
         }
-        cache = .init(name: "cacheBudgetBytes", number: bytes / 5 * 4, reason: why)
-        map = .init(
+        let of = usable == total ? "MemTotal" : "the control group's limit"
+        return Value(
             name: "mapBudgetBytes",
-            number: bytes / 5,
-            reason: "a fifth of the engine's memory: 1 byte of map finds about 100 of data"
+            number: min(max(usable / 64, bounds.lowerBound), bounds.upperBound) & ~4095,
+            reason: "a 64th of \(of) (\(usable) bytes), 4 to 32 MiB"
         )
     }
 }
@@ -185,36 +166,6 @@ private struct Ground {
             name: name,
             number: UInt64(count),
             reason: "2 for each of \(processors) processors, 4 to 32; the disk's queues are unknown"
-        )
-    }
-
-    func segment(_ kind: DeploymentContext.Kind) -> DeploymentProfile.Value {
-        let name = "segmentBytes"
-        if kind == .edge || disk?.interface == "mmc" {
-            return .init(
-                name: name,
-                number: 4 << 20,
-                reason: "the erase unit of common flash cards"
-            )
-        }
-        if let disk, disk.sizeBytes <= 16 << 30 {
-            let reason = "\(disk.name) is small: finer segments leave less space unused"
-            return .init(name: name, number: 4 << 20, reason: reason)
-        }
-        return .init(name: name, number: 8 << 20, reason: "large enough that a seek does not count")
-    }
-
-    var alignment: DeploymentProfile.Value {
-        let name = "alignmentBytes"
-        guard let disk, let physical = disk.physicalBlockBytes.value, physical > 4096,
-            physical <= 1 << 20, physical & (physical - 1) == 0
-        else {
-            return .init(name: name, number: 4096, reason: "a page, and at least a physical block")
-        }
-        return .init(
-            name: name,
-            number: UInt64(physical),
-            reason: "the physical block of \(disk.name)"
         )
     }
 }

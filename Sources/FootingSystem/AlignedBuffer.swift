@@ -2,11 +2,14 @@ import Glibc
 
 /// Page-aligned memory straight from the kernel, zeroed, given back when its owner goes away.
 ///
-/// Untouched pages cost nothing. Direct I/O needs the alignment; `munmap` really returns the memory,
-/// which `free` does not promise.
+/// Untouched pages cost nothing. Direct I/O needs the alignment; `munmap` really returns the
+/// memory, which `free` does not promise.
 @safe
 public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     // Sendable: a unique owner, like an array's storage; who has the value may touch the bytes.
+
+    /// Smaller ones come from the C library's heap: a mapping costs more than what it is used for.
+    private static let mappedSizeMin = 64 << 10
 
     /// The bytes; valid as long as this value lives.
     public let bytes: UnsafeMutableRawBufferPointer
@@ -18,6 +21,14 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     public init(count: Int) {
         precondition(count > 0, "empty buffer")
         let size = (count + 4095) & ~4095
+        if size < Self.mappedSizeMin {
+            guard let address = unsafe aligned_alloc(4096, size) else {
+                preconditionFailure("no memory for \(size) bytes")
+            }
+            unsafe memset(address, 0, size)
+            unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
+            return
+        }
         let address = unsafe mmap(
             nil,
             size,
@@ -33,11 +44,68 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     }
 
     deinit {
-        unsafe munmap(bytes.baseAddress, bytes.count)
+        if unsafe bytes.count < Self.mappedSizeMin {
+            unsafe free(bytes.baseAddress)
+        } else {
+            unsafe munmap(bytes.baseAddress, bytes.count)
+        }
     }
 
-    /// Gives the pages back to the kernel; they read as zeros afterwards.
+    /// Gives the pages of a mapped buffer back to the kernel; they read as zeros afterwards.
     public func discard() {
+        precondition(count >= Self.mappedSizeMin, "a small buffer has no pages of its own")
         unsafe madvise(bytes.baseAddress, bytes.count, MADV_DONTNEED)
+    }
+}
+
+// MARK: - Checked access
+
+extension AlignedBuffer {
+    /// Size in bytes, whole pages.
+    public var count: Int { unsafe bytes.count }
+
+    /// The little-endian integer at a byte offset, which need not be aligned.
+    @inlinable
+    public func get<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Number.Type,
+        at offset: Int
+    ) -> Number {
+        precondition(
+            offset >= 0 && offset + MemoryLayout<Number>.size <= count,
+            "read outside of the buffer"
+        )
+        return Number(
+            littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: Number.self)
+        )
+    }
+
+    /// Stores an integer little-endian at a byte offset, which need not be aligned.
+    @inlinable
+    public func set<Number: FixedWidthInteger & BitwiseCopyable>(_ value: Number, at offset: Int) {
+        precondition(
+            offset >= 0 && offset + MemoryLayout<Number>.size <= count,
+            "write outside of the buffer"
+        )
+        unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Number.self)
+    }
+
+    /// A part of the bytes.
+    public func slice(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+        unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
+    }
+
+    /// CRC-32C of a part of the bytes.
+    public func checksum(_ range: Range<Int>) -> UInt32 {
+        unsafe Checksum.crc32c(UnsafeRawBufferPointer(slice(range)))
+    }
+
+    /// Fills a part with zeros.
+    public func clear(_ range: Range<Int>) {
+        unsafe slice(range).initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    /// Copies bytes in at an offset.
+    public func copy(from source: UnsafeRawBufferPointer, at offset: Int) {
+        unsafe slice(offset..<offset + source.count).copyMemory(from: source)
     }
 }

@@ -47,6 +47,20 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
     /// No buffer space available.
     public static let noBufferSpace = Errno(rawValue: ENOBUFS)
+    /// Cannot allocate memory.
+    public static let noMemory = Errno(rawValue: ENOMEM)
+    /// Read-only file system.
+    public static let readOnlyFileSystem = Errno(rawValue: EROFS)
+    /// File too large.
+    public static let fileTooLarge = Errno(rawValue: EFBIG)
+    /// Broken pipe: the peer is gone.
+    public static let brokenPipe = Errno(rawValue: EPIPE)
+    /// Software caused connection abort: the client left before it was accepted.
+    public static let connectionAborted = Errno(rawValue: ECONNABORTED)
+    /// Cannot send after transport endpoint shutdown.
+    public static let isShutDown = Errno(rawValue: ESHUTDOWN)
+    /// Too many open files in the process.
+    public static let tooManyFiles = Errno(rawValue: EMFILE)
     /// Value too large: a file has more bytes than the caller's limit.
     public static let tooLarge = Errno(rawValue: EOVERFLOW)
 

@@ -41,7 +41,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let writeOnly = Options(rawValue: O_WRONLY)
         /// Create the file if it is missing.
         public static let create = Options(rawValue: O_CREAT)
-        /// With `create`: fail if it is there; on a block device: fail if it is in use.
+        /// With `create`, fail if it is there; on a block device: fail if it is in use.
         public static let exclusive = Options(rawValue: O_EXCL)
         /// Only a directory will do.
         public static let directory = Options(rawValue: O_DIRECTORY)
@@ -217,6 +217,11 @@ extension FileDescriptor {
         _ = try checked(footing_lock_exclusive(number))
     }
 
+    /// Gives the exclusive lock up.
+    public func unlock() {
+        _ = footing_unlock(number)
+    }
+
     /// Whether another description holds the exclusive lock.
     public func isLockedElsewhere() throws(Errno) -> Bool {
         try checked(footing_is_locked(number)) == 1
@@ -237,5 +242,22 @@ extension FileDescriptor {
             freeBytes: result.free_bytes,
             totalBytes: result.total_bytes
         )
+    }
+}
+
+// MARK: - Names
+
+extension FileDescriptor {
+    /// Removes a name (`unlink(2)`); whether it was there does not matter.
+    public static func remove(_ path: String) {
+        _ = unsafe unlink(path)
+    }
+
+    /// Makes a directory's entries durable, as after creating a file in it.
+    public static func synchronizeDirectory(of path: String) throws(Errno) {
+        let slash = path.lastIndex(of: "/")
+        let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = try FileDescriptor.open(parent, [.readOnly, .directory])
+        _ = try retrying { fsync(folder.number) < 0 ? -Glibc.errno : 0 }
     }
 }

@@ -3,9 +3,9 @@ import Glibc
 
 /// The root of the machine that is looked at: the live one, or a recorded tree.
 ///
-/// No code opens `/sys` or `/proc` by an absolute path; every path is relative to this directory, so
-/// that any machine can be replayed. Paths may start with `/`, which is ignored. In a replayed tree
-/// symbolic links are followed within the tree only.
+/// No code opens `/sys` or `/proc` by an absolute path; every path is relative to this directory,
+/// so that any machine can be replayed. Paths may start with `/`, which is ignored. In a replayed
+/// tree symbolic links are followed within the tree only.
 public final class HostRoot: Sendable {
     /// Files under `/proc` and `/sys` are small; a larger one is refused, not cut.
     public static let fileSizeLimitBytes = 4 << 20

@@ -3,8 +3,8 @@ import Glibc
 
 /// A running POSIX thread that is joined when asked.
 ///
-/// The engine blocks in system calls, so it uses plain threads: they have small stacks, can be pinned,
-/// and no thread exists before the first is started here.
+/// The engine blocks in system calls, so it uses plain threads: they have small stacks, can be
+/// pinned, and no thread exists before the first is started here.
 public struct Thread: ~Copyable, Sendable {
     /// Enough for the deepest call chain measured, many times over; only touched pages cost memory.
     public static let stackSizeBytes = 256 << 10

@@ -1,0 +1,3 @@
+import FootingCommands
+
+FootingProgram.main()

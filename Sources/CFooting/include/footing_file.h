@@ -53,6 +53,9 @@ int footing_block_sector_size(int file, uint32_t *bytes);
  * description holds one. It ends with the last descriptor, also by kill -9. */
 int footing_lock_exclusive(int file);
 
+/* Gives the lock up (F_OFD_SETLK). */
+int footing_unlock(int file);
+
 /* 1 if an exclusive lock of another description is there, 0 if not, or -errno (F_OFD_GETLK). */
 int footing_is_locked(int file);
 

@@ -15,6 +15,9 @@ int footing_read_signal(int descriptor);
 /* Columns of the terminal behind a descriptor, or -errno where it is none. */
 int footing_terminal_columns(int descriptor);
 
+/* Does nothing with what it points to; the caller's compiler has to assume that it changed. */
+void footing_touch(void *value);
+
 /* The symbolic name of an error number, "ENOSPC", or NULL. */
 const char *footing_error_name(int error);
 

@@ -36,4 +36,31 @@ ssize_t footing_send(int socket, const void *buffer, size_t length, int nowait);
 /* An eventfd(2), non-blocking. */
 int footing_event(void);
 
+/* connect(2) that never waits: -EAGAIN where the listener's queue is full, -ECONNREFUSED where
+ * nobody listens at a Unix socket's path. The socket is closed at once. */
+int footing_probe_unix(const char *path);
+
+/* O_NONBLOCK on or off. */
+int footing_set_nonblocking(int descriptor, int on);
+
+/* SO_RCVTIMEO and SO_SNDTIMEO in milliseconds; 0 waits for ever. */
+int footing_socket_timeouts(int socket, int receive_milliseconds, int send_milliseconds);
+
+/* A connected pair of Unix stream sockets, close-on-exec. */
+int footing_socket_pair(int pair[2]);
+
+/* eventfd: adds one, or takes everything away. */
+int footing_event_set(int event);
+int footing_event_clear(int event);
+
+/* poll(2) for readability of `first` (or writability, or neither: just hang-up) and of `second`
+ * (-1: none). Bit 0: first is ready; bit 1: second is; 0: the time ran out; -errno. */
+int footing_poll(int first, int first_wants, int second, int timeout_milliseconds);
+#define FOOTING_POLL_NOTHING 0
+#define FOOTING_POLL_READ 1
+#define FOOTING_POLL_WRITE 2
+
+/* An exclusive flock(2) on an open file or directory, without waiting; -EAGAIN if it is held. */
+int footing_flock(int descriptor);
+
 #endif

@@ -1,5 +1,5 @@
 /// A JSON value (RFC 8259) whose objects keep their keys sorted.
-public indirect enum JSONValue: Sendable, Hashable {
+public enum JSONValue: Sendable, Hashable {
     /// The absent value.
     case null
     /// True or false.

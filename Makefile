@@ -1,0 +1,52 @@
+# The one entry point for people and for CI. Longer recipes live in Scripts/.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SIMULATION_RUNS ?= 20000
+FUZZ_SECONDS ?= 60
+
+FORMAT = --recursive --parallel --configuration .swift-format
+SOURCES = Sources Tests Package.swift $(wildcard Fuzz/Package.swift Fuzz/Sources) \
+	$(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+
+.PHONY: help deps demo build release test simulate fuzz bench fmt check install clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+deps: ## Install the Debian packages that tests, demo and benchmarks need.
+	@Scripts/deps.sh
+
+demo: release ## Make a disk, serve it, write to it, kill the server, find the data again.
+	@Scripts/demo.sh
+
+build: ## Build everything for debugging.
+	swift build --build-tests
+
+release: ## Build the static program bin/footing.
+	@Scripts/release.sh
+
+test: ## Run every check and test, with sanitizers; what CI runs.
+	@Scripts/test.sh
+
+simulate: ## Crash a simulated disk SIMULATION_RUNS times and look for lost data.
+	swift run -c release footing-simulate --runs $(SIMULATION_RUNS)
+
+fuzz: ## Feed every parser random input, FUZZ_SECONDS each.
+	@Scripts/fuzz.sh $(FUZZ_SECONDS)
+
+bench: release ## Measure; results on standard output.
+	@Scripts/bench.sh
+
+fmt: ## Format the sources.
+	swift format format --in-place $(FORMAT) $(SOURCES)
+
+check: ## Check formatting, warnings, and the project's own rules.
+	swift format lint --strict $(FORMAT) $(SOURCES)
+	swift test --disable-xctest --filter '^TidyTests\.'
+
+install: release ## Install the program and its completions below DESTDIR/PREFIX.
+	@Scripts/install.sh "$(DESTDIR)$(PREFIX)"
+
+clean: ## Remove everything that was built.
+	rm -rf .build bin Fuzz/.build Benchmarks/.build

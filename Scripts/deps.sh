@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that tests, demo and benchmarks need and that are missing.
+set -euo pipefail
+
+packages=(nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs)
+
+if ! command -v swift >/dev/null; then
+    echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2
+    exit 1
+fi
+if ! command -v dpkg-query >/dev/null; then
+    echo "This is no Debian; install what corresponds to: ${packages[*]}" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+    echo "Nothing to install: ${packages[*]}"
+    exit 0
+fi
+
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get)
+install=("${apt[@]}" install --yes --no-install-recommends "${missing[@]}")
+if ((EUID == 0)); then
+    as_root=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+else
+    echo "Missing packages. Run this, then try again:" >&2
+    echo "  sudo apt-get install ${missing[*]}" >&2
+    exit 1
+fi
+# The package lists may be absent or old: fetch them only if the first try fails.
+"${as_root[@]}" "${install[@]}" </dev/null ||
+    { "${as_root[@]}" "${apt[@]}" update && "${as_root[@]}" "${install[@]}" </dev/null; }

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs bin/footing and its completions below a prefix.
+set -euo pipefail
+
+prefix=${1:?usage: install.sh PREFIX}
+
+# completion SHELL PATH
+completion() {
+    install -d "$(dirname "$prefix/share/$2")"
+    bin/footing completions "$1" >"$prefix/share/$2"
+    chmod 644 "$prefix/share/$2"
+}
+
+install -D -m 755 bin/footing "$prefix/bin/footing"
+completion bash bash-completion/completions/footing
+completion zsh zsh/site-functions/_footing
+completion fish fish/vendor_completions.d/footing.fish
+echo "Installed $prefix/bin/footing and the completions for bash, zsh and fish."

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Runs every check and test, goes on after a failure, and ends with the sum of it all.
+set -uo pipefail
+
+reports=.build/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+passed=0 failed=0 skipped=0
+
+# step NAME COMMAND...: one part that passes or fails as a whole.
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    echo "== $name"
+    if "$@" </dev/null; then
+        passed=$((passed + 1))
+        echo "== $name: done in $((SECONDS - start)) s"
+    else
+        failed=$((failed + 1))
+        echo "== $name: FAILED after $((SECONDS - start)) s"
+    fi
+}
+
+# tests NAME OPTIONS...: a run of swift test, whose report is added to the sum.
+tests() {
+    local name=$1 report=$reports/$1.xml start=$SECONDS status counts ran wrong left
+    shift
+    echo "== $name tests"
+    # The linker's remarks on the address sanitizer's own symbols would fill the log.
+    swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
+        grep --line-buffered --invert-match 'Cannot export local symbol .__asan_'
+    status=${PIPESTATUS[0]}
+    counts=$(sed -n 's/.*<testsuite .* tests="\([0-9]*\)" failures="\([0-9]*\)" skipped="\([0-9]*\)".*/\1 \2 \3/p' \
+        "$report" 2>/dev/null)
+    read -r ran wrong left <<<"${counts:-0 0 0}"
+    # The report counts issues, of which a test can have several.
+    if ((wrong > ran)); then wrong=$ran; fi
+    # What is skipped is not among what ran.
+    passed=$((passed + ran - wrong))
+    # A crash or a sanitizer's report fails the run without failing a test in the report.
+    if ((status != 0 && wrong == 0)); then wrong=1; fi
+    # A filter that matches nothing passes; here that is a mistake.
+    if ((ran == 0 && status == 0)); then
+        echo "no test ran" >&2
+        wrong=1
+    fi
+    failed=$((failed + wrong))
+    skipped=$((skipped + left))
+    echo "== $name tests: $ran in $((SECONDS - start)) s, $wrong failed, $left skipped"
+}
+
+sanitized='^Footing(System|Disk|NBD|Host|Commands)Tests\.'
+
+step "format and project rules" make --no-print-directory check
+step "static program" Scripts/release.sh
+tests unit --skip '^(Tidy|FootingIntegration)Tests\.'
+if grep -qr '@Test' Tests/FootingIntegrationTests; then
+    tests integration --filter '^FootingIntegrationTests\.'
+fi
+tests thread-sanitizer --sanitize=thread --scratch-path .build/thread --filter "$sanitized"
+export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
+tests address-sanitizer --sanitize=address --scratch-path .build/address --filter "$sanitized"
+if [[ -d Fuzz ]]; then
+    step "fuzz corpora" Scripts/fuzz.sh corpus
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))

@@ -1,0 +1,88 @@
+/// The declaration of a command: one model for parser, help, errors and completions.
+///
+/// A command either has subcommands or does something itself.
+struct Command: Sendable {
+    typealias Body = @Sendable (Invocation, Console) throws(CommandError) -> Void
+
+    let name: String
+    /// One sentence with a full stop.
+    let overview: String
+    /// Paragraphs below the overview, for what a user cannot guess.
+    let discussion: String?
+    let parameters: [ParameterModel]
+    let subcommands: [Command]
+    let body: Body?
+
+    /// A command that does something.
+    init(
+        name: String,
+        overview: String,
+        discussion: String? = nil,
+        parameters: [any Parameter] = [],
+        run body: @escaping Body
+    ) {
+        self.name = name
+        self.overview = overview
+        self.discussion = discussion
+        self.parameters = parameters.map(\.model)
+        self.body = body
+        subcommands = []
+    }
+
+    /// A command that only groups others.
+    init(name: String, overview: String, discussion: String? = nil, subcommands: [Command]) {
+        self.name = name
+        self.overview = overview
+        self.discussion = discussion
+        self.subcommands = subcommands
+        parameters = []
+        body = nil
+    }
+
+    /// What every command understands besides its own parameters.
+    static let common = [
+        Flag("version", help: "Show the version.").model,
+        Flag("help", letter: "h", help: "Show help information.").model,
+    ]
+
+    var arguments: [ParameterModel] { parameters.filter { $0.kind == .argument } }
+
+    /// Flags and options, its own first.
+    var options: [ParameterModel] {
+        parameters.filter { $0.kind != .argument } + Self.common
+    }
+}
+
+/// A command and the names that lead to it, the program's first.
+struct CommandPath: Sendable {
+    let command: Command
+    let names: [String]
+
+    init(root: Command) {
+        command = root
+        names = [root.name]
+    }
+
+    private init(command: Command, names: [String]) {
+        self.command = command
+        self.names = names
+    }
+
+    /// One step down; nil if there is no such subcommand.
+    func descending(to name: String) -> CommandPath? {
+        command.subcommands.first { $0.name == name }.map {
+            CommandPath(command: $0, names: names + [name])
+        }
+    }
+
+    /// This command and everything below it, depth first.
+    var all: [CommandPath] {
+        [self]
+            + command.subcommands.flatMap { child in
+                CommandPath(command: child, names: names + [child.name]).all
+            }
+    }
+
+    /// `footing disk create`.
+    var text: String { names.joined(separator: " ") }
+}

@@ -1,0 +1,183 @@
+/// What a command line asks for.
+enum Request: Sendable {
+    case run(CommandPath, Invocation)
+    case help(CommandPath)
+    case version
+}
+
+/// Reads a command line against the declaration of a program.
+///
+/// The forms are those of `getopt_long(3)`: `--name value`, `--name=value`, `-n value`, flags that
+/// share a dash (`-jq`), and `--` before arguments that start with a dash.
+struct CommandLineParser {
+    private var path: CommandPath
+    private var words: ArraySlice<String>
+    private var given: [String: any Sendable] = [:]
+    private var positional: [String] = []
+
+    private init(path: CommandPath, words: ArraySlice<String>) {
+        self.path = path
+        self.words = words
+    }
+
+    /// Reads the words that follow the program's name.
+    static func parse(_ words: [String], root: Command) throws(UsageError) -> Request {
+        var parser = CommandLineParser(path: CommandPath(root: root), words: words[...])
+        return try parser.parse()
+    }
+
+    private mutating func parse() throws(UsageError) -> Request {
+        if let request = try descend() { return request }
+        // Help wins over every other mistake: who asks for it should get it.
+        for word in words.prefix(while: { $0 != "--" }) {
+            if word == "--help" || word == "-h" { return .help(path) }
+            if word == "--version" { return .version }
+        }
+        if path.command.body == nil { return try groupWithoutSubcommand() }
+        while let word = words.popFirst() {
+            if word == "--" {
+                positional += words
+                words = []
+            } else if word.hasPrefix("--") {
+                try readLong(word)
+            } else if word.hasPrefix("-"), word.count > 1 {
+                if try readShort(word) { return .help(path) }
+            } else {
+                positional.append(word)
+            }
+        }
+        return .run(path, try invocation())
+    }
+
+    /// Follows subcommand names; gives the help request of `footing help disk`.
+    private mutating func descend() throws(UsageError) -> Request? {
+        while !path.command.subcommands.isEmpty, let word = words.first, !word.hasPrefix("-") {
+            words.removeFirst()
+            if let next = path.descending(to: word) {
+                path = next
+            } else if word == "help" {
+                _ = try descend()
+                return .help(path)
+            } else {
+                let names = path.command.subcommands.map(\.name)
+                let suggestion = Spelling.suggestion(for: word, among: names)
+                throw UsageError("Unknown subcommand '\(word)'\(suggestion)", at: path)
+            }
+        }
+        return nil
+    }
+
+    private func groupWithoutSubcommand() throws(UsageError) -> Request {
+        guard let word = words.first else { return .help(path) }
+        throw unknownOption(word)
+    }
+
+    private func unknownOption(_ word: String) -> UsageError {
+        let names = path.command.options.map { "--\($0.name)" }
+        let suggestion = Spelling.suggestion(for: word, among: names)
+        return UsageError("Unknown option '\(word)'\(suggestion)", at: path)
+    }
+}
+
+// MARK: - Options
+
+extension CommandLineParser {
+    /// `--name`, `--name value` or `--name=value`.
+    private mutating func readLong(_ word: String) throws(UsageError) {
+        let parts = word.dropFirst(2).split(
+            separator: "=",
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
+        let name = String(parts[0])
+        let attached = parts.count == 2 ? String(parts[1]) : nil
+        guard let option = path.command.options.first(where: { $0.name == name }) else {
+            throw unknownOption("--\(name)")
+        }
+        if option.kind == .flag {
+            guard attached == nil else {
+                throw UsageError("The flag '--\(name)' takes no value", parameter: option, at: path)
+            }
+            try give(option, "")
+        } else if let attached {
+            try give(option, attached)
+        } else {
+            try give(option, try nextValue(of: option))
+        }
+    }
+
+    /// `-n value`, `-nvalue`, `-n=value`, or several flags after one dash; true asks for help.
+    private mutating func readShort(_ word: String) throws(UsageError) -> Bool {
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+            guard let option = path.command.options.first(where: { $0.letter == letter }) else {
+                throw unknownOption(word.count == 2 ? word : "-\(letter)' in '\(word)")
+            }
+            if option.name == "help" { return true }
+            if option.kind == .flag {
+                try give(option, "")
+                continue
+            }
+            let attached = letters.first == "=" ? letters.dropFirst() : letters
+            try give(option, letters.isEmpty ? try nextValue(of: option) : String(attached))
+            break
+        }
+        return false
+    }
+
+    /// The next word; one with a dash is taken for an option that follows a forgotten value.
+    private mutating func nextValue(of option: ParameterModel) throws(UsageError) -> String {
+        guard let word = words.first, word == "-" || !word.hasPrefix("-") else {
+            throw UsageError("Missing value for '\(option.label)'", parameter: option, at: path)
+        }
+        words.removeFirst()
+        return word
+    }
+
+    private mutating func give(_ parameter: ParameterModel, _ text: String) throws(UsageError) {
+        guard given[parameter.name] == nil else {
+            throw UsageError(
+                "The option '--\(parameter.name)' is given twice",
+                parameter: parameter,
+                at: path
+            )
+        }
+        do throws(InvalidValue) {
+            given[parameter.name] = try parameter.parse(text)
+        } catch {
+            throw UsageError(
+                "The value '\(text)' is invalid for '\(parameter.label)': "
+                    + "expected \(error.expectation)",
+                parameter: parameter,
+                at: path
+            )
+        }
+    }
+}
+
+// MARK: - Arguments and defaults
+
+extension CommandLineParser {
+    private mutating func invocation() throws(UsageError) -> Invocation {
+        let arguments = path.command.arguments
+        if positional.count > arguments.count {
+            throw UsageError("Unexpected argument '\(positional[arguments.count])'", at: path)
+        }
+        for (argument, text) in zip(arguments, positional) {
+            try give(argument, text)
+        }
+        var values = given
+        for parameter in path.command.parameters where values[parameter.name] == nil {
+            guard let fallback = parameter.fallback else {
+                let kind = parameter.kind == .argument ? "argument" : "option"
+                throw UsageError(
+                    "Missing expected \(kind) '\(parameter.label)'",
+                    parameter: parameter,
+                    at: path
+                )
+            }
+            values[parameter.name] = fallback
+        }
+        return Invocation(values: values)
+    }
+}

@@ -1,0 +1,37 @@
+/// `footing completions`: the script that teaches a shell this program's commands.
+enum CompletionsCommand {
+    /// The shells that are served.
+    enum Shell: String, CaseIterable, Sendable {
+        case bash
+        case zsh
+        case fish
+    }
+
+    static let shell = Argument<Shell>("shell", .choice(), help: "The shell to write for.")
+
+    static let declaration = Command(
+        name: "completions",
+        overview: "Print a completion script for a shell.",
+        discussion: """
+            For bash, add to ~/.bashrc:
+            source <(footing completions bash)
+            """,
+        parameters: [shell],
+        run: run
+    )
+
+    @Sendable
+    private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
+        console.write(script(for: input[shell], root: RootCommand.declaration))
+    }
+
+    /// The script for a program.
+    static func script(for shell: Shell, root: Command) -> String {
+        let paths = CommandPath(root: root).all
+        return switch shell {
+        case .bash: BashCompletion(paths: paths).script
+        case .zsh: ZshCompletion(paths: paths).script
+        case .fish: FishCompletion(paths: paths).script
+        }
+    }
+}

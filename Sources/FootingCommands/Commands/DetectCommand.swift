@@ -1,0 +1,46 @@
+internal import FootingDeployment
+internal import FootingSystem
+
+/// `footing detect`: where this is, what it stands on, and what follows.
+enum DetectCommand {
+    static let root = Option(
+        "root",
+        .directory,
+        default: "/",
+        help: "Look at a recorded machine's tree instead of this machine."
+    )
+    static let path = Option(
+        optional: "path",
+        .file,
+        help: "Also tell what lies under this path: file system, devices, queues."
+    )
+    static let explain = Flag("explain", help: "Show the evidence for every fact.")
+
+    static let declaration = Command(
+        name: "detect",
+        overview: "Tell where this program runs, with the evidence.",
+        parameters: [root, path, explain, SharedParameters.json],
+        run: run
+    )
+
+    @Sendable
+    private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
+        if input[explain] && input[SharedParameters.json] {
+            throw CommandError(usage: "--explain and --json exclude each other; JSON has it all")
+        }
+        let host: HostRoot
+        do throws(Errno) {
+            host = try HostRoot(path: input[root])
+        } catch {
+            throw CommandError("cannot open the tree", input[root], error)
+        }
+        let detection = Detection(root: host, path: input[path])
+        if input[SharedParameters.json] {
+            console.print(detection.json())
+        } else if input[explain] {
+            console.write(detection.explanation())
+        } else {
+            console.write(detection.summary())
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/// The program as a whole: every command has a line here and a file beside this one.
+enum RootCommand {
+    static let declaration = Command(
+        name: "footing",
+        overview: "A crash-safe virtual disk that knows the ground it stands on.",
+        subcommands: [
+            DetectCommand.declaration,
+            DiskCommand.declaration,
+            ServeCommand.declaration,
+            CompletionsCommand.declaration,
+        ]
+    )
+}
+
+/// Parameters that several commands share, so that they mean the same everywhere.
+enum SharedParameters {
+    static let json = Flag("json", help: "Print JSON with sorted keys.")
+}

@@ -1,0 +1,139 @@
+internal import FootingDeployment
+internal import FootingDisk
+internal import FootingNBD
+internal import FootingSystem
+
+/// `footing serve`: a disk over NBD, tuned to the place it runs in.
+enum ServeCommand {
+    static let path = Argument("path", .file, help: "The disk's container: a file.")
+    static let socket = Option(
+        optional: "socket",
+        .file,
+        help: "Unix socket to listen on; by default the disk's path with '.sock' behind it."
+    )
+    static let port = Option(
+        optional: "port",
+        .integer(0...65535),
+        help: "Listen on this TCP port of the loopback interface instead; 0 picks one."
+    )
+    static let address = Option(
+        "address",
+        .text,
+        default: "127.0.0.1",
+        help: "With --port: 127.0.0.1 or ::1. Others are refused: NBD does not encrypt."
+    )
+    static let connections = Option(
+        "connections",
+        .integer(1...4096),
+        default: 64,
+        help: "Clients served at a time."
+    )
+
+    static let declaration = Command(
+        name: "serve",
+        overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
+        discussion: """
+            Looks at the place it runs in, picks the profile, and prints what it decided. Ends with \
+            everything flushed; 'kill -9' loses nothing that was flushed.
+            """,
+        parameters: [path, socket, port, address, connections, SharedParameters.json],
+        run: run
+    )
+
+    @Sendable
+    private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
+        if input[socket] != nil && input[port] != nil {
+            throw CommandError(usage: "--socket and --port exclude each other")
+        }
+        // Before any thread starts: all of them must leave these signals to the one that waits.
+        let signals: StopSignals
+        do throws(Errno) { signals = try StopSignals() } catch {
+            throw CommandError("cannot handle", "signals", error)
+        }
+        let detection = try detect(input[path])
+        var options = EngineOptions()
+        options.apply(detection.profile)
+        let disk: Disk
+        do throws(DiskError) {
+            disk = try Disk(path: input[path], options: options)
+        } catch {
+            throw DiskCommand.failure(error)
+        }
+        do throws(CommandError) {
+            try serve(disk, detection, input, console, signals)
+        } catch {
+            try? disk.close()
+            throw error
+        }
+    }
+
+    private static func detect(_ path: String) throws(CommandError) -> Detection {
+        do throws(Errno) {
+            return Detection(root: try HostRoot(), path: path)
+        } catch {
+            throw CommandError("cannot open", "/", error)
+        }
+    }
+
+    private static func serve(
+        _ disk: Disk,
+        _ detection: Detection,
+        _ input: Invocation,
+        _ console: Console,
+        _ signals: borrowing StopSignals
+    ) throws(CommandError) {
+        var configuration = Configuration()
+        configuration.maximumConnections = input[connections]
+        configuration.readerThreads = Int(detection.profile.readWorkers.number)
+        configuration.log = { line in console.writeError("footing: \(line)\n") }
+        let name = String(input[path].split(separator: "/").last ?? "disk")
+        let server: Server
+        let uri: String
+        do throws(NBDError) {
+            server = try Server(export: DiskExport(disk, name: name), configuration: configuration)
+            uri = try listen(server, input)
+            try server.start()
+        } catch {
+            throw CommandError(error.description)
+        }
+        ServeReport(disk: disk, detection: detection, uri: uri).print(
+            console,
+            isJSON: input[SharedParameters.json]
+        )
+        let signal: String
+        do throws(Errno) { signal = try signals.wait() } catch {
+            throw CommandError("cannot wait for", "signals", error)
+        }
+        console.writeError("footing: \(signal): flushing and closing\n")
+        do throws(NBDError) { try server.stop(within: .seconds(30)) } catch {
+            throw CommandError(error.description)
+        }
+        do throws(DiskError) { try disk.close() } catch { throw DiskCommand.failure(error) }
+        console.writeError("footing: closed cleanly\n")
+    }
+
+    /// Listens as asked.
+    ///
+    /// - Returns: the URI that clients connect to.
+    private static func listen(_ server: Server, _ input: Invocation) throws(NBDError) -> String {
+        if let wanted = input[port] {
+            let actual = try server.listen(port: UInt16(wanted), address: input[address])
+            let host = input[address].contains(":") ? "[\(input[address])]" : input[address]
+            return "nbd://\(host):\(actual)"
+        }
+        let path = input[socket] ?? input[path] + ".sock"
+        try server.listen(unixPath: path)
+        return "nbd+unix:///?socket=\(path)"
+    }
+}
+
+extension EngineOptions {
+    /// Takes over what a profile decides.
+    mutating func apply(_ profile: DeploymentProfile) {
+        gatherThresholdNanoseconds = profile.gatherThresholdMicroseconds.number * 1000
+        unflushedBytesMax = Int(profile.unflushedBytesMaximum.number)
+        unflushedNanosecondsMax = profile.unflushedMillisecondsMaximum.number * 1_000_000
+        mapCacheBytes = Int(profile.mapBudgetBytes.number)
+        checkpointLogBytes = Int(profile.checkpointLogBytes.number)
+    }
+}

@@ -1,0 +1,66 @@
+internal import FootingDeployment
+internal import FootingDisk
+internal import FootingHost
+internal import FootingSystem
+
+/// What `footing serve` says when it is ready: where it is, what it decided, what it recovered.
+struct ServeReport {
+    let disk: Disk
+    let detection: Detection
+    let uri: String
+
+    func print(_ console: Console, isJSON: Bool) {
+        if isJSON { console.print(json) } else { console.write(text) }
+    }
+
+    private var json: JSONValue {
+        let recovery = disk.recovery
+        return [
+            "schema": "footing.serve/1",
+            "uri": .string(uri),
+            "sizeBytes": JSONValue(disk.sizeBytes),
+            "uuid": .string(disk.information.identifier.description),
+            "environment": .string(detection.context.kind.rawValue),
+            "profile": .object(
+                Dictionary(
+                    detection.profile.values.map { ($0.name, JSONValue($0.number)) }
+                ) { first, _ in first }
+            ),
+            "recovery": [
+                "wasClean": .bool(recovery.wasClean),
+                "commits": JSONValue(UInt64(recovery.commitCount)),
+                "blocks": JSONValue(UInt64(recovery.blockCount)),
+                "bytes": JSONValue(recovery.byteCount),
+                "discardedCommits": JSONValue(UInt64(recovery.discardedCount)),
+                "healedSuperblock": .bool(recovery.healedSuperblock),
+                "nanoseconds": JSONValue(recovery.nanoseconds),
+            ],
+        ]
+    }
+
+    private var text: String {
+        var text = "place     \(detection.context.kind.rawValue)"
+        if let reason = detection.context.evidence.last { text += ": \(reason.says)" }
+        text += "\nprofile   \(detection.profile.name)\n"
+        for value in detection.profile.values {
+            text += "          \(value.name) \(value.number): \(value.reason)\n"
+        }
+        text += "recovery  \(recoveryText)\n"
+        text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
+        return text + "ready     \(uri)\n"
+    }
+
+    private var recoveryText: String {
+        let recovery = disk.recovery
+        let time = DurationText.text(.nanoseconds(Int64(recovery.nanoseconds)))
+        if recovery.wasClean { return "none needed: closed cleanly (looked for \(time))" }
+        var text =
+            "replayed \(recovery.commitCount) commits with \(recovery.blockCount) blocks "
+            + "(\(ByteSize.text(recovery.byteCount))) in \(time)"
+        if recovery.discardedCount > 0 {
+            text += "; left out \(recovery.discardedCount) commits of a write that was not complete"
+        }
+        if recovery.healedSuperblock { text += "; replaced a damaged superblock copy" }
+        return text
+    }
+}

@@ -1,0 +1,63 @@
+internal import FootingSystem
+import Glibc
+
+/// The `footing` program: commands in, exit status out.
+public enum FootingProgram {
+    /// What was asked for failed.
+    static let failureStatus: Int32 = 1
+    /// The command line makes no sense, `EX_USAGE` of `sysexits.h`.
+    static let usageStatus: Int32 = 64
+
+    /// Runs the process's own command line and ends the process.
+    public static func main() -> Never {
+        let words = Array(CommandLine.arguments.dropFirst())
+        exit(run(words, root: RootCommand.declaration, console: .standard()))
+    }
+
+    /// Runs one command line and gives the exit status.
+    static func run(_ words: [String], root: Command, console: Console) -> Int32 {
+        let request: Request
+        do throws(UsageError) {
+            request = try CommandLineParser.parse(words, root: root)
+        } catch {
+            console.writeError(error.text(columns: console.columns))
+            return usageStatus
+        }
+        let status = perform(request, console)
+        guard status == 0, let failure = console.outputFailure else { return status }
+        console.writeError("Error: cannot write to standard output: \(failure)\n")
+        return failureStatus
+    }
+
+    private static func perform(_ request: Request, _ console: Console) -> Int32 {
+        switch request {
+        case .help(let path):
+            console.write(HelpText(path: path, columns: console.columns).text)
+        case .version:
+            console.print(Release.version)
+        case .run(let path, let invocation):
+            do throws(CommandError) {
+                try path.command.body?(invocation, console)
+            } catch {
+                return report(error, of: path, console)
+            }
+        }
+        return 0
+    }
+
+    private static func report(
+        _ error: CommandError,
+        of path: CommandPath,
+        _ console: Console
+    ) -> Int32 {
+        switch error.kind {
+        case .failure:
+            console.writeError("Error: \(error.message)\n")
+            return failureStatus
+        case .usage:
+            let usage = UsageError(error.message, at: path)
+            console.writeError(usage.text(columns: console.columns))
+            return usageStatus
+        }
+    }
+}

@@ -1,0 +1,41 @@
+internal import FootingSystem
+
+/// Why a command did not do what it was asked to, written for the person who asked.
+struct CommandError: Error, Equatable {
+    enum Kind: Equatable {
+        /// It was tried and failed: exit status 1.
+        case failure
+        /// The options do not go together: exit status 64, with the usage.
+        case usage
+    }
+
+    let kind: Kind
+    /// What failed, on what, why, and what to do; one or two sentences without the last full stop.
+    let message: String
+
+    /// A failure with a text of its own.
+    init(_ message: String) {
+        kind = .failure
+        self.message = message
+    }
+
+    /// Options that do not go together, or a value that only makes sense with another.
+    init(usage message: String) {
+        kind = .usage
+        self.message = message
+    }
+
+    /// A failure put together from its parts.
+    ///
+    /// `CommandError("cannot open", "disk.footing", .noSuchFile, remedy: "create it with ...")`
+    /// reads `cannot open 'disk.footing': No such file or directory (ENOENT). Create it with ...`.
+    init(_ failed: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
+        self.init(failed, subject, cause.description, remedy: remedy)
+    }
+
+    /// The same with a cause in words.
+    init(_ failed: String, _ subject: String, _ cause: String, remedy: String? = nil) {
+        let advice = remedy.map { ". " + $0.prefix(1).uppercased() + $0.dropFirst() } ?? ""
+        self.init("\(failed) '\(subject)': \(cause)\(advice)")
+    }
+}

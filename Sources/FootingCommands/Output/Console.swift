@@ -1,0 +1,61 @@
+internal import FootingSystem
+
+/// Where a command reports: results on standard output, everything else on standard error.
+///
+/// Passed in, so that tests read what a user would see.
+final class Console: Sendable {
+    /// The width that text is wrapped to.
+    let columns: Int
+    /// Columns of the terminal that shows progress; nil where there is none.
+    let progressColumns: Int?
+
+    private let sink: @Sendable (StandardStream, String) throws(Errno) -> Void
+    private let failure = Locked<Errno?>(nil)
+
+    init(
+        columns: Int,
+        progressColumns: Int?,
+        sink: @escaping @Sendable (StandardStream, String) throws(Errno) -> Void
+    ) {
+        self.columns = columns
+        self.progressColumns = progressColumns
+        self.sink = sink
+    }
+
+    /// The process's own streams.
+    static func standard() -> Console {
+        Console(
+            columns: StandardStream.output.terminalColumns ?? 80,
+            progressColumns: StandardStream.error.terminalColumns
+        ) { stream, text throws(Errno) in
+            try stream.write(text)
+        }
+    }
+
+    /// The first error that standard output gave, such as `ENOSPC`: the result is then incomplete.
+    var outputFailure: Errno? { failure.withLock { $0 } }
+
+    /// Writes a result as it is.
+    func write(_ text: String) {
+        do throws(Errno) {
+            try sink(.output, text)
+        } catch {
+            failure.withLock { $0 = $0 ?? error }
+        }
+    }
+
+    /// Writes a result and a line feed.
+    func print(_ line: String = "") {
+        write(line + "\n")
+    }
+
+    /// Writes a result as JSON with sorted keys.
+    func print(_ value: JSONValue) {
+        write(value.text() + "\n")
+    }
+
+    /// Writes a remark or an error; there is nobody left to tell if this fails.
+    func writeError(_ text: String) {
+        try? sink(.error, text)
+    }
+}

@@ -1,0 +1,212 @@
+public import FootingSystem
+
+/// What a new disk is to be.
+public struct DiskOptions: Sendable {
+    /// What the client sees, in bytes; a multiple of 512, at most 64 TiB.
+    public var sizeBytes: UInt64
+    /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
+    public var sparePercent = 33
+    /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
+    public var segmentSizeBytes: UInt64?
+
+    /// Smallest room that lets the collector keep up.
+    public static let sparePercentMin = 11
+
+    /// A disk with the usual spare room.
+    public init(sizeBytes: UInt64) {
+        self.sizeBytes = sizeBytes
+    }
+
+    func validate() throws(DiskError) {
+        guard sizeBytes > 0, sizeBytes <= Geometry.sizeBytesMax, sizeBytes % 512 == 0 else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "a size of \(sizeBytes) bytes; it must be a multiple of 512, at most 64 TiB"
+            )
+        }
+        guard (Self.sparePercentMin...1000).contains(sparePercent) else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(sparePercent) % of spare room; it must be \(Self.sparePercentMin) to 1000"
+            )
+        }
+        if let segment = segmentSizeBytes {
+            guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
+                throw DiskError(
+                    .invalid,
+                    "create",
+                    "segments of \(segment) bytes; a power of two from 64 KiB to 64 MiB"
+                )
+            }
+        }
+    }
+
+    /// The layout that follows from it.
+    public func geometry() throws(DiskError) -> Geometry {
+        try validate()
+        return Geometry(
+            sizeBytes: sizeBytes,
+            sparePercent: sparePercent,
+            segmentSizeBytes: segmentSizeBytes
+        )
+    }
+}
+
+extension Disk {
+    /// Creates a container in a new file, or on a block device that is named explicitly.
+    ///
+    /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A file
+    ///   that could not be finished is removed.
+    public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
+        let geometry = try options.geometry()
+        let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
+        do throws(DiskError) {
+            var generator = SystemRandomNumberGenerator()
+            try format(
+                store,
+                geometry,
+                identifier: Identifier(using: &generator),
+                unixSeconds: SystemClock().unixSeconds
+            )
+            do throws(Errno) {
+                try FileDescriptor.synchronizeDirectory(of: path)
+            } catch {
+                throw DiskError("create", cause: error)
+            }
+        } catch {
+            FileDescriptor.remove(path)
+            throw error.at(path)
+        }
+    }
+
+    /// Writes the structures of an empty disk.
+    public static func format(
+        _ store: any BlockStore,
+        _ geometry: Geometry,
+        identifier: Identifier,
+        unixSeconds: UInt64
+    ) throws(DiskError) {
+        guard store.sizeBytes >= geometry.containerSizeBytes else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(geometry.containerSizeBytes) bytes are needed and \(store.sizeBytes) are there"
+            )
+        }
+        var entries = [SegmentEntry](
+            repeating: SegmentEntry(),
+            count: Int(geometry.segmentCount)
+        )
+        // Segments 0 and 1 are the clients' stream's, 2 and 3 the collector's.
+        for index in 0..<4 {
+            entries[index].state = .data
+            entries[index].hasSpace = true
+            entries[index].sequence = UInt64(index) + 1
+        }
+        var superblock = Superblock(
+            identifier: identifier,
+            generation: 1,
+            geometry: geometry,
+            root: .unmapped,
+            lsn: 0,
+            lsnChecksum: 0,
+            epoch: 0,
+            isClean: true,
+            tableRegion: 0,
+            tableChecksum: 0,
+            user: Superblock.Head(sequence: 1, segment: 0, page: 0, next: 1),
+            collector: Superblock.Head(sequence: 3, segment: 2, page: 0, next: 3),
+            createdUnixSeconds: unixSeconds
+        )
+        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+        superblock.tableChecksum = SegmentTable.store(
+            entries,
+            nextSequence: 5,
+            volume: superblock.volume,
+            generation: 1,
+            in: region
+        )
+        let page = AlignedBuffer(count: 4096)
+        superblock.store(in: page)
+        do throws(Errno) {
+            try store.allocate(0..<geometry.tableOffset(region: 2))
+            for segment in 0..<UInt32(4) {
+                try store.allocate(geometry.range(ofSegment: segment))
+            }
+            for copy in 0..<2 {
+                let bytes = unsafe UnsafeRawBufferPointer(
+                    region.slice(0..<Int(geometry.tableRegionSizeBytes))
+                )
+                try unsafe store.write(at: geometry.tableOffset(region: copy), bytes)
+            }
+            try store.synchronize()
+            for offset in Geometry.superblockOffsets {
+                try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
+            }
+            try store.synchronize()
+        } catch {
+            throw DiskError("create", cause: error)
+        }
+    }
+}
+
+/// What a container says of itself.
+public struct DiskInformation: Sendable, Equatable {
+    /// Its UUID.
+    public let identifier: Identifier
+    /// Format version.
+    public let formatVersion: UInt32
+    /// Where everything is.
+    public let geometry: Geometry
+    /// Counts checkpoints and openings.
+    public let generation: UInt64
+    /// How often it was opened for writing.
+    public let epoch: UInt32
+    /// Whether it was closed cleanly.
+    public let isClean: Bool
+    /// When it was created, in seconds since 1970.
+    public let createdUnixSeconds: UInt64
+
+    init(_ superblock: Superblock) {
+        identifier = superblock.identifier
+        formatVersion = Superblock.version
+        geometry = superblock.geometry
+        generation = superblock.generation
+        epoch = superblock.epoch
+        isClean = superblock.isClean
+        createdUnixSeconds = superblock.createdUnixSeconds
+    }
+
+    /// Reads it from a container, which may be in use.
+    public init(path: String) throws(DiskError) {
+        let store = try FileStore(path: path, access: .readOnly)
+        do throws(DiskError) {
+            self.init(try OpenedContainer.readSuperblock(store).0)
+        } catch {
+            throw error.at(path)
+        }
+    }
+}
+
+/// What a container takes of its host.
+public struct DiskUsage: Sendable, Equatable {
+    /// Bytes it takes on the host's file system; the device's size for a block device.
+    public let allocatedBytes: UInt64
+    /// Whether a process has it open for writing.
+    public let isInUse: Bool
+
+    /// Asks the host.
+    public init(path: String) throws(DiskError) {
+        do throws(Errno) {
+            let file = try FileDescriptor.open(path, .readOnly)
+            let status = try file.status()
+            allocatedBytes =
+                status.kind == .blockDevice ? try file.blockDeviceSize() : status.allocatedBytes
+            isInUse = try file.isLockedElsewhere()
+        } catch {
+            throw DiskError("look at", cause: error).at(path)
+        }
+    }
+}

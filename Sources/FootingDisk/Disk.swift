@@ -1,0 +1,156 @@
+public import FootingSystem
+
+/// A virtual disk in a container, open for reading and writing.
+///
+/// Safe to use from any number of threads. A write is acknowledged when it is in memory; it is durable
+/// when a flush that began after it has succeeded. After a crash every flushed write is there, and an
+/// unflushed one of up to 1 MiB is there as a whole or not at all.
+///
+/// ```swift
+/// try Disk.create(path: "disk.footing", DiskOptions(sizeBytes: 10 << 30))
+/// let disk = try Disk(path: "disk.footing")
+/// try disk.write(at: 0, bytes)
+/// try disk.flush()
+/// try disk.close()
+/// ```
+public final class Disk: Sendable {
+    /// What opening it found and did.
+    public let recovery: RecoveryReport
+    /// What it is.
+    public let information: DiskInformation
+
+    private let engine: Engine
+    private let threads: Locked<DiskThreads>
+
+    /// Opens a container, recovers it if it was not closed, and starts its threads.
+    ///
+    /// - Parameters:
+    ///   - path: a file or a block device.
+    ///   - options: budgets and limits.
+    public convenience init(
+        path: String,
+        options: EngineOptions = EngineOptions()
+    ) throws(DiskError) {
+        let store = try FileStore(path: path, access: .exclusive)
+        try self.init(store: store, options: options, clock: SystemClock())
+    }
+
+    /// Opens a container on any store.
+    public init(
+        store: any BlockStore,
+        options: EngineOptions,
+        clock: any TimeSource
+    ) throws(DiskError) {
+        do throws(DiskError) {
+            (engine, recovery) = try Engine.open(
+                store: store,
+                options: options,
+                clock: clock,
+                drive: .threads
+            )
+            information = DiskInformation(engine.state.withLock { $0.superblock })
+            threads = try Locked(DiskThreads(engine))
+        } catch {
+            throw error.at(store.path)
+        }
+    }
+
+    /// Bytes that a client sees.
+    public var sizeBytes: UInt64 { engine.geometry.sizeBytes }
+
+    /// Counters since it was opened.
+    public var statistics: EngineStatistics { engine.state.withLock { $0.statistics } }
+
+    /// Reads bytes: any multiple of 512 at any sector.
+    public func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DiskError) {
+        try unsafe engine.read(at: offset, into: buffer)
+    }
+
+    /// Reads what is in memory or in the host's page cache.
+    ///
+    /// - Returns: false if it would have to wait for the device.
+    public func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DiskError) -> Bool {
+        try unsafe engine.read(at: offset, into: buffer, waits: false)
+    }
+
+    /// Writes bytes: any multiple of 512 at any sector; atomic up to 1 MiB.
+    public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
+        try unsafe engine.write(at: offset, bytes)
+    }
+
+    /// Makes the whole blocks in a range read as zeros, and lets go of their space.
+    public func trim(_ range: Range<UInt64>) throws(DiskError) {
+        try engine.trim(range)
+    }
+
+    /// Makes a range read as zeros; `keepsSpace` stores real zeros.
+    public func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(DiskError) {
+        try engine.writeZeroes(range, keepsSpace: keepsSpace)
+    }
+
+    /// Which parts of a range hold data: extents that cover its beginning.
+    public func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
+        try engine.extents(range, limit: limit)
+    }
+
+    /// Calls back, on any thread, when everything acknowledged so far is durable or cannot be.
+    public func flush(_ completion: @escaping @Sendable (DiskError?) -> Void) {
+        engine.flush(completion)
+    }
+
+    /// Waits until everything acknowledged so far is durable.
+    public func flush() throws(DiskError) {
+        let done = Locked<Result<Void, DiskError>?>(nil)
+        engine.flush { error in
+            done.withLock { $0 = error.map { .failure($0) } ?? .success(()) }
+            done.wakeAll()
+        }
+        let result = done.withLock { state -> Result<Void, DiskError> in
+            while true {
+                if let state { return state }
+                done.wait(&state)
+            }
+        }
+        try result.get()
+    }
+
+    /// Writes the map out now, so that a later recovery has nothing to replay.
+    public func checkpoint() throws(DiskError) {
+        try engine.requestCheckpoint()
+    }
+
+    /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.
+    ///
+    /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.
+    public func close() throws(DiskError) {
+        var failure: DiskError?
+        do throws(DiskError) { try flush() } catch { failure = error }
+        let isFirst = threads.withLock { $0.stopMaintenance() }
+        guard isFirst else { return }
+        engine.state.withLock { $0.isClosed = true }
+        if failure == nil {
+            do throws(DiskError) { try engine.checkpoint(isClosing: true) } catch {
+                failure = error
+            }
+        }
+        engine.wakeAll()
+        threads.withLock { $0.stopCommitter() }
+        engine.store.unlock()
+        if let failure { throw failure.at(engine.store.path) }
+    }
+}
+
+extension DiskError {
+    /// The same error with the container's path in it.
+    func at(_ path: String) -> DiskError {
+        var error = self
+        error.path = error.path ?? path
+        return error
+    }
+}

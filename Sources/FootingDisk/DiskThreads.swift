@@ -1,0 +1,140 @@
+import FootingSystem
+
+/// The two threads that run an engine's steps: one commits, one maintains.
+struct DiskThreads: ~Copyable {
+    private let engine: Engine
+    private var committer: Thread?
+    private var maintainer: Thread?
+    private let isStopping = Locked((maintenance: false, commits: false))
+
+    init(_ engine: Engine) throws(DiskError) {
+        self.engine = engine
+        let isStopping = isStopping
+        do throws(Errno) {
+            committer = try Thread(name: "footing-commit") {
+                Self.commit(engine, isStopping)
+            }
+            maintainer = try Thread(name: "footing-maintain") {
+                Self.maintain(engine, isStopping)
+            }
+        } catch {
+            isStopping.withLock { $0 = (true, true) }
+            engine.wakeAll()
+            throw DiskError(.failed, "start threads", "", cause: error)
+        }
+    }
+
+    /// Ends the maintenance thread; false if that was done before.
+    mutating func stopMaintenance() -> Bool {
+        guard let thread = maintainer.take() else { return false }
+        engine.state.withLock { _ in isStopping.withLock { $0.maintenance = true } }
+        engine.state.wakeAll(on: Engine.Condition.maintenance)
+        thread.join()
+        return true
+    }
+
+    mutating func stopCommitter() {
+        guard let thread = committer.take() else { return }
+        engine.state.withLock { _ in isStopping.withLock { $0.commits = true } }
+        engine.state.wakeAll(on: Engine.Condition.committer)
+        thread.join()
+    }
+
+    private typealias Stop = Locked<(maintenance: Bool, commits: Bool)>
+
+    /// How long a thread without work sleeps before it looks at the time again.
+    private static let idleNanoseconds: UInt64 = 500_000_000
+
+    private static func commit(_ engine: Engine, _ isStopping: Stop) {
+        while !isStopping.withLock({ $0.commits }) {
+            engine.gather()
+            var didWork = false
+            do throws(DiskError) {
+                didWork = try engine.commitStep()
+            } catch {
+                // The engine has told whoever waited; without space it is tried again below.
+            }
+            if didWork { continue }
+            engine.state.withLock { state in
+                if engine.hasCommitWork(state) || isStopping.withLock({ $0.commits }) { return }
+                let isVolatile = state.unsyncedBytes > 0 || !(state.user.open?.isEmpty ?? true)
+                let isBlocked = !state.sealed.isEmpty && state.hostIsFull
+                engine.state.wait(
+                    &state,
+                    on: Engine.Condition.committer,
+                    nanoseconds: isVolatile || isBlocked ? idleNanoseconds : nil
+                )
+            }
+        }
+    }
+
+    private static func maintain(_ engine: Engine, _ isStopping: Stop) {
+        while !isStopping.withLock({ $0.maintenance }) {
+            var didWork = false
+            do throws(DiskError) {
+                didWork = try engine.maintenanceStep()
+            } catch {
+                // The engine has failed; writers were told.
+            }
+            if didWork { continue }
+            engine.state.withLock { state in
+                if isStopping.withLock({ $0.maintenance }) { return }
+                engine.state.wait(
+                    &state,
+                    on: Engine.Condition.maintenance,
+                    nanoseconds: idleNanoseconds
+                )
+            }
+        }
+    }
+}
+
+extension Engine {
+    /// Whether the committer has something to do right now.
+    func hasCommitWork(_ state: borrowing EngineState) -> Bool {
+        if state.failure != nil { return false }
+        if !state.sealed.isEmpty { return !state.hostIsFull }
+        return !state.flushWaiters.isEmpty
+    }
+
+    /// Waits a little for more writes to share a flush, where a flush is slow.
+    ///
+    /// As long as fewer blocks are there than the last flush took, but no longer than a sixth of what a
+    /// commit costs: gathering that does not pay is cheap then.
+    func gather() {
+        state.withLock { state in
+            guard state.commitNanoseconds > options.gatherThresholdNanoseconds,
+                state.sealed.isEmpty, !state.flushWaiters.isEmpty
+            else { return }
+            let deadline = clock.nanoseconds + state.commitNanoseconds / 6
+            while let open = state.user.open, open.payloadCount < state.lastFlushBlocks,
+                state.sealed.isEmpty
+            {
+                let now = clock.nanoseconds
+                if now >= deadline { return }
+                self.state.wait(
+                    &state,
+                    on: Condition.committer,
+                    nanoseconds: deadline - now
+                )
+            }
+        }
+    }
+
+    /// Asks the maintenance thread for a checkpoint and waits for it.
+    func requestCheckpoint() throws(DiskError) {
+        if drive == .callers { return try checkpoint() }
+        try state.withLock { (state) throws(DiskError) in
+            let before = state.statistics.checkpoints
+            state.checkpointRequested = true
+            self.state.wakeAll(on: Condition.maintenance)
+            while state.statistics.checkpoints == before {
+                try requireWritable(state)
+                if state.hostIsFull {
+                    throw DiskError(.noSpace, "checkpoint", "the host has no space left")
+                }
+                self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import FootingSystem
+
+// Adding to the open commits, and sealing them. All of it under the lock.
+extension Engine {
+    /// Whether a write of `count` blocks fits without waiting for anything.
+    func hasRoom(forBlocks count: Int, _ state: borrowing EngineState) -> Bool {
+        if let open = state.user.open,
+            count <= open.capacity - open.payloadCount,
+            count <= Geometry.entriesPerPage - open.descriptorCount
+        {
+            return true
+        }
+        // At worst: the rest of the open batch, the end of a segment, the start of the next.
+        return state.user.free.count >= 3 && state.ready.count > segmentsReserved(state)
+    }
+
+    /// Adds a client's block to the open commit.
+    func appendUser(
+        _ block: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        checksum: UInt32,
+        isFirstOfWrite: Bool,
+        _ state: inout EngineState
+    ) {
+        if let open = state.user.open,
+            let entry = state.active.entry(block), entry.isMapped,
+            let slot = open.slot(of: entry.location)
+        {
+            let new = unsafe open.replace(slot, block, bytes, checksum: checksum)
+            state.active.set(block, new)
+            return
+        }
+        if let open = state.user.open, !open.hasRoomForBlock {
+            seal(.user, continues: !isFirstOfWrite, &state)
+        }
+        let batch = open(.user, &state)
+        let entry = unsafe batch.append(block, bytes, checksum: checksum)
+        state.active.set(block, entry)
+    }
+
+    /// Adds a trim of whole blocks to the open commit.
+    func appendTrim(_ range: Range<UInt64>, _ state: inout EngineState) {
+        if let open = state.user.open, !open.hasRoomForDescriptor {
+            seal(.user, continues: false, &state)
+        }
+        let batch = open(.user, &state)
+        batch.append(
+            Descriptor(kind: .trim, block: range.lowerBound, value: UInt32(range.count))
+        )
+        state.active.trim(range)
+    }
+
+    /// The open batch of a stream, begun where the log goes on if there is none.
+    func open(_ kind: CommitHeader.Stream, _ state: inout EngineState) -> Batch {
+        let existing = kind == .user ? state.user.open : state.collector.open
+        if let existing { return existing }
+        var stream = kind == .user ? state.user : state.collector
+        if stream.head.page + 2 > geometry.pagesPerSegment {
+            // The segment is full: on to the one that every commit in it named as the next.
+            let next = takeSegment(.data, &state)
+            stream.head = Superblock.Head(
+                sequence: state.segments[Int(stream.head.next)].sequence,
+                segment: stream.head.next,
+                page: 0,
+                next: next
+            )
+        }
+        precondition(!stream.free.isEmpty, "no free batch")
+        let batch = stream.free.removeLast()
+        stream.serial += 1
+        let now = clock.nanoseconds
+        batch.begin(
+            serial: stream.serial,
+            geometry: geometry,
+            segment: stream.head.segment,
+            page: stream.head.page,
+            nanoseconds: now
+        )
+        stream.open = batch
+        state.lastWriteNanoseconds = now
+        if kind == .user { state.user = stream } else { state.collector = stream }
+        return batch
+    }
+
+    /// Closes the open commit of a stream, if there is anything in it, and queues it for writing.
+    ///
+    /// - Parameter continues: whether the write in progress goes on in the next commit.
+    func seal(_ kind: CommitHeader.Stream, continues: Bool, _ state: inout EngineState) {
+        var stream = kind == .user ? state.user : state.collector
+        guard let batch = stream.open, !batch.isEmpty else { return }
+        if kind == .collector {
+            // Clients may have overwritten what the collector copied; in the order of the log its
+            // copy would be the newer one.
+            let active = state.active
+            batch.voidSuperseded { block, location in
+                active.entry(block)?.location == location
+            }
+        }
+        let header = CommitHeader(
+            lsn: state.sealedLSN + 1,
+            sequence: stream.head.sequence,
+            previousChecksum: state.sealedChecksum,
+            epoch: state.superblock.epoch,
+            durableLSN: state.durableLSN,
+            nextSegment: stream.head.next,
+            descriptorCount: batch.descriptorCount,
+            payloadCount: batch.payloadCount,
+            stream: kind,
+            continues: continues,
+            page: batch.page,
+            segment: batch.segment
+        )
+        state.sealedChecksum = header.seal(batch.buffer, volume: volume)
+        state.sealedLSN = header.lsn
+        batch.lsn = header.lsn
+        batch.continues = continues
+        stream.open = nil
+        stream.sealedSerial = batch.serial
+        stream.head.page += header.pageCount
+        if kind == .user { state.user = stream } else { state.collector = stream }
+        state.sealed.append(batch)
+        state.lastLSN[Int(batch.segment)] = header.lsn
+        state.segments[Int(batch.segment)].pagesWritten = stream.head.page
+        state.logBytesSinceCheckpoint += batch.sizeBytes
+        state.statistics.commits += 1
+        state.statistics.logBytes += UInt64(batch.sizeBytes)
+        self.state.wakeAll(on: Condition.committer)
+    }
+}

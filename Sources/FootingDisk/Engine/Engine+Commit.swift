@@ -1,0 +1,158 @@
+import FootingSystem
+
+// Making things durable: seal, write, sync.
+extension Engine {
+    /// Calls back when everything acknowledged before this call is durable, or cannot be.
+    func flush(_ completion: @escaping @Sendable (DiskError?) -> Void) {
+        let (isDone, failure) = state.withLock { state -> (Bool, DiskError?) in
+            if let failure = state.failure { return (true, failure) }
+            if state.isClosed { return (true, DiskError(.closed, "flush", "the disk was closed")) }
+            let open = state.user.open.map { $0.isEmpty ? 0 : $0.serial } ?? 0
+            let target = max(open, state.user.sealedSerial)
+            if target <= state.user.durableSerial { return (true, nil) }
+            state.flushWaiters.append(
+                EngineState.FlushWaiter(serial: target, completion: completion)
+            )
+            return (false, nil)
+        }
+        if isDone { return completion(failure) }
+        if drive == .threads {
+            state.wakeAll(on: Condition.committer)
+            return
+        }
+        do throws(DiskError) {
+            while hasFlushWaiters {
+                if try !commitStep() { break }
+            }
+        } catch {
+            // The waiter was told.
+        }
+    }
+
+    private var hasFlushWaiters: Bool { state.withLock { !$0.flushWaiters.isEmpty } }
+
+    /// Writes one commit, if there is one to write, and syncs if someone waits for it.
+    ///
+    /// - Returns: whether there was anything to do.
+    /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
+    func commitStep() throws(DiskError) -> Bool {
+        let start = clock.nanoseconds
+        let batch = state.withLock { state -> Batch? in
+            if state.failure != nil { return nil }
+            if state.sealed.isEmpty { sealWhatIsAwaited(start, &state) }
+            return state.sealed.first
+        }
+        var didWrite = false
+        if let batch {
+            do throws(Errno) {
+                let bytes = unsafe UnsafeRawBufferPointer(
+                    batch.buffer.slice(0..<batch.sizeBytes)
+                )
+                try unsafe store.write(at: batch.offset, bytes)
+            } catch {
+                throw commitFailure(DiskError("write commit", offset: batch.offset, cause: error))
+            }
+            state.withLock { state in finishWrite(batch, &state) }
+            if drive == .threads { state.wakeAll(on: Condition.progress) }
+            didWrite = true
+        }
+        let didSync = try synchronizeIfAwaited(since: start)
+        return didWrite || didSync
+    }
+
+    /// Seals the open commits if a flush waits for them, or they have been open for too long.
+    private func sealWhatIsAwaited(_ now: UInt64, _ state: inout EngineState) {
+        guard let open = state.user.open, !open.isEmpty else { return }
+        let isAwaited = state.flushWaiters.contains { $0.serial == open.serial }
+        let age = now &- open.openedNanoseconds
+        if isAwaited || age >= options.unflushedNanosecondsMax {
+            state.lastFlushBlocks = open.payloadCount
+            seal(.user, continues: false, &state)
+        }
+    }
+
+    private func finishWrite(_ batch: Batch, _ state: inout EngineState) {
+        precondition(state.sealed.first === batch, "commits out of order")
+        state.sealed.removeFirst()
+        state.writtenLSN = batch.lsn
+        state.unsyncedBytes += batch.sizeBytes
+        if batch.stream == .user {
+            state.user.writtenSerial = batch.serial
+            state.user.free.append(batch)
+        } else {
+            state.collector.writtenSerial = batch.serial
+            state.collector.free.append(batch)
+        }
+        if batch.stream == .user { state.isWithinWrite = batch.continues }
+        if !state.isWithinWrite { state.settledLSN = batch.lsn }
+        state.hostIsFull = false
+    }
+
+    /// No space: the commit stays queued and nothing is lost.
+    ///
+    /// Anything else: the end.
+    private func commitFailure(_ error: DiskError) -> DiskError {
+        guard error.kind == .noSpace else {
+            fail(error)
+            return error
+        }
+        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
+            state.hostIsFull = true
+            state.hostFullNanoseconds = clock.nanoseconds
+            defer { state.flushWaiters = [] }
+            return state.flushWaiters
+        }
+        for waiter in waiters { waiter.completion(error) }
+        return error
+    }
+
+    /// Syncs the store if a written commit is waited for, or too much is volatile.
+    private func synchronizeIfAwaited(since start: UInt64) throws(DiskError) -> Bool {
+        let now = clock.nanoseconds
+        let target = state.withLock { state -> (lsn: UInt64, user: UInt64, collector: UInt64)? in
+            if state.failure != nil || state.unsyncedBytes == 0 { return nil }
+            let written = state.user.writtenSerial
+            let isAwaited = state.flushWaiters.contains { $0.serial <= written }
+            // One sync for all: first write what others wait for, if it is sealed already.
+            let isMoreAwaited =
+                !state.sealed.isEmpty && state.flushWaiters.contains { $0.serial > written }
+            let isMuch = state.unsyncedBytes >= options.unflushedBytesMax
+            let age = now &- state.lastWriteNanoseconds
+            let isOld = state.sealed.isEmpty && age >= options.unflushedNanosecondsMax
+            guard isAwaited && !isMoreAwaited || isMuch || isOld else { return nil }
+            state.unsyncedBytes = 0
+            return (state.settledLSN, written, state.collector.writtenSerial)
+        }
+        guard let target else { return false }
+        try synchronizeStore("flush")
+        let elapsed = clock.nanoseconds &- start
+        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
+            state.durableLSN = max(state.durableLSN, target.lsn)
+            state.user.durableSerial = max(state.user.durableSerial, target.user)
+            state.collector.durableSerial = max(state.collector.durableSerial, target.collector)
+            state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
+            let due = state.flushWaiters.filter { $0.serial <= target.user }
+            state.flushWaiters.removeAll { $0.serial <= target.user }
+            return due
+        }
+        for waiter in waiters { waiter.completion(nil) }
+        return true
+    }
+
+    /// Syncs the store; a failure ends the engine, since the kernel may have dropped the data.
+    func synchronizeStore(_ operation: String) throws(DiskError) {
+        do throws(Errno) {
+            try store.synchronize()
+        } catch {
+            let failure = DiskError(
+                .inputOutput,
+                operation,
+                "the data may not have reached the disk, and no retry can tell",
+                cause: error
+            )
+            fail(failure)
+            throw failure
+        }
+        state.withLock { state in state.statistics.synchronizations += 1 }
+    }
+}

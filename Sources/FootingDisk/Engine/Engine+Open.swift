@@ -1,0 +1,280 @@
+import FootingSystem
+
+/// What opening a disk found and did.
+public struct RecoveryReport: Sendable, Equatable {
+    /// Whether it was closed cleanly, so that there was nothing to replay.
+    public var wasClean: Bool
+    /// Commits replayed from the log.
+    public var commitCount: Int
+    /// Blocks in them.
+    public var blockCount: Int
+    /// Bytes of log read for that.
+    public var byteCount: UInt64
+    /// Commits at the log's end left out, because the write they belong to had not arrived whole.
+    public var discardedCount: Int
+    /// A copy of the superblock was damaged and is replaced.
+    public var healedSuperblock: Bool
+    /// How long it took, in nanoseconds.
+    public var nanoseconds: UInt64
+}
+
+/// A container as it was found: everything read and verified, nothing changed.
+struct OpenedContainer: ~Copyable {
+    var superblock: Superblock
+    var segments: [SegmentEntry]
+    var lastLSN: [UInt64]
+    var nextSequence: UInt64
+    var overlay: Overlay
+    var replay: LogReplay.Result
+    var report: RecoveryReport
+
+    /// Reads the superblocks, the segment table and the log's end.
+    init(store: any BlockStore, clock: any TimeSource, verifies: Bool) throws(DiskError) {
+        let start = clock.nanoseconds
+        let (superblock, isHealed) = try Self.readSuperblock(store)
+        let geometry = superblock.geometry
+        guard store.sizeBytes >= geometry.containerSizeBytes else {
+            throw DiskError(
+                .corrupt,
+                "open",
+                "the container has \(store.sizeBytes) bytes of \(geometry.containerSizeBytes): "
+                    + "it was cut off"
+            )
+        }
+        var (segments, nextSequence) = try Self.readTable(store, superblock)
+        var lastLSN = [UInt64](repeating: 0, count: segments.count)
+        var overlay = Overlay()
+        var log = LogReplay(store: store, superblock: superblock, verifies: verifies)
+        let replay = try log.run { commit, header in
+            Self.apply(commit, header, geometry, &overlay)
+            let index = Int(commit.segment)
+            segments[index].state = .data
+            segments[index].hasSpace = true
+            segments[index].sequence = commit.sequence
+            segments[index].pagesWritten = commit.page + commit.pageCount
+            lastLSN[index] = commit.lsn
+            nextSequence = max(nextSequence, commit.sequence + 1)
+        }
+        for head in [replay.user, replay.collector] {
+            segments[Int(head.next)].state = .data
+            segments[Int(head.segment)].state = .data
+            segments[Int(head.segment)].pagesWritten = head.page
+        }
+        // Segments may have been taken since the checkpoint, and what they hold been lost: no sequence
+        // number of theirs may come again. No more than all of them can have been.
+        self.nextSequence = nextSequence + UInt64(segments.count) + 1
+        self.superblock = superblock
+        self.segments = segments
+        self.lastLSN = lastLSN
+        self.overlay = overlay
+        self.replay = replay
+        report = RecoveryReport(
+            wasClean: superblock.isClean,
+            commitCount: replay.commitCount,
+            blockCount: replay.blockCount,
+            byteCount: replay.byteCount,
+            discardedCount: replay.discardedCount,
+            healedSuperblock: isHealed,
+            nanoseconds: clock.nanoseconds &- start
+        )
+    }
+
+    private static func apply(
+        _ commit: CommitHeader,
+        _ header: borrowing AlignedBuffer,
+        _ geometry: Geometry,
+        _ overlay: inout Overlay
+    ) {
+        let base = geometry.location(segment: commit.segment, page: commit.page + 1)
+        var slot = 0
+        for index in 0..<commit.descriptorCount {
+            guard let descriptor = Descriptor.load(index, from: header) else { continue }
+            switch descriptor.kind {
+            case .void: slot += 1
+            case .data:
+                if descriptor.block < geometry.blockCount {
+                    overlay.set(
+                        descriptor.block,
+                        MapEntry(
+                            location: base.advanced(byBlocks: slot),
+                            checksum: descriptor.value
+                        )
+                    )
+                }
+                slot += 1
+            case .trim:
+                let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
+                if descriptor.block < end { overlay.trim(descriptor.block..<end) }
+            }
+        }
+    }
+
+    /// The newer of the two copies that is intact.
+    static func readSuperblock(
+        _ store: any BlockStore
+    ) throws(DiskError) -> (Superblock, isHealed: Bool) {
+        let page = AlignedBuffer(count: 4096)
+        var best: Superblock?
+        var refusals: [Superblock.Refusal] = []
+        for offset in Geometry.superblockOffsets {
+            guard offset + 4096 <= store.sizeBytes else {
+                refusals.append(.foreign)
+                continue
+            }
+            do throws(Errno) {
+                try unsafe store.read(at: offset, into: page.slice(0..<4096))
+            } catch {
+                // The other copy may be readable.
+                if error != .inputOutput {
+                    throw DiskError("read superblock", offset: offset, cause: error)
+                }
+                refusals.append(.damaged)
+                continue
+            }
+            do throws(Superblock.Refusal) {
+                let found = try Superblock(page)
+                if found.generation > best?.generation ?? 0 { best = found }
+            } catch {
+                refusals.append(error)
+            }
+        }
+        if let best { return (best, !refusals.isEmpty) }
+        throw error(for: refusals)
+    }
+
+    private static func error(for refusals: [Superblock.Refusal]) -> DiskError {
+        for refusal in refusals {
+            switch refusal {
+            case .version(let version):
+                return DiskError(
+                    .unsupported,
+                    "open",
+                    "format version \(version); this program knows \(Superblock.version)"
+                )
+            case .features(let bits):
+                return DiskError(
+                    .unsupported,
+                    "open",
+                    "features 0x\(hexadecimal(bits, digits: 1)) that this program does not know; "
+                        + "use a newer one"
+                )
+            case .impossible(let what):
+                return DiskError(.corrupt, "open", "the superblock is impossible: \(what)")
+            case .foreign, .damaged: continue
+            }
+        }
+        if refusals.contains(.damaged) {
+            return DiskError(.corrupt, "open", "both superblocks are damaged")
+        }
+        return DiskError(
+            .unsupported,
+            "open",
+            "not a Footing container; make one with 'footing disk create'"
+        )
+    }
+
+    private static func readTable(
+        _ store: any BlockStore,
+        _ superblock: Superblock
+    ) throws(DiskError) -> (entries: [SegmentEntry], nextSequence: UInt64) {
+        let geometry = superblock.geometry
+        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+        let offset = geometry.tableOffset(region: superblock.tableRegion)
+        do throws(Errno) {
+            try unsafe store.read(
+                at: offset,
+                into: region.slice(0..<Int(geometry.tableRegionSizeBytes))
+            )
+        } catch {
+            throw DiskError("read segment table", offset: offset, cause: error)
+        }
+        guard let table = SegmentTable.load(region, superblock) else {
+            throw DiskError(
+                .corrupt,
+                "open",
+                offset: offset,
+                "the segment table is not the one that the superblock names"
+            )
+        }
+        return table
+    }
+}
+
+extension Engine {
+    /// Opens a container for writing: recovers, and makes a new epoch durable.
+    static func open(
+        store: any BlockStore,
+        options: EngineOptions,
+        clock: any TimeSource,
+        drive: Drive
+    ) throws(DiskError) -> (engine: Engine, report: RecoveryReport) {
+        let found = try OpenedContainer(
+            store: store,
+            clock: clock,
+            verifies: options.verifiesChecksums
+        )
+        let report = found.report
+        let engine = Engine(
+            store: store,
+            options: options,
+            clock: clock,
+            drive: drive,
+            state: EngineState(found, nanoseconds: clock.nanoseconds)
+        )
+        // Before the first write: what the log holds beyond its end must never be taken for new.
+        var superblock = engine.state.withLock { $0.superblock }
+        superblock.epoch += 1
+        superblock.generation += 1
+        superblock.isClean = false
+        try engine.synchronizeStore("open")
+        try engine.writeSuperblock(superblock)
+        engine.state.withLock { $0.superblock = superblock }
+        while try engine.fillReady() {}
+        return (engine, report)
+    }
+
+    /// Reserves space in the host for the first free segments.
+    ///
+    /// - Returns: whether to go on.
+    private func fillReady() throws(DiskError) -> Bool {
+        let isEnough = state.withLock { state in
+            state.ready.count >= segmentsReserved(state) + 4
+        }
+        return isEnough ? false : try grow()
+    }
+}
+
+extension EngineState {
+    /// The state of a disk that was just opened.
+    init(_ found: borrowing OpenedContainer, nanoseconds: UInt64) {
+        superblock = found.superblock
+        user = Stream(
+            head: found.replay.user,
+            open: nil,
+            free: (0..<EngineLimits.userBatchCount).map { _ in Batch(stream: .user) }
+        )
+        collector = Stream(
+            head: found.replay.collector,
+            open: nil,
+            free: (0..<EngineLimits.collectorBatchCount).map { _ in Batch(stream: .collector) }
+        )
+        sealedLSN = found.replay.lsn
+        sealedChecksum = found.replay.checksum
+        writtenLSN = found.replay.lsn
+        settledLSN = found.replay.lsn
+        durableLSN = found.replay.lsn
+        active = found.overlay
+        mustCheckpoint = found.replay.commitCount > 0
+        segments = found.segments
+        lastLSN = found.lastLSN
+        nextSequence = found.nextSequence
+        logBytesSinceCheckpoint = Int(found.replay.byteCount)
+        lastWriteNanoseconds = nanoseconds
+        // Space may have been given back since the checkpoint: reserve it again before it is used,
+        // first where it most likely still is.
+        let free = segments.indices.filter { segments[$0].state == .free }
+        virgin = (free.filter { segments[$0].hasSpace } + free.filter { !segments[$0].hasSpace })
+            .map { UInt32($0) }
+        for index in free { segments[index].hasSpace = false }
+    }
+}

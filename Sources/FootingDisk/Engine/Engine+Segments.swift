@@ -1,0 +1,103 @@
+import FootingSystem
+
+// Which segments are free, and who may take the last ones.
+extension Engine {
+    /// Segments that the next checkpoint may need for map pages.
+    func segmentsForMap(_ state: borrowing EngineState) -> Int {
+        let deltas = state.active.deltas.count + (state.frozen?.deltas.count ?? 0)
+        let ranges = state.active.trims.ranges.count * 2
+        let pages = deltas + ranges + state.touches.count
+        let bounded = min(UInt64(pages * geometry.levels), geometry.mapPageCount)
+        return Int(bounded) / geometry.pagesPerSegment + 2
+    }
+
+    /// Free segments below which clients wait.
+    func segmentsReserved(_ state: borrowing EngineState) -> Int {
+        geometry.reservedForCollector + segmentsForMap(state)
+    }
+
+    /// Free segments below which the collector works.
+    func segmentsWanted(_ state: borrowing EngineState) -> Int {
+        segmentsReserved(state) + max(4, Int(geometry.segmentCount) / 50)
+    }
+
+    /// Takes a free segment; the caller has made sure that there is one.
+    ///
+    /// Its live count stays: it is what the last checkpoint's tree refers to, and those references,
+    /// which the overlays have replaced, are taken off again by the next checkpoint.
+    func takeSegment(
+        _ use: SegmentEntry.State,
+        _ state: inout EngineState
+    ) -> UInt32 {
+        precondition(!state.ready.isEmpty, "no free segment")
+        let segment = state.ready.removeFirst()
+        precondition(state.segments[Int(segment)].state == .free, "segment in use")
+        state.segments[Int(segment)].state = use
+        state.segments[Int(segment)].sequence = state.nextSequence
+        state.segments[Int(segment)].pagesWritten = 0
+        state.lastLSN[Int(segment)] = 0
+        state.nextSequence += 1
+        return segment
+    }
+
+    /// Whether growing the container beats cleaning it: while it is small for what it holds.
+    func prefersGrowth(_ state: borrowing EngineState) -> Bool {
+        guard !state.virgin.isEmpty, !state.hostIsFull else { return false }
+        var liveUnits: UInt64 = 0
+        var withSpace = 0
+        for entry in state.segments {
+            liveUnits += UInt64(entry.liveUnits)
+            if entry.hasSpace { withSpace += 1 }
+        }
+        let perSegment = UInt64(geometry.pagesPerSegment) * Geometry.unitsPerBlock
+        let live = Int(liveUnits / perSegment) + 1
+        return withSpace < live * 4 / 3 + segmentsWanted(state) + 8
+    }
+
+    /// Gives the next unused segment space in the host's file.
+    ///
+    /// - Returns: false if there is none, or the host is full.
+    func grow() throws(DiskError) -> Bool {
+        let candidate = state.withLock { state in state.virgin.first }
+        guard let candidate else { return false }
+        let range = geometry.range(ofSegment: candidate)
+        do throws(Errno) {
+            try store.allocate(range)
+        } catch {
+            let problem = DiskError("reserve segment", offset: range.lowerBound, cause: error)
+            guard problem.kind == .noSpace else { throw problem }
+            let now = clock.nanoseconds
+            state.withLock { state in
+                state.hostIsFull = true
+                state.hostFullNanoseconds = now
+            }
+            return false
+        }
+        state.withLock { state in
+            state.virgin.removeFirst()
+            state.segments[Int(candidate)].hasSpace = true
+            state.ready.append(candidate)
+            state.isStuck = false
+        }
+        state.wakeAll(on: Condition.progress)
+        return true
+    }
+
+    /// Gives back to the host the free segments that are not needed soon.
+    func returnSurplus() {
+        let surplus = state.withLock { state -> [UInt32] in
+            let used = state.segments.count - state.virgin.count - state.ready.count
+            let keep = segmentsWanted(state) * 2 + used / 4
+            guard state.ready.count > keep else { return [] }
+            let surplus = Array(state.ready[keep...])
+            state.ready.removeSubrange(keep...)
+            for segment in surplus { state.segments[Int(segment)].hasSpace = false }
+            return surplus
+        }
+        for segment in surplus {
+            // A refusal costs the host space, nothing else.
+            try? store.discard(geometry.range(ofSegment: segment))
+        }
+        state.withLock { state in state.virgin.append(contentsOf: surplus) }
+    }
+}

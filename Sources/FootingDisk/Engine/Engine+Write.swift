@@ -1,0 +1,233 @@
+import FootingSystem
+
+// What clients change.
+extension Engine {
+    /// Writes bytes; acknowledged when this returns, durable after the next flush.
+    ///
+    /// Any multiple of 512 bytes at any sector. Up to 1 MiB is atomic: after a crash all of it is there
+    /// or none; longer writes are so in pieces of 1 MiB.
+    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
+        try checkBounds("write", offset, bytes.count)
+        let pieceMax = (atomicBlockCount - 1) * 4096
+        var done = 0
+        while done < bytes.count {
+            let count = min(pieceMax, bytes.count - done)
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<done + count])
+            try unsafe writePiece(at: offset + UInt64(done), piece)
+            done += count
+        }
+    }
+
+    private func writePiece(
+        at offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(DiskError) {
+        if offset % 4096 == 0 && bytes.count % 4096 == 0 {
+            return try unsafe writeBlocks(at: offset / 4096, bytes)
+        }
+        // Blocks of which only a part is written: read, merge, and write them whole.
+        let first = offset / 4096
+        let end = (offset + UInt64(bytes.count) + 4095) / 4096
+        let buffer = AlignedBuffer(count: Int(end - first) * 4096)
+        let inner = Int(offset - first * 4096)
+        let edges = Set([first, end - 1])
+        while true {
+            let before = edgeVersion(edges)
+            for edge in edges {
+                let slice = unsafe buffer.slice(
+                    Int(edge - first) * 4096..<Int(edge - first + 1) * 4096
+                )
+                try unsafe readBlock(edge, into: slice)
+            }
+            unsafe buffer.copy(from: bytes, at: inner)
+            let whole = unsafe UnsafeRawBufferPointer(
+                buffer.slice(0..<Int(end - first) * 4096)
+            )
+            if try unsafe writeBlocks(at: first, whole, ifStill: before) { return }
+        }
+    }
+
+    /// What tells whether someone else wrote a block meanwhile: the overlays' entries, and the
+    /// checkpoint they are relative to.
+    private struct EdgeVersion {
+        var generation: UInt64
+        var entries: [(block: UInt64, entry: MapEntry?)]
+    }
+
+    private func edgeVersion(_ edges: Set<UInt64>) -> EdgeVersion {
+        state.withLock { state in
+            var version = EdgeVersion(generation: state.superblock.generation, entries: [])
+            for edge in edges { version.entries.append((edge, overlayEntry(edge, state))) }
+            return version
+        }
+    }
+
+    private func isCurrent(_ version: EdgeVersion, _ state: borrowing EngineState) -> Bool {
+        guard version.generation == state.superblock.generation else { return false }
+        for (block, entry) in version.entries where overlayEntry(block, state) != entry {
+            return false
+        }
+        return true
+    }
+
+    private func writeBlocks(
+        at first: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(DiskError) {
+        _ = try unsafe writeBlocks(at: first, bytes, ifStill: nil)
+    }
+
+    /// Writes whole blocks, unless the edges have changed.
+    ///
+    /// - Returns: false if they have.
+    private func writeBlocks(
+        at first: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        ifStill version: EdgeVersion?
+    ) throws(DiskError) -> Bool {
+        let count = bytes.count / 4096
+        // Checksums before the lock is taken: they are most of the work.
+        return try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) {
+            (sums) throws(DiskError) -> Bool in
+            for index in 0..<count {
+                unsafe sums[index] = Checksum.crc32c(
+                    UnsafeRawBufferPointer(rebasing: bytes[index * 4096..<(index + 1) * 4096])
+                )
+            }
+            return try admit(blocks: count) { state in
+                if let version, !isCurrent(version, state) { return false }
+                for index in 0..<count {
+                    let block = unsafe UnsafeRawBufferPointer(
+                        rebasing: bytes[index * 4096..<(index + 1) * 4096]
+                    )
+                    unsafe appendUser(
+                        first + UInt64(index),
+                        block,
+                        checksum: sums[index],
+                        isFirstOfWrite: index == 0,
+                        &state
+                    )
+                }
+                state.statistics.blocksWritten += UInt64(count)
+                return true
+            }
+        }
+    }
+
+    /// Makes blocks read as zeros and lets go of their space; only whole blocks within the range.
+    func trim(_ range: Range<UInt64>) throws(DiskError) {
+        try checkBounds("trim", range.lowerBound, range.count)
+        let first = (range.lowerBound + 4095) / 4096
+        // The disk's last block may be partly beyond its end.
+        let isTail = range.upperBound == geometry.sizeBytes
+        let end = isTail ? geometry.blockCount : range.upperBound / 4096
+        if first >= end { return }
+        try trimBlocks(first..<end)
+    }
+
+    private func trimBlocks(_ blocks: Range<UInt64>) throws(DiskError) {
+        var start = blocks.lowerBound
+        while start < blocks.upperBound {
+            // A descriptor counts blocks in 32 bits.
+            let end = min(blocks.upperBound, start + 1 << 31)
+            _ = try admit(blocks: 1) { state in
+                appendTrim(start..<end, &state)
+                state.isStuck = false
+                return true
+            }
+            start = end
+        }
+    }
+
+    /// Makes a range read as zeros.
+    ///
+    /// - Parameter keepsSpace: whether the blocks are to stay allocated, as real zeros.
+    func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(DiskError) {
+        try checkBounds("write zeroes", range.lowerBound, range.count)
+        let first = (range.lowerBound + 4095) / 4096 * 4096
+        let isTail = range.upperBound == geometry.sizeBytes
+        let end = isTail ? range.upperBound : range.upperBound / 4096 * 4096
+        if first > end || (first == end && !isTail) {
+            return try writeRealZeroes(range)
+        }
+        try writeRealZeroes(range.lowerBound..<min(first, range.upperBound))
+        if first < end {
+            if keepsSpace {
+                try writeRealZeroes(first..<end)
+            } else {
+                try trim(first..<end)
+            }
+        }
+        try writeRealZeroes(max(end, first)..<max(end, first, range.upperBound))
+    }
+
+    private func writeRealZeroes(_ range: Range<UInt64>) throws(DiskError) {
+        if range.isEmpty { return }
+        let zeros = AlignedBuffer(count: min(range.count, 1 << 20))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = min(zeros.count, Int(range.upperBound - offset))
+            try unsafe write(at: offset, UnsafeRawBufferPointer(zeros.slice(0..<count)))
+            offset += UInt64(count)
+        }
+    }
+}
+
+// MARK: - Admission
+
+extension Engine {
+    /// Runs a change under the lock as soon as there is room for it.
+    ///
+    /// - Throws: kind `noSpace` if there is no room and none can be won.
+    func admit(
+        blocks: Int,
+        _ change: (inout EngineState) -> Bool
+    ) throws(DiskError) -> Bool {
+        var hasWaited = false
+        while true {
+            let result = try state.withLock { (state) throws(DiskError) -> Bool? in
+                while true {
+                    try requireWritable(state)
+                    if isAdmitted(blocks, state) { return change(&state) }
+                    if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
+                    if !hasWaited { state.statistics.throttledWrites += 1 }
+                    hasWaited = true
+                    if drive == .callers { return nil }
+                    self.state.wakeAll(on: Condition.committer)
+                    self.state.wakeAll(on: Condition.maintenance)
+                    self.state.wait(&state, on: Condition.progress)
+                }
+            }
+            if let result { return result }
+            try runSteps()
+        }
+    }
+
+    private func isAdmitted(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
+        guard state.active.deltas.count + blocks <= 2 * options.deltaCountMax,
+            state.active.trims.ranges.count < 2 * EngineLimits.trimRangeCountMax
+        else { return false }
+        return hasRoom(forBlocks: blocks, state)
+    }
+
+    private func fullError(_ state: borrowing EngineState) -> DiskError {
+        if state.hostIsFull {
+            return DiskError(
+                .noSpace,
+                "write",
+                "the host's file system is full and the disk cannot grow; free space there, or trim"
+            )
+        }
+        return DiskError(.noSpace, "write", "the container is full; trim, or make it larger")
+    }
+
+    /// Moves the engine on in place of its threads.
+    private func runSteps() throws(DiskError) {
+        let didCommit = try commitStep()
+        let didMaintain = try maintenanceStep()
+        if !didCommit && !didMaintain {
+            let isStuck = state.withLock { state in state.isStuck || state.failure != nil }
+            precondition(isStuck, "a writer waits and there is nothing to do")
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import FootingSystem
+
+/// The log-structured engine: the log is the data.
+///
+/// ```
+///  write ─► batch (memory) ─seal─► sealed queue ─commit step─► log ─sync─► durable
+///             │                                                 ▲
+///             └─► active overlay ─checkpoint step─► map pages ──┤
+///  read ◄── batches, overlays, tree                             │
+///                         collect step: live blocks of a victim ┘
+/// ```
+///
+/// The engine has no threads of its own. Three steps move it on: ``commitStep()``,
+/// ``maintenanceStep()`` (checkpoint, collect, grow), and the callers' own reads and writes. ``Disk``
+/// runs the steps on threads; a simulation runs them one after the other with a chosen order, and then
+/// a caller that has to wait runs them itself.
+final class Engine: Sendable {
+    /// What threads wait for.
+    enum Condition {
+        /// Something to commit or to flush.
+        static let committer = 0
+        /// Something to checkpoint or collect.
+        static let maintenance = 1
+        /// Room for writers; the end of readers.
+        static let progress = 2
+        static let count = 3
+    }
+
+    /// Who runs the steps.
+    enum Drive: Sendable {
+        /// Threads; a caller that must wait sleeps.
+        case threads
+        /// The caller that must wait.
+        case callers
+    }
+
+    let store: any BlockStore
+    let options: EngineOptions
+    let geometry: Geometry
+    let volume: UInt64
+    let clock: any TimeSource
+    let drive: Drive
+    let reader: MapReader
+    let state: Locked<EngineState>
+
+    init(
+        store: any BlockStore,
+        options: EngineOptions,
+        clock: any TimeSource,
+        drive: Drive,
+        state: consuming EngineState
+    ) {
+        self.store = store
+        self.options = options
+        self.clock = clock
+        self.drive = drive
+        geometry = state.superblock.geometry
+        volume = state.superblock.volume
+        reader = MapReader(
+            store: store,
+            geometry: geometry,
+            volume: volume,
+            cache: PageCache(frameCountMax: max(64, options.mapCacheBytes / 4096)),
+            verifies: options.verifiesChecksums
+        )
+        self.state = Locked(state, conditionCount: Condition.count)
+    }
+
+    /// Blocks of a write that is all there after a crash, or not at all.
+    var atomicBlockCount: Int {
+        min(EngineLimits.atomicBlockCount, geometry.pagesPerSegment - 2)
+    }
+
+    // MARK: - Failure
+
+    /// Puts an end to all writes: what is durable stays, nothing more is promised.
+    func fail(_ error: DiskError) {
+        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
+            if state.failure == nil { state.failure = error }
+            defer { state.flushWaiters = [] }
+            return state.flushWaiters
+        }
+        wakeAll()
+        for waiter in waiters { waiter.completion(error) }
+    }
+
+    func wakeAll() {
+        for condition in 0..<Condition.count { state.wakeAll(on: condition) }
+    }
+
+    /// Throws if the disk must not be written any more.
+    func requireWritable(_ state: borrowing EngineState) throws(DiskError) {
+        if let failure = state.failure {
+            throw DiskError(
+                .failed,
+                "write",
+                "the disk stopped after an earlier failure (\(failure)); "
+                    + "what was flushed before is safe; reopen it"
+            )
+        }
+        if state.isClosed { throw DiskError(.closed, "write", "the disk was closed") }
+    }
+
+    func checkBounds(
+        _ operation: String,
+        _ offset: UInt64,
+        _ count: Int
+    ) throws(DiskError) {
+        guard offset <= geometry.sizeBytes, UInt64(count) <= geometry.sizeBytes - offset else {
+            throw DiskError(
+                .invalid,
+                operation,
+                "\(count) bytes at \(offset) go beyond the disk's end at \(geometry.sizeBytes)"
+            )
+        }
+    }
+
+    /// What the map says of a block in memory; nil if only the tree knows.
+    func overlayEntry(_ block: UInt64, _ state: borrowing EngineState) -> MapEntry? {
+        if let entry = state.active.entry(block) { return entry }
+        return state.frozen?.entry(block)
+    }
+
+    /// The batch in memory that holds a location, and where in it.
+    func memory(
+        of location: Location,
+        _ state: borrowing EngineState
+    ) -> (batch: Batch, slot: Int)? {
+        if let batch = state.user.open, let slot = batch.slot(of: location) {
+            return (batch, slot)
+        }
+        if let batch = state.collector.open, let slot = batch.slot(of: location) {
+            return (batch, slot)
+        }
+        for batch in state.sealed {
+            if let slot = batch.slot(of: location) { return (batch, slot) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,114 @@
+import FootingSystem
+
+/// Everything about a running disk that changes, guarded by one lock.
+struct EngineState: ~Copyable {
+    /// Where a stream of the log goes on, and its commit that is open.
+    struct Stream {
+        var head: Superblock.Head
+        var open: Batch?
+        var free: [Batch]
+        /// Of the last batch begun; the first is 1.
+        var serial: UInt64 = 0
+        /// Of the last batch sealed, written and made durable.
+        var sealedSerial: UInt64 = 0
+        var writtenSerial: UInt64 = 0
+        var durableSerial: UInt64 = 0
+    }
+
+    /// Someone who waits for durability.
+    struct FlushWaiter {
+        let serial: UInt64
+        let completion: @Sendable (DiskError?) -> Void
+    }
+
+    // The log.
+    var superblock: Superblock
+    var user: Stream
+    var collector: Stream
+    /// LSN of the last commit sealed, and its checksum: what the next one follows.
+    var sealedLSN: UInt64
+    var sealedChecksum: UInt32
+    var writtenLSN: UInt64
+    /// The last LSN written before which no write is incomplete: recovery discards a write of which a
+    /// commit is missing, so only up to here may a commit be called durable.
+    var settledLSN: UInt64
+    var isWithinWrite = false
+    var durableLSN: UInt64
+    /// Commits on their way to the store, in LSN order.
+    ///
+    /// The first may be in a write call.
+    var sealed: [Batch] = []
+    var unsyncedBytes = 0
+    var logBytesSinceCheckpoint = 0
+    var flushWaiters: [FlushWaiter] = []
+    /// How long a commit and its flush take, smoothed; how many blocks the last one held.
+    var commitNanoseconds: UInt64 = 0
+    var lastFlushBlocks = 0
+    var lastWriteNanoseconds: UInt64 = 0
+
+    // The map.
+    var active = Overlay()
+    /// The changes that the checkpoint in progress is writing out.
+    var frozen: Overlay?
+    /// Where the log stood when they were set aside.
+    var frozenSuperblock: Superblock?
+
+    // The segments.
+    var segments: [SegmentEntry]
+    /// By segment: the last LSN in it, for those written since the program started.
+    var lastLSN: [UInt64]
+    /// Free segments that have space behind them, oldest first.
+    var ready: [UInt32] = []
+    /// Free segments without space behind them.
+    var virgin: [UInt32] = []
+    /// Emptied by the collector; free as soon as the copies are durable.
+    var evacuated: [UInt32] = []
+    /// Map segments whose live pages the next checkpoint writes elsewhere.
+    var touchedSegments: Set<UInt32> = []
+    /// After a crash, segments that had been released may hold anything until a checkpoint says so.
+    var mustCheckpoint = false
+    /// Map pages to write again so that their segment becomes free.
+    var touches: [MapPage.Identity] = []
+    var nextSequence: UInt64
+    var mapHead: Superblock.Head?
+
+    // Readers in flight, by parity of the checkpoint they started in.
+    var readerParity = 0
+    var readers = [0, 0]
+
+    // Conditions.
+    /// The host refused more space; cleared when it is tried again.
+    var hostIsFull = false
+    var hostFullNanoseconds: UInt64 = 0
+    /// The collector cannot win any more space.
+    var isStuck = false
+    var failure: DiskError?
+    var isClosed = false
+    var checkpointRequested = false
+
+    var statistics = EngineStatistics()
+}
+
+/// Counters since the disk was opened.
+public struct EngineStatistics: Sendable, Equatable {
+    /// Blocks that clients wrote.
+    public internal(set) var blocksWritten: UInt64 = 0
+    /// Blocks that clients read.
+    public internal(set) var blocksRead: UInt64 = 0
+    /// Commits, of both streams.
+    public internal(set) var commits: UInt64 = 0
+    /// Bytes of log, headers included.
+    public internal(set) var logBytes: UInt64 = 0
+    /// Flushes of the store.
+    public internal(set) var synchronizations: UInt64 = 0
+    /// Blocks that the collector moved.
+    public internal(set) var blocksMoved: UInt64 = 0
+    /// Segments that the collector emptied.
+    public internal(set) var segmentsCollected: UInt64 = 0
+    /// Checkpoints.
+    public internal(set) var checkpoints: UInt64 = 0
+    /// Map pages that checkpoints wrote.
+    public internal(set) var mapPagesWritten: UInt64 = 0
+    /// Times a writer had to wait for the collector.
+    public internal(set) var throttledWrites: UInt64 = 0
+}

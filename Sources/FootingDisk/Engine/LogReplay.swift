@@ -1,0 +1,233 @@
+import FootingSystem
+
+/// Follows the log from a checkpoint to its end.
+///
+/// The next commit is at one of four places: where either stream goes on, or at the start of the
+/// segment that it named as its next. It is the next one only if its LSN and the checksum of the commit
+/// before say so.
+struct LogReplay: ~Copyable {
+    /// How a replay ended.
+    struct Result {
+        var lsn: UInt64
+        var checksum: UInt32
+        var user: Superblock.Head
+        var collector: Superblock.Head
+        var commitCount = 0
+        var blockCount = 0
+        var byteCount: UInt64 = 0
+        /// Commits at the end that were left out because the write they belong to is not all there.
+        var discardedCount = 0
+    }
+
+    /// A commit that follows.
+    private struct Candidate {
+        var header: CommitHeader
+        var head: Superblock.Head
+    }
+
+    private let store: any BlockStore
+    private let superblock: Superblock
+    private let geometry: Geometry
+    private let verifies: Bool
+    private let header = AlignedBuffer(count: 4096)
+    private let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
+    private var lastEpoch: UInt32 = 0
+
+    init(store: any BlockStore, superblock: Superblock, verifies: Bool) {
+        self.store = store
+        self.superblock = superblock
+        geometry = superblock.geometry
+        self.verifies = verifies
+    }
+
+    /// Replays; `apply` is called for each commit that counts, with its descriptors' page.
+    ///
+    /// - Throws: kind `corrupt` if a commit that was durable once is not there any more.
+    mutating func run(
+        _ apply: (CommitHeader, borrowing AlignedBuffer) -> Void
+    ) throws(DiskError) -> Result {
+        var result = Result(
+            lsn: superblock.lsn,
+            checksum: superblock.lsnChecksum,
+            user: superblock.user,
+            collector: superblock.collector
+        )
+        var tentative = result
+        // Header pages of a write that goes on: applied when its last commit is there.
+        var group: [(CommitHeader, [UInt8])] = []
+        while let candidate = try findNext(tentative) {
+            let commit = candidate.header
+            if try !isPayloadIntact(commit) {
+                // Torn, unless a later commit proves that this one was durable: then it is damage,
+                // and the blocks' checksums will say so when they are read.
+                if try !isProvenDurable(commit.lsn, tentative, after: candidate) { break }
+            }
+            if commit.stream == .user {
+                tentative.user = candidate.head
+            } else {
+                tentative.collector = candidate.head
+            }
+            tentative.lsn = commit.lsn
+            tentative.checksum = CommitHeader.checksum(of: header)
+            tentative.commitCount += 1
+            tentative.blockCount += commit.payloadCount
+            tentative.byteCount += UInt64(commit.pageCount) * 4096
+            lastEpoch = commit.epoch
+            // The collector's commits may stand between those of one write.
+            if commit.continues || !group.isEmpty { group.append((commit, copyOfHeader())) }
+            if commit.continues || (!group.isEmpty && commit.stream == .collector) { continue }
+            if group.isEmpty {
+                apply(commit, header)
+            } else {
+                applyGroup(group, apply)
+                group = []
+            }
+            result = tentative
+        }
+        let isClosed = superblock.isClean && tentative.commitCount == 0
+        let isLost =
+            isClosed ? false : try isProvenDurable(tentative.lsn + 1, tentative, after: nil)
+        if isLost {
+            throw DiskError(
+                .corrupt,
+                "recover",
+                "commit \(tentative.lsn + 1) was durable and is damaged or gone; "
+                    + "what was written after it cannot be trusted"
+            )
+        }
+        result.discardedCount = tentative.commitCount - result.commitCount
+        return result
+    }
+
+    private func copyOfHeader() -> [UInt8] {
+        unsafe Array(UnsafeRawBufferPointer(header.slice(0..<4096)))
+    }
+
+    private func applyGroup(
+        _ group: [(CommitHeader, [UInt8])],
+        _ apply: (CommitHeader, borrowing AlignedBuffer) -> Void
+    ) {
+        let page = AlignedBuffer(count: 4096)
+        for (commit, bytes) in group {
+            unsafe bytes.withUnsafeBytes { unsafe page.copy(from: $0, at: 0) }
+            apply(commit, page)
+        }
+    }
+
+    private func read(
+        _ segment: UInt32,
+        _ page: Int,
+        _ count: Int,
+        into buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        let offset = geometry.offset(segment: segment, page: page)
+        do throws(Errno) {
+            try unsafe store.read(at: offset, into: buffer.slice(0..<count * 4096))
+        } catch {
+            throw DiskError("recover", offset: offset, cause: error)
+        }
+    }
+
+    /// The commit that follows, its header page left in `header`.
+    private func findNext(_ last: Result) throws(DiskError) -> Candidate? {
+        for head in [last.user, last.collector] {
+            let stream: CommitHeader.Stream = head == last.user ? .user : .collector
+            if head.page + 2 <= geometry.pagesPerSegment,
+                let commit = try follower(head.segment, head.page, stream, last),
+                commit.sequence == head.sequence || head.page == 0
+            {
+                return candidate(commit)
+            }
+            if let commit = try follower(head.next, 0, stream, last) { return candidate(commit) }
+        }
+        return nil
+    }
+
+    private func candidate(_ commit: CommitHeader) -> Candidate {
+        Candidate(
+            header: commit,
+            head: Superblock.Head(
+                sequence: commit.sequence,
+                segment: commit.segment,
+                page: commit.page + commit.pageCount,
+                next: commit.nextSegment
+            )
+        )
+    }
+
+    private func follower(
+        _ segment: UInt32,
+        _ page: Int,
+        _ stream: CommitHeader.Stream,
+        _ last: Result
+    ) throws(DiskError) -> CommitHeader? {
+        try read(segment, page, 1, into: header)
+        guard let commit = CommitHeader(header, volume: superblock.volume),
+            commit.lsn == last.lsn + 1, commit.previousChecksum == last.checksum,
+            commit.stream == stream, commit.segment == segment, commit.page == page,
+            commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch,
+            commit.nextSegment < geometry.segmentCount,
+            page + commit.pageCount <= geometry.pagesPerSegment
+        else { return nil }
+        return commit
+    }
+
+    private func isPayloadIntact(_ commit: CommitHeader) throws(DiskError) -> Bool {
+        if commit.payloadCount == 0 || !verifies { return true }
+        try read(commit.segment, commit.page + 1, commit.payloadCount, into: payload)
+        var slot = 0
+        for index in 0..<commit.descriptorCount {
+            guard let descriptor = Descriptor.load(index, from: header) else { return false }
+            if !descriptor.hasPayload { continue }
+            guard slot < commit.payloadCount else { return false }
+            let sum = payload.checksum(slot * 4096..<(slot + 1) * 4096)
+            if descriptor.kind == .data && sum != descriptor.value { return false }
+            slot += 1
+        }
+        return slot == commit.payloadCount
+    }
+
+    /// Whether a later commit says that `lsn` was durable when it was sealed.
+    ///
+    /// Looks at every page where a later commit can be: the rest of both streams' segments, and the
+    /// ones they named next.
+    private func isProvenDurable(
+        _ lsn: UInt64,
+        _ last: Result,
+        after candidate: Candidate?
+    ) throws(DiskError) -> Bool {
+        var places: [(segment: UInt32, page: Int)] = []
+        var heads = [last.user, last.collector]
+        if let candidate { heads.append(candidate.head) }
+        for head in heads {
+            places.append((head.segment, head.page))
+            places.append((head.next, 0))
+        }
+        let chunk = AlignedBuffer(count: 256 * 4096)
+        let page = AlignedBuffer(count: 4096)
+        for place in places {
+            var index = place.page
+            while index < geometry.pagesPerSegment {
+                let count = min(256, geometry.pagesPerSegment - index)
+                try read(place.segment, index, count, into: chunk)
+                for offset in 0..<count
+                where chunk.get(UInt32.self, at: offset * 4096) == CommitHeader.magic {
+                    let bytes = unsafe UnsafeRawBufferPointer(
+                        chunk.slice(offset * 4096..<(offset + 1) * 4096)
+                    )
+                    unsafe page.copy(from: bytes, at: 0)
+                    guard let commit = CommitHeader(page, volume: superblock.volume) else {
+                        continue
+                    }
+                    if commit.lsn > lsn, commit.durableLSN >= lsn,
+                        commit.epoch <= superblock.epoch
+                    {
+                        return true
+                    }
+                }
+                index += count
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,178 @@
+import FootingSystem
+
+/// A commit of the log: one header page, then the payload, block after block.
+///
+/// ```
+///   0  4  magic "FTCM"                       40  8  durable LSN when this was sealed
+///   4  4  CRC-32C of bytes 8 to 4095         48  4  next segment of this stream
+///   8  8  volume (low half of the UUID)      52  2  descriptors (1 to 336)
+///  16  8  LSN                                54  2  payload blocks
+///  24  8  sequence of the segment            56  1  stream   57  1  flags
+///  32  4  CRC of the commit before           58  2  page in the segment
+///  36  4  epoch                              60  4  segment
+///  64  n x 12  descriptors
+/// ```
+///
+/// LSN and the CRC of the commit before make one chain of the commits of both streams. The position
+/// (segment, page, sequence) is there so that a misdirected write, or the remains of the segment's
+/// former life, are not taken for a commit. The durable LSN tells a torn tail from damage: a commit
+/// that was durable once may not be missing.
+struct CommitHeader: Equatable, Sendable {
+    static let magic: UInt32 = 0x4d43_5446
+    static let headerSizeBytes = 64
+
+    /// Who writes: clients, or the collector, whose data is colder.
+    enum Stream: UInt8, Sendable {
+        case user = 0
+        case collector = 1
+    }
+
+    var lsn: UInt64
+    var sequence: UInt64
+    var previousChecksum: UInt32
+    var epoch: UInt32
+    var durableLSN: UInt64
+    var nextSegment: UInt32
+    var descriptorCount: Int
+    var payloadCount: Int
+    var stream: Stream
+    /// The write goes on in the next commit: recovery takes all of them or none.
+    var continues: Bool
+    var page: Int
+    var segment: UInt32
+
+    /// Header page and payload.
+    var pageCount: Int { 1 + payloadCount }
+
+    /// Fills in a header page whose descriptors are already there.
+    ///
+    /// - Returns: the checksum that goes into the next commit.
+    func seal(_ buffer: borrowing AlignedBuffer, volume: UInt64) -> UInt32 {
+        precondition(descriptorCount > 0 && descriptorCount <= Geometry.entriesPerPage)
+        precondition(payloadCount <= descriptorCount)
+        buffer.set(Self.magic, at: 0)
+        buffer.set(volume, at: 8)
+        buffer.set(lsn, at: 16)
+        buffer.set(sequence, at: 24)
+        buffer.set(previousChecksum, at: 32)
+        buffer.set(epoch, at: 36)
+        buffer.set(durableLSN, at: 40)
+        buffer.set(nextSegment, at: 48)
+        buffer.set(UInt16(descriptorCount), at: 52)
+        buffer.set(UInt16(payloadCount), at: 54)
+        buffer.set(stream.rawValue, at: 56)
+        buffer.set(UInt8(continues ? 1 : 0), at: 57)
+        buffer.set(UInt16(page), at: 58)
+        buffer.set(segment, at: 60)
+        buffer.clear(Self.headerSizeBytes + descriptorCount * Descriptor.sizeBytes..<4096)
+        let checksum = buffer.checksum(8..<4096)
+        buffer.set(checksum, at: 4)
+        return checksum
+    }
+
+    /// Reads a header page; nil if it is none, or damaged, or says what cannot be.
+    init?(_ buffer: borrowing AlignedBuffer, volume: UInt64) {
+        guard buffer.get(UInt32.self, at: 0) == Self.magic,
+            buffer.get(UInt64.self, at: 8) == volume,
+            buffer.get(UInt32.self, at: 4) == buffer.checksum(8..<4096),
+            let stream = Stream(rawValue: buffer.get(UInt8.self, at: 56))
+        else { return nil }
+        lsn = buffer.get(UInt64.self, at: 16)
+        sequence = buffer.get(UInt64.self, at: 24)
+        previousChecksum = buffer.get(UInt32.self, at: 32)
+        epoch = buffer.get(UInt32.self, at: 36)
+        durableLSN = buffer.get(UInt64.self, at: 40)
+        nextSegment = buffer.get(UInt32.self, at: 48)
+        descriptorCount = Int(buffer.get(UInt16.self, at: 52))
+        payloadCount = Int(buffer.get(UInt16.self, at: 54))
+        self.stream = stream
+        continues = buffer.get(UInt8.self, at: 57) & 1 != 0
+        page = Int(buffer.get(UInt16.self, at: 58))
+        segment = buffer.get(UInt32.self, at: 60)
+        guard (1...Geometry.entriesPerPage).contains(descriptorCount),
+            payloadCount <= descriptorCount
+        else { return nil }
+    }
+
+    init(
+        lsn: UInt64,
+        sequence: UInt64,
+        previousChecksum: UInt32,
+        epoch: UInt32,
+        durableLSN: UInt64,
+        nextSegment: UInt32,
+        descriptorCount: Int,
+        payloadCount: Int,
+        stream: Stream,
+        continues: Bool,
+        page: Int,
+        segment: UInt32
+    ) {
+        self.lsn = lsn
+        self.sequence = sequence
+        self.previousChecksum = previousChecksum
+        self.epoch = epoch
+        self.durableLSN = durableLSN
+        self.nextSegment = nextSegment
+        self.descriptorCount = descriptorCount
+        self.payloadCount = payloadCount
+        self.stream = stream
+        self.continues = continues
+        self.page = page
+        self.segment = segment
+    }
+
+    /// The checksum of a header page, which the next commit repeats.
+    static func checksum(of buffer: borrowing AlignedBuffer) -> UInt32 {
+        buffer.get(UInt32.self, at: 4)
+    }
+}
+
+/// What a commit does to one block, or to a range: 12 bytes.
+///
+/// ```
+///  0  8  bits 0-39 block, 40-47 kind, 48-55 encoding, 56-63 stored units
+///  8  4  data: CRC-32C of the stored bytes; trim: number of blocks
+/// ```
+struct Descriptor: Equatable, Sendable {
+    static let sizeBytes = 12
+
+    enum Kind: UInt8, Sendable {
+        /// Superseded before it was written; its payload is to be skipped.
+        case void = 0
+        /// The next payload block is the block's content.
+        case data = 1
+        /// The blocks read as zeros from now on; no payload.
+        case trim = 2
+    }
+
+    let kind: Kind
+    let block: UInt64
+    /// CRC-32C of the payload, or the number of blocks to trim.
+    let value: UInt32
+
+    var hasPayload: Bool { kind != .trim }
+
+    static func store(_ descriptor: Descriptor, _ slot: Int, in buffer: borrowing AlignedBuffer) {
+        let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
+        let units = descriptor.hasPayload ? Geometry.unitsPerBlock : 0
+        let word = descriptor.block | UInt64(descriptor.kind.rawValue) << 40 | units << 56
+        buffer.set(word, at: offset)
+        buffer.set(descriptor.value, at: offset + 8)
+    }
+
+    /// Reads a descriptor; nil if its kind or encoding is unknown.
+    static func load(_ slot: Int, from buffer: borrowing AlignedBuffer) -> Descriptor? {
+        let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
+        let word = buffer.get(UInt64.self, at: offset)
+        guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: word >> 40)),
+            word >> 48 & 0xff == 0,
+            word >> 56 == (kind == .trim ? 0 : Geometry.unitsPerBlock)
+        else { return nil }
+        return Descriptor(
+            kind: kind,
+            block: word & 0xff_ffff_ffff,
+            value: buffer.get(UInt32.self, at: offset + 8)
+        )
+    }
+}

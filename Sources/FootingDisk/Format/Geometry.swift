@@ -1,0 +1,196 @@
+/// Where everything is in a container.
+///
+/// ```
+///  0          superblock A (4 KiB)
+///  64 KiB     superblock B (4 KiB): away from A, so that one bad spot cannot take both
+///  128 KiB    segment table, region 0
+///             segment table, region 1
+///  aligned    segment 0, segment 1, ... segment N-1
+/// ```
+///
+/// The segments hold everything else: commits of the log, which are the data, and pages of the map.
+public struct Geometry: Sendable, Equatable {
+    /// Bytes of a logical block, a map page and a commit header.
+    public static let blockSizeBytes = 4096
+    /// Bytes of the unit in which locations are counted; compressed blocks will need the fraction.
+    static let unitSizeBytes: UInt64 = 512
+    /// Units of a block that is stored as it is.
+    static let unitsPerBlock: UInt64 = 8
+    /// Entries of a map page and descriptors of a commit: (4096 - 64) / 12.
+    static let entriesPerPage = 336
+    /// Largest disk: 64 TiB.
+    public static let sizeBytesMax: UInt64 = 64 << 40
+    /// Offsets of the two superblocks.
+    static let superblockOffsets: [UInt64] = [0, 64 << 10]
+    /// Offset of the first segment table.
+    static let tableOffset: UInt64 = 128 << 10
+    /// Bytes of an entry of the segment table.
+    static let tableEntrySizeBytes: UInt64 = 16
+
+    /// What the client sees, in bytes; a multiple of 512.
+    public let sizeBytes: UInt64
+    /// Bytes of a segment; a power of two, 64 KiB to 64 MiB.
+    public let segmentSizeBytes: UInt64
+    /// How many segments there are.
+    public let segmentCount: UInt32
+
+    /// Describes an existing container.
+    public init(sizeBytes: UInt64, segmentSizeBytes: UInt64, segmentCount: UInt32) {
+        self.sizeBytes = sizeBytes
+        self.segmentSizeBytes = segmentSizeBytes
+        self.segmentCount = segmentCount
+    }
+
+    /// Plans a new container.
+    ///
+    /// - Parameters:
+    ///   - sizeBytes: what the client sees; a multiple of 512, at most 64 TiB.
+    ///   - sparePercent: room beyond the data, which the collector needs: with 33 the log is at most
+    ///     75 % full and a random overwrite costs about twice its bytes; with 11 it is 90 % full and
+    ///     costs about six times.
+    ///   - segmentSizeBytes: nil chooses by size.
+    public init(sizeBytes: UInt64, sparePercent: Int, segmentSizeBytes: UInt64?) {
+        precondition(sizeBytes > 0 && sizeBytes <= Self.sizeBytesMax, "size out of range")
+        precondition(sizeBytes % 512 == 0, "size not in sectors")
+        let segment = segmentSizeBytes ?? Self.segmentSize(forDiskOf: sizeBytes)
+        precondition(segment >= 64 << 10 && segment <= 64 << 20, "segment size out of range")
+        precondition(segment & (segment - 1) == 0, "segment size not a power of two")
+        var plan = Geometry(sizeBytes: sizeBytes, segmentSizeBytes: segment, segmentCount: 0)
+        let perSegment = plan.payloadPerSegment
+        let data = plan.blockCount * UInt64(100 + sparePercent) / 100 / perSegment + 1
+        // The map's own pages live in segments too, half of them outdated on average.
+        let map = plan.mapPageCount * 2 / UInt64(plan.pagesPerSegment) + 2
+        let reserve = UInt64(plan.reservedForCollector + plan.reservedForMap)
+        plan = Geometry(
+            sizeBytes: sizeBytes,
+            segmentSizeBytes: segment,
+            segmentCount: UInt32(data + map + reserve) + Self.headSegments + 4
+        )
+        self = plan
+    }
+
+    /// Segments the two log streams hold at all times (current and next), and the map's.
+    static let headSegments: UInt32 = 5
+
+    /// Larger segments on larger disks keep the segment table, which stays in memory, small.
+    static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
+        switch sizeBytes {
+        case ..<(1 << 30): 1 << 20
+        case ...(32 << 30): 4 << 20
+        case ...(4 << 40): 8 << 20
+        default: 64 << 20
+        }
+    }
+}
+
+// MARK: - What follows from it
+
+extension Geometry {
+    /// Logical blocks; the last one may be partly beyond the disk's end.
+    public var blockCount: UInt64 { (sizeBytes + 4095) / 4096 }
+
+    /// 4 KiB pages of a segment.
+    var pagesPerSegment: Int { Int(segmentSizeBytes / 4096) }
+
+    /// Blocks of payload in a segment full of full commits.
+    var payloadPerSegment: UInt64 {
+        let pages = pagesPerSegment
+        let commits = (pages + Self.entriesPerPage) / (Self.entriesPerPage + 1)
+        return UInt64(pages - commits)
+    }
+
+    /// Levels of the map: 1 is a single leaf that is also the root.
+    var levels: Int {
+        var count = 1
+        var pages = (blockCount + 335) / 336
+        while pages > 1 {
+            pages = (pages + 335) / 336
+            count += 1
+        }
+        return count
+    }
+
+    /// Pages of a map in which every block is mapped.
+    var mapPageCount: UInt64 {
+        var total: UInt64 = 0
+        var pages = blockCount
+        repeat {
+            pages = (pages + 335) / 336
+            total += pages
+        } while pages > 1
+        return total
+    }
+
+    /// Free segments that only the collector and the map may use: without them, a full log could not
+    /// be cleaned.
+    var reservedForCollector: Int { 3 }
+
+    /// Free segments that only the map may use: a checkpoint writes every page that changed, at most
+    /// a path for each delta and at most the whole map.
+    var reservedForMap: Int {
+        let pages = min(mapPageCount, UInt64(2 * EngineLimits.deltaCountMax))
+        return Int(pages) / pagesPerSegment + 2
+    }
+
+    /// Bytes of one region for the segment table: a header page and the entries.
+    var tableRegionSizeBytes: UInt64 {
+        let entries = UInt64(segmentCount) * Self.tableEntrySizeBytes
+        return 4096 + (entries + 4095) / 4096 * 4096
+    }
+
+    /// Where region 0 or 1 of the segment table begins.
+    func tableOffset(region: Int) -> UInt64 {
+        Self.tableOffset + UInt64(region) * tableRegionSizeBytes
+    }
+
+    /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
+    var segmentsOffset: UInt64 {
+        let end = tableOffset(region: 2)
+        return (end + segmentSizeBytes - 1) / segmentSizeBytes * segmentSizeBytes
+    }
+
+    /// Bytes of the whole container.
+    public var containerSizeBytes: UInt64 {
+        segmentsOffset + UInt64(segmentCount) * segmentSizeBytes
+    }
+
+    /// Byte offset of a page of a segment.
+    func offset(segment: UInt32, page: Int) -> UInt64 {
+        segmentsOffset + UInt64(segment) * segmentSizeBytes + UInt64(page) * 4096
+    }
+
+    /// The bytes of a segment.
+    func range(ofSegment segment: UInt32) -> Range<UInt64> {
+        let start = offset(segment: segment, page: 0)
+        return start..<start + segmentSizeBytes
+    }
+
+    /// Location of a page of a segment.
+    func location(segment: UInt32, page: Int) -> Location {
+        Location(units: offset(segment: segment, page: page) / Self.unitSizeBytes)
+    }
+
+    /// The segment that holds a location.
+    func segment(of location: Location) -> UInt32 {
+        UInt32((location.offset - segmentsOffset) / segmentSizeBytes)
+    }
+
+    /// Whether a location lies in the segments.
+    func contains(_ location: Location) -> Bool {
+        location.offset >= segmentsOffset && location.offset < containerSizeBytes
+    }
+}
+
+/// A place in the container, in units of 512 bytes; 0, the superblock, stands for nowhere.
+struct Location: Hashable, Sendable {
+    /// Units of 512 bytes from the container's start; 40 bits.
+    let units: UInt64
+
+    /// Bytes from the container's start.
+    var offset: UInt64 { units * Geometry.unitSizeBytes }
+
+    /// The place a number of blocks further on.
+    func advanced(byBlocks count: Int) -> Location {
+        Location(units: units + UInt64(count) * Geometry.unitsPerBlock)
+    }
+}

@@ -1,0 +1,175 @@
+import FootingSystem
+
+/// The root of everything: which checkpoint is current, and where the log goes on.
+///
+/// ```
+///    0  8  magic "FOOTDISK"             88  4  root page: CRC-32C
+///    8  4  CRC-32C of bytes 12-4095     92  4  levels of the map
+///   12  4  format version (1)           96  8  LSN that the checkpoint includes
+///   16 16  UUID                        104  4  CRC of that commit
+///   32  8  features that must be known 108  4  epoch
+///   40  8  features that may be ignored112  1  closed cleanly
+///   48  8  generation                  113  1  region of the segment table
+///   56  8  size of the disk, bytes     116  4  CRC-32C of the segment table's region
+///   64  8  size of a segment, bytes    120 24  user stream: sequence, segment, page, next
+///   72  4  number of segments          144 24  collector stream
+///   76  4  size of a block, bytes      168  8  created, seconds since 1970
+///   80  8  root page: map entry word
+/// ```
+///
+/// There are two copies. Both hold the same generation after every checkpoint, so that one that rots
+/// is replaced by the other, and a torn write of one leaves the other.
+struct Superblock: Equatable, Sendable {
+    static let magic: UInt64 = 0x4b53_4944_544f_4f46
+    static let version: UInt32 = 1
+    /// Features whose absence from a program makes the container unreadable; none yet.
+    static let knownFeatures: UInt64 = 0
+
+    /// Where a stream of the log goes on.
+    struct Head: Equatable, Sendable {
+        var sequence: UInt64
+        var segment: UInt32
+        var page: Int
+        var next: UInt32
+    }
+
+    var identifier: Identifier
+    var generation: UInt64
+    var geometry: Geometry
+    var root: MapEntry
+    var lsn: UInt64
+    var lsnChecksum: UInt32
+    var epoch: UInt32
+    var isClean: Bool
+    var tableRegion: Int
+    var tableChecksum: UInt32
+    var user: Head
+    var collector: Head
+    var createdUnixSeconds: UInt64
+
+    /// The part of the UUID that every structure repeats.
+    var volume: UInt64 { identifier.low }
+
+    func store(in page: borrowing AlignedBuffer) {
+        page.clear(0..<4096)
+        page.set(Self.magic, at: 0)
+        page.set(Self.version, at: 12)
+        page.set(identifier.high.byteSwapped, at: 16)
+        page.set(identifier.low.byteSwapped, at: 24)
+        page.set(generation, at: 48)
+        page.set(geometry.sizeBytes, at: 56)
+        page.set(geometry.segmentSizeBytes, at: 64)
+        page.set(geometry.segmentCount, at: 72)
+        page.set(UInt32(Geometry.blockSizeBytes), at: 76)
+        page.set(root.word, at: 80)
+        page.set(root.checksum, at: 88)
+        page.set(UInt32(geometry.levels), at: 92)
+        page.set(lsn, at: 96)
+        page.set(lsnChecksum, at: 104)
+        page.set(epoch, at: 108)
+        page.set(UInt8(isClean ? 1 : 0), at: 112)
+        page.set(UInt8(tableRegion), at: 113)
+        page.set(tableChecksum, at: 116)
+        Self.store(user, in: page, at: 120)
+        Self.store(collector, in: page, at: 144)
+        page.set(createdUnixSeconds, at: 168)
+        page.set(page.checksum(12..<4096), at: 8)
+    }
+
+    private static func store(_ head: Head, in page: borrowing AlignedBuffer, at offset: Int) {
+        page.set(head.sequence, at: offset)
+        page.set(head.segment, at: offset + 8)
+        page.set(UInt32(head.page), at: offset + 12)
+        page.set(head.next, at: offset + 16)
+    }
+
+    private static func head(_ page: borrowing AlignedBuffer, at offset: Int) -> Head {
+        Head(
+            sequence: page.get(UInt64.self, at: offset),
+            segment: page.get(UInt32.self, at: offset + 8),
+            page: Int(page.get(UInt32.self, at: offset + 12)),
+            next: page.get(UInt32.self, at: offset + 16)
+        )
+    }
+}
+
+// MARK: - Reading
+
+extension Superblock {
+    /// Why a page is not a superblock that can be used.
+    enum Refusal: Error, Equatable {
+        /// Another magic: not a Footing container.
+        case foreign
+        /// The checksum is wrong.
+        case damaged
+        /// A newer format.
+        case version(UInt32)
+        /// Features this program does not know.
+        case features(UInt64)
+        /// The checksum is right and the content impossible.
+        case impossible(String)
+    }
+
+    /// Reads and verifies a superblock.
+    init(_ page: borrowing AlignedBuffer) throws(Refusal) {
+        guard page.get(UInt64.self, at: 0) == Self.magic else { throw .foreign }
+        guard page.get(UInt32.self, at: 8) == page.checksum(12..<4096) else { throw .damaged }
+        let version = page.get(UInt32.self, at: 12)
+        guard version == Self.version else { throw .version(version) }
+        let unknown = page.get(UInt64.self, at: 32) & ~Self.knownFeatures
+        guard unknown == 0 else { throw .features(unknown) }
+        identifier = Identifier(
+            high: page.get(UInt64.self, at: 16).byteSwapped,
+            low: page.get(UInt64.self, at: 24).byteSwapped
+        )
+        generation = page.get(UInt64.self, at: 48)
+        geometry = Geometry(
+            sizeBytes: page.get(UInt64.self, at: 56),
+            segmentSizeBytes: page.get(UInt64.self, at: 64),
+            segmentCount: page.get(UInt32.self, at: 72)
+        )
+        root = MapEntry(
+            word: page.get(UInt64.self, at: 80),
+            checksum: page.get(UInt32.self, at: 88)
+        )
+        lsn = page.get(UInt64.self, at: 96)
+        lsnChecksum = page.get(UInt32.self, at: 104)
+        epoch = page.get(UInt32.self, at: 108)
+        isClean = page.get(UInt8.self, at: 112) == 1
+        tableRegion = Int(page.get(UInt8.self, at: 113))
+        tableChecksum = page.get(UInt32.self, at: 116)
+        user = Self.head(page, at: 120)
+        collector = Self.head(page, at: 144)
+        createdUnixSeconds = page.get(UInt64.self, at: 168)
+        try validate(
+            blockSizeBytes: page.get(UInt32.self, at: 76),
+            levels: page.get(UInt32.self, at: 92)
+        )
+    }
+
+    /// A checksum protects against accidents, not against a hostile image: every number that is later
+    /// used as a size or an index is checked here.
+    private func validate(blockSizeBytes: UInt32, levels: UInt32) throws(Refusal) {
+        let size = geometry.sizeBytes
+        guard size > 0, size <= Geometry.sizeBytesMax, size % 512 == 0 else {
+            throw .impossible("size of \(size) bytes")
+        }
+        let segment = geometry.segmentSizeBytes
+        guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
+            throw .impossible("segment size of \(segment) bytes")
+        }
+        guard geometry.segmentCount >= 8, geometry.segmentCount <= 1 << 28 else {
+            throw .impossible("\(geometry.segmentCount) segments")
+        }
+        guard blockSizeBytes == Geometry.blockSizeBytes, levels == geometry.levels else {
+            throw .impossible("blocks of \(blockSizeBytes) bytes in \(levels) levels")
+        }
+        guard tableRegion < 2 else { throw .impossible("segment table \(tableRegion)") }
+        guard root.isValid(in: geometry) else { throw .impossible("root page") }
+        for head in [user, collector] {
+            guard head.segment < geometry.segmentCount, head.next < geometry.segmentCount,
+                head.page >= 0, head.page <= geometry.pagesPerSegment
+            else { throw .impossible("head of the log") }
+        }
+    }
+}

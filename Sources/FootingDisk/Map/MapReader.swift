@@ -1,0 +1,97 @@
+import FootingSystem
+
+/// Reads map pages from the store or the cache, and verifies them.
+struct MapReader: Sendable {
+    let store: any BlockStore
+    let geometry: Geometry
+    let volume: UInt64
+    let cache: PageCache
+    /// False only in tests that show that the checksums matter.
+    let verifies: Bool
+
+    /// The entry of a block in the tree below a root, or the run of blocks that have none.
+    struct Answer {
+        var entry: MapEntry
+        /// Where an unmapped subtree ends; the next block for a mapped one.
+        var end: UInt64
+    }
+
+    /// How many blocks one entry of a page at a level stands for.
+    static func span(level: Int) -> UInt64 {
+        var span: UInt64 = 1
+        for _ in 0..<level { span *= 336 }
+        return span
+    }
+
+    /// Looks a block up.
+    ///
+    /// - Parameter waits: whether a page may be read from the store.
+    /// - Returns: nil if a page would have to be read and `waits` is false.
+    func find(
+        _ block: UInt64,
+        root: MapEntry,
+        waits: Bool = true
+    ) throws(DiskError) -> Answer? {
+        var page = root
+        var level = geometry.levels - 1
+        while page.isMapped {
+            let span = Self.span(level: level)
+            let slot = Int(block / span % 336)
+            let identity = MapPage.Identity(level: level, index: block / (span * 336))
+            var entry = cache.entry(of: page, slot: slot)
+            if entry == nil {
+                if !waits { return nil }
+                let buffer = AlignedBuffer(count: 4096)
+                try load(page, identity, into: buffer)
+                entry = MapPage.entry(buffer, slot)
+            }
+            guard let entry else { preconditionFailure("a page that was just read") }
+            if level == 0 { return Answer(entry: entry, end: block + 1) }
+            if !entry.isMapped {
+                return Answer(entry: .unmapped, end: (block / span + 1) * span)
+            }
+            page = entry
+            level -= 1
+        }
+        return Answer(entry: .unmapped, end: geometry.blockCount)
+    }
+
+    /// Brings a page into a buffer, from the cache or the store.
+    func load(
+        _ page: MapEntry,
+        _ identity: MapPage.Identity,
+        into buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        if cache.copy(page, to: buffer) { return }
+        try read(page, identity, into: buffer)
+        cache.insert(page, buffer)
+    }
+
+    /// Reads a page from the store and verifies what it is.
+    func read(
+        _ page: MapEntry,
+        _ identity: MapPage.Identity,
+        into buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        let offset = page.location.offset
+        guard page.isValid(in: geometry) else {
+            throw DiskError(.corrupt, "read map page", offset: offset, "impossible location")
+        }
+        do throws(Errno) {
+            try unsafe store.read(at: offset, into: buffer.slice(0..<4096))
+        } catch {
+            throw DiskError("read map page", offset: offset, cause: error)
+        }
+        guard verifies else { return }
+        guard buffer.checksum(8..<4096) == page.checksum,
+            MapPage.identity(buffer, volume: volume) == identity
+        else {
+            throw DiskError(
+                .corrupt,
+                "read map page",
+                offset: offset,
+                "it is not page \(identity.index) of level \(identity.level) that was written there"
+            )
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import FootingSystem
+
+/// Makes a new tree out of an old one and the changes, without touching the old one.
+///
+/// Pages are written bottom-up, each once, in the order of the blocks; memory is a path of pages. Until
+/// the checkpoint is complete, readers use the old root and the changes.
+struct MapUpdate: ~Copyable {
+    /// Where pages go: an append-only stream over map segments.
+    protocol Output: AnyObject {
+        /// Takes a sealed page.
+        func append(_ page: borrowing AlignedBuffer) throws(DiskError) -> Location
+    }
+
+    /// What the new tree no longer refers to, or newly refers to.
+    protocol Accounting: AnyObject {
+        /// `location` has gained (1) or lost (-1) its reference.
+        func count(_ location: Location, _ change: Int)
+    }
+
+    /// A page that is to be written again though nothing in it changed, to empty its segment.
+    typealias Touch = MapPage.Identity
+
+    private let reader: MapReader
+    private let output: any Output
+    private let accounting: any Accounting
+    private let generation: UInt64
+    private let deltas: [(block: UInt64, entry: MapEntry)]
+    private let trims: RangeSet
+    /// By level, then index.
+    private let touches: [[UInt64]]
+
+    init(
+        reader: MapReader,
+        output: any Output,
+        accounting: any Accounting,
+        generation: UInt64,
+        overlay: Overlay,
+        touches: [Touch]
+    ) {
+        self.reader = reader
+        self.output = output
+        self.accounting = accounting
+        self.generation = generation
+        deltas = overlay.deltas.sorted()
+        trims = overlay.trims
+        self.touches = (0..<reader.geometry.levels).map { level in
+            touches.filter { $0.level == level }.map { $0.index }.sorted()
+        }
+    }
+
+    /// Writes the new tree.
+    ///
+    /// - Returns: its root.
+    consuming func run(root: MapEntry) throws(DiskError) -> MapEntry {
+        try update(
+            root,
+            MapPage.Identity(level: reader.geometry.levels - 1, index: 0),
+            deltas[...]
+        )
+    }
+
+    /// The blocks below a page.
+    private func blocks(of identity: MapPage.Identity) -> Range<UInt64> {
+        let span = MapReader.span(level: identity.level + 1)
+        let start = identity.index * span
+        return start..<min(start + span, reader.geometry.blockCount)
+    }
+
+    /// Whether a page at or below `identity` is to be written again.
+    private func isTouched(_ identity: MapPage.Identity) -> Bool {
+        for level in 0...identity.level {
+            let factor = MapReader.span(level: identity.level - level)
+            let range = identity.index * factor..<(identity.index + 1) * factor
+            let list = touches[level]
+            let first = list.partitioningIndex { $0 >= range.lowerBound }
+            if first < list.count, list[first] < range.upperBound { return true }
+        }
+        return false
+    }
+
+    private func update(
+        _ old: MapEntry,
+        _ identity: MapPage.Identity,
+        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+    ) throws(DiskError) -> MapEntry {
+        let range = blocks(of: identity)
+        let isTrimmed = trims.overlaps(range)
+        if changes.isEmpty && !(old.isMapped && (isTrimmed || isTouched(identity))) { return old }
+        let page = AlignedBuffer(count: 4096)
+        if old.isMapped {
+            try reader.load(old, identity, into: page)
+            accounting.count(old.location, -1)
+        }
+        if identity.level == 0 {
+            updateLeaf(page, range, changes)
+        } else {
+            try updateInner(page, identity, changes)
+        }
+        if MapPage.isEmpty(page) { return .unmapped }
+        let checksum = MapPage.seal(
+            page,
+            identity,
+            volume: reader.volume,
+            generation: generation
+        )
+        let location = try output.append(page)
+        accounting.count(location, 1)
+        let new = MapEntry(location: location, checksum: checksum)
+        // Readers come to it as soon as the checkpoint is complete.
+        reader.cache.insert(new, page)
+        return new
+    }
+
+    private func updateLeaf(
+        _ page: borrowing AlignedBuffer,
+        _ range: Range<UInt64>,
+        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+    ) {
+        for trimmed in trims.intersection(range) {
+            for block in trimmed { set(page, Int(block - range.lowerBound), .unmapped) }
+        }
+        for change in changes {
+            set(page, Int(change.block - range.lowerBound), change.entry)
+        }
+    }
+
+    private func set(_ page: borrowing AlignedBuffer, _ slot: Int, _ entry: MapEntry) {
+        let old = MapPage.entry(page, slot)
+        if old.isMapped { accounting.count(old.location, -1) }
+        if entry.isMapped { accounting.count(entry.location, 1) }
+        MapPage.setEntry(page, slot, entry)
+    }
+
+    private func updateInner(
+        _ page: borrowing AlignedBuffer,
+        _ identity: MapPage.Identity,
+        _ changes: ArraySlice<(block: UInt64, entry: MapEntry)>
+    ) throws(DiskError) {
+        let span = MapReader.span(level: identity.level)
+        let first = identity.index * 336
+        var rest = changes
+        for slot in 0..<Geometry.entriesPerPage {
+            let start = (first + UInt64(slot)) * span
+            if start >= reader.geometry.blockCount { break }
+            let end = rest.partitioningIndex { $0.block >= start + span }
+            let old = MapPage.entry(page, slot)
+            let child = MapPage.Identity(level: identity.level - 1, index: first + UInt64(slot))
+            let new = try update(old, child, rest[..<end])
+            if new != old { MapPage.setEntry(page, slot, new) }
+            rest = rest[end...]
+        }
+    }
+}
+
+extension RandomAccessCollection where Index == Int {
+    /// The first index whose element fulfils a condition that, once true, stays true.
+    func partitioningIndex(where condition: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = low + (high - low) / 2
+            if condition(self[middle]) {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return low
+    }
+}

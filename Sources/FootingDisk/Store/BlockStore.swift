@@ -1,0 +1,66 @@
+public import FootingSystem
+
+/// What a container lives on: a file, a block device, or a simulated disk.
+///
+/// The engine does no input or output but through these calls, so that the same code runs on real
+/// hardware and on a disk that loses, tears and reorders what was not made durable.
+///
+/// - Offsets and lengths of writes are multiples of 4 KiB, and so is the memory's alignment.
+/// - A write is visible to reads when the call returns, and durable after the next successful
+///   ``synchronize()``. Until then any part of it, in units of 512 bytes, may survive a power failure
+///   or not, in any order with other writes.
+public protocol BlockStore: AnyObject, Sendable {
+    /// What to call it in errors.
+    var path: String { get }
+
+    /// Bytes there are.
+    var sizeBytes: UInt64 { get }
+
+    /// Reads exactly `buffer.count` bytes.
+    ///
+    /// - Throws: `EIO` also where the store ends too early.
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+
+    /// Reads as ``read(at:into:)`` does if that needs no wait for a device.
+    ///
+    /// - Returns: false if it would have to wait; the buffer's content is then undefined.
+    func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Bool
+
+    /// Reads as ``read(at:into:)`` does what nobody will read again: no cache should keep it.
+    ///
+    /// Offset, length and memory are aligned to 4 KiB.
+    func readOnce(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+
+    /// Writes all bytes.
+    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
+
+    /// Makes all writes that returned before this call durable.
+    ///
+    /// After an error nothing is known about any of them; calling again proves nothing.
+    func synchronize() throws(Errno)
+
+    /// Makes sure that a range has space behind it, without changing what it holds.
+    func allocate(_ range: Range<UInt64>) throws(Errno)
+
+    /// Lets others open the store; nothing is written any more.
+    func unlock()
+
+    /// Tells the store that a range's content is no longer needed; its content is then undefined.
+    func discard(_ range: Range<UInt64>) throws(Errno)
+}
+
+extension BlockStore {
+    /// Without a cache there is no difference.
+    public func readOnce(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        try unsafe read(at: offset, into: buffer)
+    }
+
+    /// Nothing is locked.
+    public func unlock() {}
+}

@@ -1,0 +1,192 @@
+public import FootingSystem
+
+/// A container in a regular file or on a block device.
+///
+/// Log writes go past the page cache (`O_DIRECT`) where the file system allows it: a flush then has no
+/// backlog to wait for. Reads go through the page cache, which the kernel shrinks by itself under
+/// memory pressure; the kernel keeps it coherent with direct writes.
+public final class FileStore: BlockStore {
+    /// The path as the user gave it.
+    public let path: String
+    /// Size of the file or device in bytes when it was opened.
+    public let sizeBytes: UInt64
+    /// Whether it is a block device.
+    public let isBlockDevice: Bool
+    /// Whether writes go past the page cache.
+    public let writesDirectly: Bool
+
+    private let reading: FileDescriptor
+    private let writing: FileDescriptor?
+    private let isReadOnly: Bool
+
+    /// How to open.
+    public enum Access: Sendable {
+        /// For reading, without a lock.
+        case readOnly
+        /// For reading and writing, with the exclusive lock.
+        case exclusive
+    }
+
+    /// Opens an existing file or device.
+    ///
+    /// - Throws: kind `busy` if another process has it open for writing.
+    public init(path: String, access: Access) throws(DiskError) {
+        self.path = path
+        isReadOnly = access == .readOnly
+        do throws(Errno) {
+            reading = try FileDescriptor.open(path, isReadOnly ? .readOnly : .readWrite)
+            let status = try reading.status()
+            isBlockDevice = status.kind == .blockDevice
+            guard isBlockDevice || status.kind == .regular else {
+                throw Errno.invalidArgument
+            }
+            sizeBytes = isBlockDevice ? try reading.blockDeviceSize() : status.sizeBytes
+            if !isReadOnly { try reading.lockExclusively() }
+            writing = isReadOnly ? nil : try Self.openForDirectWrites(path, status)
+            writesDirectly = writing != nil
+        } catch {
+            throw Self.openError(path, error)
+        }
+    }
+
+    /// Creates a file of `sizeBytes` (sparse), which must not exist, and locks it.
+    public convenience init(creating path: String, sizeBytes: UInt64) throws(DiskError) {
+        do throws(Errno) {
+            let file = try FileDescriptor.open(path, [.readWrite, .create, .exclusive])
+            do throws(Errno) {
+                try file.resize(toBytes: sizeBytes)
+            } catch {
+                FileDescriptor.remove(path)
+                throw error
+            }
+        } catch {
+            throw Self.openError(path, error)
+        }
+        try self.init(path: path, access: .exclusive)
+    }
+
+    /// A second description with `O_DIRECT`, or nil where the file system has no such thing (tmpfs)
+    /// or wants more than 4 KiB of alignment.
+    private static func openForDirectWrites(
+        _ path: String,
+        _ status: FileStatus
+    ) throws(Errno) -> FileDescriptor? {
+        if let alignment = status.directOffsetAlignmentBytes, alignment > 4096 { return nil }
+        let file: FileDescriptor
+        do throws(Errno) {
+            file = try FileDescriptor.open(path, [.readWrite, .direct])
+        } catch {
+            if error == .invalidArgument { return nil }
+            throw error
+        }
+        // The path may have been replaced between the two calls to open.
+        guard try file.status().inode == status.inode else { throw .noSuchFile }
+        return consume file
+    }
+
+    private static func openError(_ path: String, _ cause: Errno) -> DiskError {
+        var error =
+            switch cause {
+            case .again:
+                DiskError(
+                    .busy,
+                    "open",
+                    "another process serves or checks it; stop that one first",
+                    cause: nil
+                )
+            case .fileExists:
+                DiskError(
+                    .invalid,
+                    "create",
+                    "there is a file already; nothing was changed"
+                )
+            default:
+                DiskError("open", cause: cause)
+            }
+        error.path = path
+        return error
+    }
+}
+
+extension FileStore {
+    /// Reads exactly `buffer.count` bytes through the page cache.
+    public func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        guard try unsafe reading.read(at: offset, into: buffer) == buffer.count else {
+            throw .inputOutput
+        }
+    }
+
+    /// Reads what the page cache holds in full, or returns false.
+    public func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Bool {
+        do throws(Errno) {
+            let count = try unsafe reading.readWithoutWaiting(at: offset, into: buffer)
+            return count == buffer.count
+        } catch {
+            if error == .again || error == .notSupported { return false }
+            throw error
+        }
+    }
+
+    /// Reads past the page cache where possible.
+    public func readOnce(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        guard writing != nil else { return try unsafe read(at: offset, into: buffer) }
+        guard try unsafe writing?.read(at: offset, into: buffer) == buffer.count else {
+            throw .inputOutput
+        }
+    }
+
+    /// Gives the exclusive lock up.
+    public func unlock() {
+        reading.unlock()
+    }
+
+    /// Writes all bytes, past the page cache where possible.
+    public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
+        precondition(!isReadOnly, "a write to a store that was opened for reading")
+        if writing != nil {
+            try unsafe writing?.write(at: offset, bytes)
+        } else {
+            try unsafe reading.write(at: offset, bytes)
+        }
+    }
+
+    /// Flushes the file's data and the device's volatile cache.
+    public func synchronize() throws(Errno) {
+        try reading.synchronize()
+    }
+
+    /// Reserves space in a file; a block device has its space already.
+    public func allocate(_ range: Range<UInt64>) throws(Errno) {
+        if isBlockDevice { return }
+        do throws(Errno) {
+            try reading.allocate(range)
+        } catch {
+            // Without fallocate (NFS 4.1 and older) space can run out in a write; that is handled.
+            if error != .notSupported { throw error }
+        }
+    }
+
+    /// Punches a hole in a file, or discards blocks of a device.
+    ///
+    /// Not having the operation is no error.
+    public func discard(_ range: Range<UInt64>) throws(Errno) {
+        do throws(Errno) {
+            if isBlockDevice {
+                try reading.discardBlocks(range)
+            } else {
+                try reading.punchHole(range)
+            }
+        } catch {
+            if error != .notSupported { throw error }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+internal import FootingSystem
+
+// Reads: at once if the disk has the data in memory, on another thread if not.
+
+extension Connection {
+    /// Large structured replies are made of chunks of this size: the first is on its way while the
+    /// next is read, and waiting reads run side by side.
+    private static var chunkBytes: Int { 256 << 10 }
+
+    mutating func read(_ request: Request) {
+        let length = Int(request.length)
+        let isWhole = !session.isStructured || request.flags.contains(.dontFragment)
+        if session.isStructured, !isWhole {
+            readChunks(request)
+        } else if length <= ReplyArena.maximumDataBytes {
+            let frame = DataFrame(
+                cookie: request.cookie,
+                isStructured: session.isStructured,
+                isLast: true,
+                offset: request.offset,
+                dataBytes: length
+            )
+            read(frame, ticket: nil)
+        } else if session.isStructured {
+            // "NBD_EOVERFLOW … if the server is able to perform the read in fragments".
+            refuse(request, .overflow)
+        } else {
+            stream(request)
+        }
+    }
+
+    private mutating func readChunks(_ request: Request) {
+        var offset = request.offset
+        let end = request.range.upperBound
+        var ticket: ReadTicket?
+        while offset < end {
+            // Chunks end at multiples of their size, so that none crosses a block of the disk.
+            let boundary = (offset / UInt64(Self.chunkBytes) + 1) * UInt64(Self.chunkBytes)
+            let stop = min(boundary, end)
+            let isOnly = offset == request.offset && stop == end
+            if !isOnly, ticket == nil { ticket = ReadTicket() }
+            let frame = DataFrame(
+                cookie: request.cookie,
+                isStructured: true,
+                isLast: isOnly,
+                offset: offset,
+                dataBytes: Int(stop - offset)
+            )
+            if replies.count >= Self.chunkBytes { makeRoom(replies.freeBytes + 1) }
+            read(frame, ticket: ticket)
+            offset = stop
+        }
+        // The end goes last, and so through the arena if every chunk did.
+        if let ticket, ticket.finishOne() { queue(Reply.end(request.cookie)) }
+    }
+
+    /// Reads one frame, now or elsewhere.
+    private mutating func read(_ frame: DataFrame, ticket: ReadTicket?) {
+        makeRoom(frame.messageBytes)
+        do throws(Errno) {
+            let data = unsafe replies.data(of: frame)
+            if unsafe try export.readWithoutWaiting(at: frame.offset, into: data) {
+                return replies.commit(frame)
+            }
+        } catch {
+            return queue(frame.failure(WireError(error)))
+        }
+        ticket?.startOne()
+        turn.waitingReads += 1
+        let export = export
+        let link = link
+        runElsewhere(bytes: frame.messageBytes) {
+            link.deliver(frame.read(from: export), finishing: frame.messageBytes)
+            if let ticket, ticket.finishOne() {
+                link.deliver(Reply.end(frame.cookie), finishing: nil)
+            }
+        }
+    }
+
+    /// A read too long for memory, answered by a simple reply, which cannot take back its promise of
+    /// success: an error after the header ends the connection, as the protocol demands.
+    private mutating func stream(_ request: Request) {
+        var frame = DataFrame(
+            cookie: request.cookie,
+            isStructured: false,
+            isLast: true,
+            offset: request.offset,
+            dataBytes: Self.chunkBytes
+        )
+        var isFirst = true
+        while frame.offset < request.range.upperBound {
+            makeRoom(ReplyArena.maximumDataBytes)
+            frame.dataBytes = min(frame.dataBytes, Int(request.range.upperBound - frame.offset))
+            do throws(Errno) {
+                let data =
+                    unsafe isFirst ? replies.data(of: frame) : replies.moreData(frame.dataBytes)
+                unsafe try export.read(at: frame.offset, into: data)
+            } catch {
+                if isFirst { return refuse(request, WireError(error)) }
+                return link.cut()
+            }
+            if isFirst {
+                replies.commit(frame)
+            } else {
+                replies.commitMoreData(frame.dataBytes)
+            }
+            isFirst = false
+            frame.offset += UInt64(frame.dataBytes)
+        }
+    }
+
+    /// Runs a job that waits for the disk on another thread, or here if all are busy.
+    mutating func runElsewhere(bytes: Int, _ job: @escaping @Sendable () -> Void) {
+        waitForRoom(bytes: bytes)
+        link.begin(bytes: bytes)
+        if !pool.submit(job) { job() }
+    }
+
+    /// Waits until few enough requests of this connection are under way.
+    mutating func waitForRoom(bytes: Int) {
+        while !link.hasRoom(
+            bytes: bytes,
+            maximumRequests: configuration.maximumPendingRequests,
+            maximumBytes: configuration.maximumPendingBytes
+        ) {
+            _ = link.send(&replies)
+            waitForOthers()
+        }
+    }
+}
+
+/// Counts the chunks of a read that are not sent yet; the last one sends the reply's end.
+final class ReadTicket: Sendable {
+    /// One more than the chunks under way, until all were started.
+    private let rest = Locked(1)
+
+    func startOne() {
+        rest.withLock { $0 += 1 }
+    }
+
+    /// - Returns: whether nothing is left.
+    func finishOne() -> Bool {
+        rest.withLock { rest in
+            rest -= 1
+            return rest == 0
+        }
+    }
+}
+
+extension DataFrame {
+    /// Reads, waiting as long as it takes, and makes a message of it.
+    func read(from export: any Export) -> [UInt8] {
+        var failed: WireError?
+        let message = unsafe [UInt8](unsafeUninitializedCapacity: messageBytes) { bytes, count in
+            let whole = UnsafeMutableRawBufferPointer(bytes)
+            failed = attempt { () throws(Errno) in
+                let data = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: whole[headerBytes..<messageBytes]
+                )
+                unsafe try export.read(at: offset, into: data)
+                unsafe storeHeader(whole)
+            }
+            count = failed == nil ? messageBytes : 0
+        }
+        return failed.map(failure) ?? message
+    }
+
+    /// The message that says that this part could not be read.
+    func failure(_ error: WireError) -> [UInt8] {
+        isStructured
+            ? Reply.failure(cookie, error, offset: offset, isLast: isLast)
+            : Reply.simple(cookie, error)
+    }
+}

@@ -1,0 +1,215 @@
+internal import FootingSystem
+
+/// A write whose payload is still arriving.
+struct Payload {
+    let request: Request
+    var doneBytes: UInt32 = 0
+    /// Why the rest is read and thrown away.
+    var refusal: WireError?
+
+    var restBytes: Int { Int(request.length - doneBytes) }
+    var offset: UInt64 { request.offset + UInt64(doneBytes) }
+}
+
+extension Connection {
+    /// A payload larger than this goes to the disk piece by piece, as it arrives.
+    private static let payloadPieceBytes = 128 << 10
+
+    /// Serves every request that is complete.
+    ///
+    /// - Returns: how the connection ends, if it does.
+    mutating func takeRequests() -> Ending? {
+        let isStopping = link.isStopping
+        while true {
+            if payload != nil {
+                guard takePayload() else { return nil }
+                continue
+            }
+            guard input.count >= Wire.requestBytes else { return nil }
+            guard let request = unsafe Request(input.content.bytes) else {
+                return .broken("a request without its magic number")
+            }
+            input.consume(Wire.requestBytes)
+            turn.requests += 1
+            let refusal = rules.refusal(of: request)
+            if let ending = begin(request, refusal, isStopping) { return ending }
+            // The client reads while the rest is served.
+            if replies.count >= Self.sendThresholdBytes, !link.send(&replies) {
+                return .broken("the replies are not read")
+            }
+        }
+    }
+
+    private static var sendThresholdBytes: Int { 256 << 10 }
+
+    private mutating func begin(
+        _ request: Request,
+        _ refusal: WireError?,
+        _ isStopping: Bool
+    ) -> Ending? {
+        if request.command == Command.disconnect.rawValue, refusal == nil { return .left }
+        guard request.payloadBytes <= configuration.maximumPayloadBytes else {
+            refuse(request, .invalid)
+            return .broken("a write of \(request.length) bytes")
+        }
+        let refusal = isStopping ? .shutdown : refusal
+        if refusal != nil { turn.refusedRequests += 1 }
+        if request.payloadBytes > 0 {
+            payload = Payload(request: request, refusal: refusal)
+        } else if let refusal {
+            refuse(request, refusal)
+        } else {
+            perform(request)
+        }
+        return nil
+    }
+
+    /// Writes what has arrived of the payload.
+    ///
+    /// - Returns: false if more must arrive first.
+    private mutating func takePayload() -> Bool {
+        guard var current = payload else { return true }
+        var byteCount = min(input.count, current.restBytes)
+        let isComplete = byteCount == current.restBytes
+        if !isComplete {
+            guard byteCount >= Self.payloadPieceBytes || current.refusal != nil else {
+                return false
+            }
+            // A piece ends between two blocks of the disk, or each of the two would be written twice.
+            let block = UInt64(offer.preferredBlockBytes)
+            let end = (current.offset + UInt64(byteCount)) & ~(block - 1)
+            if current.refusal == nil, end > current.offset {
+                byteCount = Int(end - current.offset)
+            }
+            guard byteCount > 0 else { return false }
+        }
+        if current.refusal == nil {
+            do throws(Errno) {
+                let bytes = unsafe UnsafeRawBufferPointer(rebasing: input.content[..<byteCount])
+                unsafe try export.write(at: current.offset, bytes)
+            } catch {
+                current.refusal = WireError(error)
+            }
+        }
+        input.consume(byteCount)
+        current.doneBytes += UInt32(byteCount)
+        turn.writtenBytes += UInt64(byteCount)
+        payload = isComplete ? nil : current
+        if isComplete { finish(current.request, current.refusal) }
+        return true
+    }
+
+    /// Does a request that has no payload.
+    private mutating func perform(_ request: Request) {
+        guard let command = Command(rawValue: request.command) else {
+            return refuse(request, .invalid)
+        }
+        switch command {
+        case .read:
+            turn.readBytes += UInt64(request.length)
+            read(request)
+        case .flush:
+            flush(request)
+        case .blockStatus:
+            blockStatus(request)
+        case .cache:
+            let export = export
+            let link = link
+            runElsewhere(bytes: 0) {
+                let error = attempt { () throws(Errno) in try export.cache(request.range) }
+                link.deliver(Reply.simple(request.cookie, error), finishing: 0)
+            }
+        case .trim:
+            let export = export
+            finish(request, attempt { () throws(Errno) in try export.trim(request.range) })
+        case .writeZeroes:
+            writeZeroes(request)
+        case .write, .disconnect:
+            preconditionFailure("handled where the payload and the end are")
+        }
+    }
+
+    private mutating func writeZeroes(_ request: Request) {
+        let keepsSpace = request.flags.contains(.noHole)
+        // "MUST fail quickly with NBD_ENOTSUP", before anything is changed.
+        if request.flags.contains(.fastZero), !export.zeroingIsFast(keepsSpace: keepsSpace) {
+            return finish(request, .notSupported)
+        }
+        let export = export
+        let error = attempt { () throws(Errno) in
+            try export.writeZeroes(request.range, keepsSpace: keepsSpace)
+        }
+        finish(request, error)
+    }
+
+    private mutating func blockStatus(_ request: Request) {
+        let limit = request.flags.contains(.requestOne) ? 1 : configuration.maximumExtents
+        do throws(Errno) {
+            let extents = try export.extents(request.range, limit: limit)
+            guard let reply = Reply.blockStatus(request, extents) else {
+                return refuse(request, .inputOutput)
+            }
+            queue(reply)
+        } catch {
+            refuse(request, WireError(error))
+        }
+    }
+
+    /// Ends a request that changes the disk; with FUA only once that is durable.
+    private mutating func finish(_ request: Request, _ error: WireError?) {
+        guard error == nil, request.flags.contains(.forceUnitAccess) else {
+            makeRoom(Wire.simpleReplyBytes)
+            return replies.appendSimple(request.cookie, error)
+        }
+        flush(request)
+    }
+
+    /// Answers once everything that was acknowledged is durable; later requests go on meanwhile.
+    private mutating func flush(_ request: Request) {
+        waitForRoom(bytes: 0)
+        link.begin(bytes: 0, gathers: true)
+        let link = link
+        export.flush { error in
+            link.deliver(Reply.simple(request.cookie, error.map(WireError.init)), finishing: 0)
+        }
+        link.endGathering()
+    }
+
+    /// Answers with an error, in the form that the command's replies have.
+    mutating func refuse(_ request: Request, _ error: WireError) {
+        let isStructured =
+            request.command == Command.read.rawValue
+            || request.command == Command.blockStatus.rawValue
+        if session.isStructured && isStructured {
+            queue(Reply.failure(request.cookie, error, offset: nil, isLast: true))
+        } else {
+            makeRoom(Wire.simpleReplyBytes)
+            replies.appendSimple(request.cookie, error)
+        }
+    }
+
+    mutating func queue(_ message: [UInt8]) {
+        makeRoom(message.count)
+        replies.append(message)
+    }
+
+    /// Sends what there is if a message would not fit behind it.
+    mutating func makeRoom(_ byteCount: Int) {
+        guard replies.freeBytes < byteCount else { return }
+        // A peer that is gone is noticed at the end of the turn; what was for it is dropped.
+        _ = link.send(&replies)
+        replies.removeAll()
+    }
+}
+
+/// Runs a disk operation.
+///
+/// - Returns: what to answer; nil for success.
+func attempt(_ body: () throws(Errno) -> Void) -> WireError? {
+    do throws(Errno) {
+        try body()
+        return nil
+    } catch {
+        return WireError(error)
+    }
+}

@@ -1,0 +1,238 @@
+internal import FootingSystem
+
+/// How a connection ended.
+enum Ending: Equatable, Sendable {
+    /// The client said goodbye, or the server stops.
+    case left
+    /// The client closed the socket where it may.
+    case closed
+    /// The client broke the protocol or a time limit; why, for the log.
+    case broken(String)
+}
+
+/// One connection, on its own thread: parses every request it has received, does the cheap ones,
+/// hands on the slow ones, and answers all that are done with one call.
+struct Connection: ~Copyable {
+    let link: Link
+    let export: any Export
+    let offer: Offer
+    let configuration: Configuration
+    let pool: ReaderPool
+    let counters: Counters
+    let clock = SystemClock()
+
+    var session = Session()
+    var rules: RequestRules
+    var input = ReceiveBuffer()
+    var replies = ReplyArena()
+    var turn = Statistics()
+    /// A write whose payload is still arriving.
+    var payload: Payload?
+    /// When the request that is half there must be complete.
+    private var deadlineNanoseconds: UInt64?
+    private var isIdle = false
+
+    init(
+        link: Link,
+        export: any Export,
+        configuration: Configuration,
+        pool: ReaderPool,
+        counters: Counters
+    ) {
+        self.link = link
+        self.export = export
+        self.configuration = configuration
+        self.pool = pool
+        self.counters = counters
+        offer = Offer(export, maximumPayloadBytes: configuration.maximumPayloadBytes)
+        rules = RequestRules(offer: offer, session: session)
+    }
+
+    /// Serves the client until it is gone.
+    mutating func run() -> Ending {
+        var ending = handshake()
+        if ending == nil {
+            ending = serve()
+            counters.add(&turn)
+        }
+        // Nobody reads what is left; a send that waits elsewhere ends too.
+        link.cut()
+        return ending ?? .left
+    }
+}
+
+// MARK: - Handshake
+
+extension Connection {
+    /// - Returns: nil once the requests follow.
+    private mutating func handshake() -> Ending? {
+        let limit = configuration.handshakeTimeoutMilliseconds
+        let deadline = clock.nanoseconds + UInt64(limit) * 1_000_000
+        var negotiation = Handshake(
+            offer: offer,
+            maximumOptionBytes: configuration.maximumOptionBytes,
+            maximumOptions: configuration.maximumOptions
+        )
+        do throws(Errno) {
+            try link.socket.setTimeouts(receiveMilliseconds: limit, sendMilliseconds: limit)
+        } catch {
+            return .broken("cannot set the socket's time limits: \(error)")
+        }
+        replies.append(Handshake.greeting)
+        while true {
+            var answers: [UInt8] = []
+            let outcome = unsafe negotiation.step(input.content.bytes, replies: &answers)
+            if !answers.isEmpty, !say(answers) { return .closed }
+            switch outcome {
+            case .needs(let byteCount):
+                guard link.send(&replies) else { return .closed }
+                if let ending = collect(byteCount, until: deadline) { return ending }
+            case .consumed(let byteCount):
+                input.consume(byteCount)
+            case .ready(let byteCount, let session):
+                input.consume(byteCount)
+                self.session = session
+                rules = RequestRules(offer: offer, session: session)
+                return link.send(&replies) ? nil : .closed
+            case .close(let reason):
+                _ = link.send(&replies)
+                return reason == Handshake.goodbye ? .left : .broken(reason)
+            }
+        }
+    }
+
+    private mutating func say(_ answers: [UInt8]) -> Bool {
+        if replies.freeBytes < answers.count, !link.send(&replies) { return false }
+        replies.append(answers)
+        return true
+    }
+
+    private mutating func collect(_ byteCount: Int, until deadline: UInt64) -> Ending? {
+        while input.count < byteCount {
+            let now = clock.nanoseconds
+            guard now < deadline else { return .broken("the handshake took too long") }
+            let milliseconds = Int32((deadline - now) / 1_000_000 + 1)
+            do throws(Errno) {
+                let ready = try link.wakeUp.wait(
+                    for: .readable,
+                    descriptor: link.socket.number,
+                    timeoutMilliseconds: milliseconds
+                )
+                if link.isStopping { return .left }
+                guard ready.contains(.descriptor) else { continue }
+                guard try input.receive(from: link, waits: false) > 0 else { return .closed }
+            } catch {
+                guard error == .again else { return .closed }
+            }
+        }
+        return nil
+    }
+}
+
+// MARK: - Transmission
+
+extension Connection {
+    private mutating func serve() -> Ending {
+        let tick = min(configuration.idleMilliseconds, configuration.requestTimeoutMilliseconds)
+        do throws(Errno) {
+            try link.socket.setTimeouts(
+                receiveMilliseconds: tick,
+                sendMilliseconds: configuration.replyTimeoutMilliseconds
+            )
+        } catch {
+            return .broken("cannot set the socket's time limits: \(error)")
+        }
+        while true {
+            let requestsBefore = turn.requests
+            if let ending = takeRequests() {
+                return leave(ending)
+            }
+            let hasProgress = turn.requests > requestsBefore
+            counters.add(&turn)
+            guard link.send(&replies) else { return .broken("the replies are not read") }
+            watch(hasProgress)
+            do throws(Errno) {
+                guard try receive() else { return leave(endOfStream()) }
+            } catch {
+                guard error == .again else {
+                    return .closed
+                }
+                if let ending = pause() { return ending }
+            }
+        }
+    }
+
+    private func endOfStream() -> Ending {
+        if link.isStopping { return .left }
+        return hasPartialRequest ? .broken("the connection ended within a request") : .closed
+    }
+
+    private var hasPartialRequest: Bool { payload != nil || input.count > 0 }
+
+    /// Keeps the deadline of the request that is half there.
+    private mutating func watch(_ hasProgress: Bool) {
+        guard hasPartialRequest else {
+            deadlineNanoseconds = nil
+            return
+        }
+        guard deadlineNanoseconds == nil || hasProgress else { return }
+        let limit = UInt64(configuration.requestTimeoutMilliseconds) * 1_000_000
+        deadlineNanoseconds = clock.nanoseconds + limit
+    }
+
+    private var isLate: Bool { deadlineNanoseconds.map { clock.nanoseconds > $0 } ?? false }
+
+    /// Waits for more of the client's requests.
+    ///
+    /// - Returns: false at the end of the stream.
+    /// - Throws: `EAGAIN` after a while without any.
+    private mutating func receive() throws(Errno) -> Bool {
+        if isLate { throw .again }
+        // While a slow request is under way its thread may want this one to send, and says so by
+        // the event. Otherwise the socket is all there is to wait for, in a single call.
+        guard isIdle || !link.isQuiet else {
+            return try input.receive(from: link, waits: true) > 0
+        }
+        let limit = isIdle ? -1 : configuration.idleMilliseconds
+        let ready = try link.wakeUp.wait(
+            for: .readable,
+            descriptor: link.socket.number,
+            timeoutMilliseconds: limit
+        )
+        isIdle = false
+        if ready.contains(.event) { link.wakeUp.clear() }
+        guard ready.contains(.descriptor) else {
+            if ready.isEmpty { throw .again }
+            return true
+        }
+        return try input.receive(from: link, waits: false) > 0
+    }
+
+    /// Nothing came for a while: a request that is late ends the connection, and one that does not
+    /// wait for anything gives its memory back.
+    private mutating func pause() -> Ending? {
+        if isLate { return .broken("a request did not arrive in time") }
+        if !hasPartialRequest, replies.isEmpty, link.isQuiet {
+            input.discard()
+            replies.discard()
+            isIdle = true
+        }
+        return nil
+    }
+
+    /// Answers what is under way before the connection ends.
+    private mutating func leave(_ ending: Ending) -> Ending {
+        counters.add(&turn)
+        while link.send(&replies), !link.isDrained() {
+            waitForOthers()
+        }
+        return ending
+    }
+
+    /// Waits until another thread has finished a request of this connection.
+    mutating func waitForOthers() {
+        // A tick bounds the wait, should a wake-up ever be lost.
+        _ = try? link.wakeUp.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 1_000)
+        link.wakeUp.clear()
+    }
+}

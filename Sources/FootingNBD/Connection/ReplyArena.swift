@@ -1,0 +1,110 @@
+internal import FootingSystem
+
+/// The replies of one turn of a connection's own thread, in one piece, so that one call sends them.
+struct ReplyArena: ~Copyable {
+    /// The longest payload of one chunk, or of one simple reply that can still report an error.
+    static let maximumDataBytes = 1 << 20
+    /// Room for that and its header, and for small replies before it.
+    private static let capacityBytes = maximumDataBytes + (64 << 10)
+    /// Replies up to this size are copied rather than sent on their own.
+    private static let smallBytes = 16 << 10
+
+    private let buffer = AlignedBuffer(count: capacityBytes)
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+    var freeBytes: Int { Self.capacityBytes - count }
+
+    /// What is to be sent.
+    var content: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count])
+    }
+
+    mutating func removeAll() { count = 0 }
+
+    /// Gives the memory back; the arena must be empty.
+    func discard() {
+        precondition(isEmpty, "replies would be lost")
+        buffer.discard()
+    }
+
+    /// A simple reply.
+    mutating func appendSimple(_ cookie: UInt64, _ error: WireError?) {
+        let bytes = unsafe tail(Wire.simpleReplyBytes)
+        unsafe bytes.store(bigEndian: Wire.simpleReplyMagic, at: 0)
+        unsafe bytes.store(bigEndian: error?.rawValue ?? 0, at: 4)
+        unsafe bytes.store(bigEndian: cookie, at: 8)
+        count += Wire.simpleReplyBytes
+    }
+
+    /// Any message that fits.
+    mutating func append(_ message: [UInt8]) {
+        let bytes = unsafe tail(message.count)
+        unsafe bytes.copyBytes(from: message)
+        count += message.count
+    }
+
+    mutating func appendIfSmall(_ message: [UInt8]) -> Bool {
+        guard message.count <= Self.smallBytes, message.count <= freeBytes else { return false }
+        append(message)
+        return true
+    }
+
+    /// Where the data of a read goes; ``commit(_:)`` makes it part of the content.
+    func data(of frame: DataFrame) -> UnsafeMutableRawBufferPointer {
+        let bytes = unsafe tail(frame.messageBytes)
+        return unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[frame.headerBytes...])
+    }
+
+    mutating func commit(_ frame: DataFrame) {
+        unsafe frame.storeHeader(tail(frame.messageBytes))
+        count += frame.messageBytes
+    }
+
+    /// Where more data of a read goes whose header is there already.
+    func moreData(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        unsafe tail(byteCount)
+    }
+
+    mutating func commitMoreData(_ byteCount: Int) {
+        precondition(byteCount <= freeBytes, "no room for a reply")
+        count += byteCount
+    }
+
+    private func tail(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        precondition(byteCount <= freeBytes, "no room for a reply")
+        return unsafe UnsafeMutableRawBufferPointer(
+            rebasing: buffer.bytes[count..<(count + byteCount)]
+        )
+    }
+}
+
+/// The bytes around the data of a read: a simple reply's header, or an `OFFSET_DATA` chunk's.
+struct DataFrame: Sendable {
+    var cookie: UInt64
+    var isStructured: Bool
+    var isLast: Bool
+    var offset: UInt64
+    var dataBytes: Int
+
+    var headerBytes: Int {
+        isStructured ? Wire.structuredReplyBytes + 8 : Wire.simpleReplyBytes
+    }
+
+    var messageBytes: Int { headerBytes + dataBytes }
+
+    func storeHeader(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard isStructured else {
+            unsafe bytes.store(bigEndian: Wire.simpleReplyMagic, at: 0)
+            unsafe bytes.store(bigEndian: UInt32(0), at: 4)
+            unsafe bytes.store(bigEndian: cookie, at: 8)
+            return
+        }
+        unsafe bytes.store(bigEndian: Wire.structuredReplyMagic, at: 0)
+        unsafe bytes.store(bigEndian: UInt16(isLast ? 1 : 0), at: 4)
+        unsafe bytes.store(bigEndian: Chunk.offsetData.rawValue, at: 6)
+        unsafe bytes.store(bigEndian: cookie, at: 8)
+        unsafe bytes.store(bigEndian: UInt32(8 + dataBytes), at: 16)
+        unsafe bytes.store(bigEndian: offset, at: 20)
+    }
+}

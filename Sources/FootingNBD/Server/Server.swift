@@ -1,0 +1,173 @@
+public import FootingSystem
+import Synchronization
+
+/// Serves one disk to NBD clients, over Unix sockets and this machine's own TCP addresses.
+///
+/// ```swift
+/// let server = try Server(export: disk)
+/// try server.listen(unixPath: "/run/footing/disk.sock")
+/// try server.start()
+/// …
+/// try server.stop(within: .seconds(10))
+/// ```
+/// Thread-safe throughout. TCP is refused beyond the loopback interface: NBD itself neither encrypts
+/// nor authenticates.
+public final class Server: Sendable {
+    struct State: ~Copyable {
+        var listeners: [Listener] = []
+        var links: [UInt64: Link] = [:]
+        var nextIdentifier: UInt64 = 1
+        var isStarted = false
+        var isAccepting = false
+        var isStopping = false
+    }
+
+    /// The disk.
+    public let export: any Export
+    let configuration: Configuration
+    let log: LimitedLog
+    let counters = Counters()
+    let pool: ReaderPool
+    let state = Locked(State())
+    let stopEvent: Event
+
+    /// A server that does not listen yet.
+    public init(export: any Export, configuration: Configuration = Configuration()) throws(NBDError)
+    {
+        self.configuration = try configuration.validated()
+        self.export = export
+        log = LimitedLog(configuration.log)
+        pool = ReaderPool(
+            maximumThreads: configuration.readerThreads,
+            maximumQueued: configuration.maximumQueuedReads
+        )
+        do throws(Errno) {
+            stopEvent = try Event()
+        } catch {
+            throw NBDError(.systemCall, "cannot make an event for the NBD server", cause: error)
+        }
+        try Self.check(export)
+    }
+
+    private static func check(_ export: any Export) throws(NBDError) {
+        let minimum = export.minimumBlockBytes
+        let preferred = export.preferredBlockBytes
+        guard minimum.nonzeroBitCount == 1, minimum <= 64 << 10, preferred.nonzeroBitCount == 1,
+            preferred >= max(minimum, 512), preferred <= 32 << 20
+        else {
+            throw NBDError(
+                .invalidConfiguration,
+                "blocks of \(minimum) (least) and \(preferred) bytes cannot be offered by NBD"
+            )
+        }
+        guard export.sizeBytes % UInt64(minimum) == 0, export.sizeBytes <= UInt64(Int64.max) else {
+            throw NBDError(
+                .invalidConfiguration,
+                "a disk of \(export.sizeBytes) bytes is not made of blocks of \(minimum) bytes"
+            )
+        }
+        guard export.name.utf8.count <= Wire.maximumNameBytes,
+            export.summary.utf8.count <= Wire.maximumNameBytes
+        else {
+            throw NBDError(.invalidConfiguration, "an export's name has at most 4096 bytes")
+        }
+    }
+
+    /// What the server did so far.
+    public var statistics: Statistics {
+        counters.read(activeConnections: state.withLock { $0.links.count })
+    }
+
+    /// Starts to accept connections, on a thread of its own.
+    public func start() throws(NBDError) {
+        guard begin() else { return }
+        do throws(Errno) {
+            try Thread(name: "nbd-accept") { self.acceptAll() }.detach()
+        } catch {
+            state.withLock { $0.isAccepting = false }
+            throw NBDError(.systemCall, "cannot start the NBD server's thread", cause: error)
+        }
+    }
+
+    /// Accepts connections on the calling thread, until ``stop(within:)``.
+    public func run() {
+        if begin() { acceptAll() }
+    }
+
+    private func begin() -> Bool {
+        state.withLock { state in
+            if state.isStarted || state.isStopping { return false }
+            state.isStarted = true
+            state.isAccepting = true
+            return true
+        }
+    }
+
+    /// Serves a socket that is connected already, as an inherited one or one end of a pair.
+    public func serve(_ socket: consuming FileDescriptor) throws(NBDError) {
+        let link: Link
+        do throws(Errno) {
+            let identifier = state.withLock { state in
+                defer { state.nextIdentifier += 1 }
+                return state.nextIdentifier
+            }
+            link = try Link(identifier: identifier, socket: socket)
+        } catch {
+            counters.refusedConnections.add(1, ordering: .relaxed)
+            throw NBDError(.systemCall, "a connection was closed: no event for it", cause: error)
+        }
+        try enlist(link)
+        do throws(Errno) {
+            try Thread(name: "nbd-\(link.identifier)") { self.converse(link) }.detach()
+        } catch {
+            delist(link)
+            counters.refusedConnections.add(1, ordering: .relaxed)
+            throw NBDError(.systemCall, "a connection was closed: no thread for it", cause: error)
+        }
+        counters.connections.add(1, ordering: .relaxed)
+    }
+
+    private func enlist(_ link: Link) throws(NBDError) {
+        let limit = configuration.maximumConnections
+        let isTaken = state.withLock { state in
+            guard state.links.count < limit, !state.isStopping else { return false }
+            state.links[link.identifier] = link
+            return true
+        }
+        guard isTaken else {
+            counters.refusedConnections.add(1, ordering: .relaxed)
+            throw NBDError(
+                .systemCall,
+                "a connection was closed: \(limit) are served already, or the server stops"
+            )
+        }
+    }
+
+    private func delist(_ link: Link) {
+        state.withLock { _ = $0.links.removeValue(forKey: link.identifier) }
+        state.wakeAll()
+    }
+
+    /// A connection's whole life, on its own thread.
+    private func converse(_ link: Link) {
+        // The kernel's limits may allow less; a default is good enough then.
+        try? link.socket.setSocketBuffers(
+            sendBytes: configuration.sendBufferBytes,
+            receiveBytes: configuration.receiveBufferBytes
+        )
+        // Fails on a Unix socket, which has no delay.
+        try? link.socket.setNoDelay()
+        var connection = Connection(
+            link: link,
+            export: export,
+            configuration: configuration,
+            pool: pool,
+            counters: counters
+        )
+        if case .broken(let reason) = connection.run() {
+            counters.brokenConnections.add(1, ordering: .relaxed)
+            log("NBD connection \(link.identifier) was cut off: \(reason)")
+        }
+        delist(link)
+    }
+}

@@ -1,0 +1,44 @@
+import FootingSystem
+import Testing
+
+@Suite struct JSONValueTests {
+    private static let texts: [(JSONValue, String)] = [
+        (JSONValue.null, "null"),
+        (true, "true"),
+        (-12, "-12"),
+        (JSONValue(UInt64.max), "18446744073709551615"),
+        (JSONValue(UInt64(42)), "42"),
+        (.integer(.min), "-9223372036854775808"),
+        (.number(0.5), "0.5"),
+        (.number(1e21), "1e+21"),
+        (.array([]), "[]"),
+        (.object([:]), "{}"),
+        ("", "\"\""),
+        ("grün 🧱", "\"grün 🧱\""),
+        ("a\"b\\c\n\r\t", #""a\"b\\c\n\r\t""#),
+        ("\u{0}\u{1f}\u{7f}", #""\u0000\u001f\u007f""#),
+    ]
+
+    @Test(arguments: texts)
+    func `values have one text`(value: JSONValue, text: String) {
+        #expect(value.text() == text)
+    }
+
+    @Test func `keys are sorted and levels indented`() {
+        let value: JSONValue = ["b": [1, ["x": .null]], "a": "first", "B": [:]]
+        #expect(
+            value.text() == """
+                {
+                  "B": {},
+                  "a": "first",
+                  "b": [
+                    1,
+                    {
+                      "x": null
+                    }
+                  ]
+                }
+                """
+        )
+    }
+}
