@@ -11,7 +11,7 @@ public import FootingSystem
 /// 4. CPUID, if leaf 1 has the hypervisor bit. Hyper-V's signature and an unknown one are held
 ///    back: KVM, VMware and VirtualBox offer Hyper-V's interface.
 /// 5. The other DMI makers.
-/// 6. Device tree, `/proc/sysinfo`, POWER and SPARC files, and devices that only one hypervisor has.
+/// 6. Device tree, `/proc/sysinfo`, POWER and SPARC files, devices that only one hypervisor has.
 /// 7. What was held back.
 public struct HypervisorDetector {
     /// An answer that one source gives.
