@@ -41,18 +41,31 @@ public struct DeploymentContext: Sendable {
     /// Decides the kind of place from a report: the first kind that holds.
     public static func decide(_ report: HostReport) -> DeploymentContext {
         var evidence: [Evidence] = []
-        let rules: [(Kind, (HostReport) -> (holds: Bool, evidence: Evidence))] = [
-            (.hyperscaleCloud, cloud), (.bareMetalNVMe, freeNamespace), (.edge, edge),
-            (.hypervisor, paravirtual), (.hostedVM, virtual),
-        ]
-        for (kind, rule) in rules {
-            let answer = rule(report)
+        var kind = Kind.bareMetal
+        // The order of the cases is the order of decision; the last one needs no reason.
+        for candidate in Kind.allCases {
+            guard let answer = holds(candidate, report) else { break }
             evidence.append(answer.evidence)
             if answer.holds {
-                return DeploymentContext(kind: kind, evidence: evidence, facets: facets(report))
+                kind = candidate
+                break
             }
         }
-        return DeploymentContext(kind: .bareMetal, evidence: evidence, facets: facets(report))
+        return DeploymentContext(kind: kind, evidence: evidence, facets: facets(report))
+    }
+
+    private static func holds(
+        _ kind: Kind,
+        _ report: HostReport
+    ) -> (holds: Bool, evidence: Evidence)? {
+        switch kind {
+        case .hyperscaleCloud: cloud(report)
+        case .bareMetalNVMe: freeNamespace(report)
+        case .edge: edge(report)
+        case .hypervisor: paravirtual(report)
+        case .hostedVM: virtual(report)
+        case .bareMetal: nil
+        }
     }
 
     /// Software that private clouds run too: it names no provider on its own.

@@ -122,7 +122,7 @@ public struct DeploymentProfile: Sendable {
     private static func mapBudget(_ report: HostReport) -> Value {
         let bounds: ClosedRange<UInt64> = 4 << 20...32 << 20
         let total = report.memory.totalBytes.value
-        let usable = [total, report.memory.limitBytes.value].compactMap { $0 }.min()
+        let usable = report.memory.usableBytes
         guard let usable else {
             let why = report.memory.totalBytes.absence ?? "memory is unknown"
             return Value(

@@ -14,10 +14,14 @@ public struct Detection: Sendable {
     ///
     /// - Parameters:
     ///   - root: the machine.
-    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
     ///   - path: where a disk is, or is to be made.
-    public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil, path: String? = nil) {
-        report = HostReport.gather(root: root, cpuid: cpuid, path: path)
+    public init(root: HostRoot, path: String? = nil) {
+        self.init(HostReport.gather(root: root, path: path))
+    }
+
+    /// Decides from a report.
+    public init(_ report: HostReport) {
+        self.report = report
         context = DeploymentContext.decide(report)
         profile = DeploymentProfile.choose(context: context, report: report)
     }

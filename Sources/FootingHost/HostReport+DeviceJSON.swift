@@ -54,9 +54,9 @@ extension HostReport {
         let name = "pci.\(device.slot)"
         return [
             "slot": .string(device.slot),
-            "vendor": .string(padded(UInt64(device.vendor), digits: 4)),
-            "device": .string(padded(UInt64(device.device), digits: 4)),
-            "class": .string(padded(UInt64(device.classCode), digits: 6)),
+            "vendor": .string(hexadecimalText(UInt64(device.vendor), digits: 4)),
+            "device": .string(hexadecimalText(UInt64(device.device), digits: 4)),
+            "class": .string(hexadecimalText(UInt64(device.classCode), digits: 6)),
             "driver": facts.text("\(name).driver", device.driver),
             "numaNode": facts.number("\(name).numaNode", device.numaNode),
         ]
@@ -73,11 +73,5 @@ extension HostReport {
             "chain": .array(path.chain.map { .string($0) }),
             "disks": facts.write("path.disks", path.disks) { .array($0.map { .string($0) }) },
         ]
-    }
-
-    /// As sysfs writes ids: `0x1af4`.
-    private static func padded(_ value: UInt64, digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return "0x" + String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
 }

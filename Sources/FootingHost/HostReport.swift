@@ -21,11 +21,15 @@ public struct HostReport: Sendable {
     ///
     /// - Parameters:
     ///   - root: the machine.
-    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
     ///   - path: a file or folder, also one that is still to be made, or a block device.
+    public static func gather(root: HostRoot, path: String? = nil) -> HostReport {
+        gather(root: root, cpuid: root.cpuidSource(), path: path)
+    }
+
+    /// Gathers the facts with a CPUID source that stands for the root's own.
     public static func gather(
         root: HostRoot,
-        cpuid: (any CPUIDSource)? = nil,
+        cpuid: any CPUIDSource,
         path: String? = nil
     ) -> HostReport {
         let hardware = HardwareProbe(root: root, cpuid: cpuid)

@@ -68,9 +68,28 @@ func hexadecimal(_ text: String) -> UInt64? {
     UInt64(text.dropping(prefix: "0x") ?? text, radix: 16)
 }
 
-/// A number as `0x` and lower-case hexadecimal digits.
-func hexadecimalText(_ value: UInt64) -> String {
-    "0x" + String(value, radix: 16)
+/// A number as `0x` and at least so many lower-case hexadecimal digits.
+func hexadecimalText(_ value: UInt64, digits: Int = 1) -> String {
+    precondition((1...16).contains(digits), "a number has 1 to 16 digits: \(digits)")
+    let count = max(digits, (67 - value.leadingZeroBitCount) / 4)
+    var text = "0x"
+    for digit in (0..<count).reversed() {
+        let nibble = UInt8(truncatingIfNeeded: value >> (digit * 4)) & 15
+        text.unicodeScalars.append(Unicode.Scalar(nibble < 10 ? 48 + nibble : 87 + nibble))
+    }
+    return text
+}
+
+/// The smaller of two values, or the one that is there.
+func smaller(_ first: UInt64?, _ second: UInt64?) -> UInt64? {
+    guard let first, let second else { return first ?? second }
+    return min(first, second)
+}
+
+/// The larger of two values, or the one that is there.
+func larger(_ first: UInt64?, _ second: UInt64?) -> UInt64? {
+    guard let first, let second else { return first ?? second }
+    return max(first, second)
 }
 
 /// The members of a kernel list such as `0-3,8`; see `cpulist` in `sysfs-devices-node`.

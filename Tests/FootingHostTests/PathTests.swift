@@ -29,7 +29,7 @@ import Testing
     ]
 
     @Test(arguments: [
-        ("/home/disk.img", "ext4", "vda1 vda", "vda"),
+        ("/srv/disk.img", "ext4", "vda1 vda", "vda"),
         ("/var", "xfs", "dm-0 vda1 vda vdb", "vda vdb"),
         ("/variable/disk.img", "ext4", "vda1 vda", "vda"),
         ("/var/tmp/disk.img", "tmpfs", "", "absent"),

@@ -11,7 +11,9 @@ public struct CloudIdentity: Sendable {
 
     init(root: HostRoot, dmi: DMI, virtualization: HypervisorInfo) {
         let isGuest = virtualization.isVirtualMachine.value == true
-        let fitting = CloudVendor.table.first { $0.fits(dmi, isVirtualMachine: isGuest) }
+        let fitting =
+            dmi.folder == nil
+            ? nil : CloudVendor.table.first { $0.fits(dmi, isVirtualMachine: isGuest) }
         if let line = fitting {
             provider = .known(line.provider)
             brand = line.brand.map { .known($0) } ?? .absent("sold under the provider's name")

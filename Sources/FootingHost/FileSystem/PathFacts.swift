@@ -2,7 +2,7 @@ internal import FootingSystem
 internal import Glibc
 
 /// The file system and the disks under a path.
-public struct PathFacts: Sendable {
+public final class PathFacts: Sendable {
     /// How a file system writes.
     public enum Kind: String, Sendable {
         /// In place, its metadata through a journal.

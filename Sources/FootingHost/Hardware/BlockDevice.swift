@@ -91,11 +91,8 @@ public struct BlockDevice: Sendable {
         isParavirtual = place.isParavirtual
         let function = place.pciSlot.flatMap { slot in pci.first { $0.slot == slot } }
         product =
-            function.flatMap { function in
-                BlockInterface.nvme.first {
-                    $0.vendor == function.vendor && $0.device == function.device
-                }
-            }.map { .known($0.product) } ?? .absent("no known PCI id above it")
+            function.flatMap { BlockInterface.nvmeProduct($0.identity) }.map { .known($0) }
+            ?? .absent("no known PCI id above it")
         pciSlot = place.pciSlot.map { .known($0) } ?? .absent("no PCI function above it")
         numaNode = function?.numaNode ?? .absent("no PCI function above it")
         let isSoftware = place.isSoftware

@@ -57,15 +57,15 @@ struct BlockInterface: Sendable {
     ]
 
     /// Paravirtual clothing of NVMe, by PCI id: one line for each.
-    static let nvme: [(vendor: UInt16, device: UInt16, product: String)] = [
-        (0x1d0f, 0x8061, "amazon-ebs"),
-        (0x1d0f, 0x0061, "amazon-ebs"),
-        (0x1d0f, 0xcd00, "amazon-instance-store"),
-        (0x1d0f, 0xcd01, "amazon-instance-store"),
-        (0x1d0f, 0xcd02, "amazon-instance-store"),
-        (0x1414, 0xb111, "azure-nvme"),
-        (0x1ae0, 0x001f, "google-persistent-disk"),
-        (0x15ad, 0x07f0, "vmware-nvme"),
-        (0x1b36, 0x0010, "qemu-nvme"),
-    ]
+    static func nvmeProduct(_ id: UInt32) -> String? {
+        switch id {
+        case 0x1d0f_8061, 0x1d0f_0061: "amazon-ebs"
+        case 0x1d0f_cd00, 0x1d0f_cd01, 0x1d0f_cd02: "amazon-instance-store"
+        case 0x1414_b111: "azure-nvme"
+        case 0x1ae0_001f: "google-persistent-disk"
+        case 0x15ad_07f0: "vmware-nvme"
+        case 0x1b36_0010: "qemu-nvme"
+        default: nil
+        }
+    }
 }

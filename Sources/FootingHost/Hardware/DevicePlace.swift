@@ -53,9 +53,9 @@ struct DevicePlace: Sendable {
 
     /// `../../devices/x` as `sys/devices/x`, however many folders the link climbs.
     private static func below(_ target: String) -> String {
-        var parts = pieces(target, separator: "/").drop { $0 == ".." }
-        if parts.first != "devices", !parts.isEmpty { parts = ["devices"] + parts }
-        return "sys/" + parts.joined(separator: "/")
+        var rest = target
+        while let shorter = rest.dropping(prefix: "../") { rest = shorter }
+        return rest.hasPrefix("devices/") ? "sys/\(rest)" : "sys/devices/\(rest)"
     }
 
     private mutating func climb(_ path: String, _ name: String, _ root: HostRoot) {

@@ -5,7 +5,7 @@ internal import FootingSystem
 /// Facts of sysfs and of this process's mount table only. A container sees its own mounts, and a
 /// signature on the disk (LVM, ZFS, MD) is not read: whoever hands a namespace over must open it
 /// exclusively and look for signatures first.
-struct DeviceUsage: Sendable {
+final class DeviceUsage: Sendable {
     private let mountedNumbers: Set<String>
     private let mountedNames: Set<String>
     private let swaps: Set<String>

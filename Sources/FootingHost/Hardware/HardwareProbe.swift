@@ -76,25 +76,26 @@ public struct HardwareProbe: Sendable {
     ///
     /// - Parameters:
     ///   - root: the machine.
-    ///   - cpuid: by default the root's own: the processor, or the tree's recording.
-    public init(root: HostRoot, cpuid: (any CPUIDSource)? = nil) {
-        let processorFacts = CPUIDFacts(cpuid ?? root.cpuidSource())
+    ///   - cpuid: the root's own ``HostRoot/cpuidSource()``, or one that stands for it.
+    public init(root: HostRoot, cpuid: any CPUIDSource) {
+        let processorFacts = CPUIDFacts(cpuid)
         let text = PlatformHypervisor.processorText(root, processorFacts)
         let dmi = DMI(root)
         let tree = DeviceTree(root)
+        pci = PCIDevice.all(root)
         var detector = HypervisorDetector(
             root: root,
             processor: processorFacts,
             dmi: dmi,
             processorText: text,
-            tree: tree
+            tree: tree,
+            pci: pci
         )
         let virtualization = detector.detect()
         self.virtualization = virtualization
         machine = MachineIdentity(dmi: dmi, tree: tree)
         processor = Processor(root, cpuid: processorFacts, text: text)
         cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
-        pci = PCIDevice.all(root)
         block = BlockDevice.all(
             root,
             pci: pci,

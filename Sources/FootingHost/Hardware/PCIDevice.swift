@@ -15,19 +15,34 @@ public struct PCIDevice: Sendable {
     /// NUMA node; -1 where the firmware names none.
     public let numaNode: Fact<Int>
 
+    /// Vendor and device id in one number, as tables have it.
+    var identity: UInt32 { UInt32(vendor) << 16 | UInt32(device) }
+
     private static let folder = "sys/bus/pci/devices"
 
     /// Every function, by slot.
     static func all(_ root: HostRoot) -> [PCIDevice] {
-        root.namesIfPresent(folder).compactMap { PCIDevice($0, root) }
+        var bridge = ""
+        var bus = Attributes(folder, root)
+        return root.namesIfPresent(folder).compactMap { slot in
+            // Most functions lie right below their host bridge, whose opened folder spares the
+            // walk over the bus's links.
+            let above = "sys/devices/pci\(slot.prefix(7))"
+            if above != bridge {
+                bridge = above
+                bus = Attributes(above, root)
+            }
+            return PCIDevice(slot, root, bus)
+        }
     }
 
     /// Nil where neither `uevent` nor the single attributes give the ids.
-    private init?(_ slot: String, _ root: HostRoot) {
+    private init?(_ slot: String, _ root: HostRoot, _ bus: Attributes) {
         let path = "\(Self.folder)/\(slot)"
         self.slot = slot
         // One read tells four facts; a recorded tree may lack it or hold only a part.
-        let event = (try? root.attribute("\(path)/uevent")) ?? ""
+        let near = bus.fact("\(slot)/uevent").value
+        let event = near ?? (try? root.attribute("\(path)/uevent")) ?? ""
         var ids: (vendor: UInt64, device: UInt64)?
         var classText: String?
         var driverName: String?
@@ -63,7 +78,7 @@ public struct PCIDevice: Sendable {
         } else {
             driver = .absent("no driver is bound")
         }
-        numaNode = root.number("\(path)/numa_node")
+        numaNode = near == nil ? root.number("\(path)/numa_node") : bus.number("\(slot)/numa_node")
     }
 
     /// Whether a path component is a slot, as `0000:00:1f.2`.

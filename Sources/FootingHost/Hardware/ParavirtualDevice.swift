@@ -35,7 +35,7 @@ public struct ParavirtualDevice: Sendable {
             return ParavirtualDevice(
                 bus: "virtio",
                 name: name,
-                kind: virtioKinds.first { UInt64($0.number) == id }?.kind ?? "other",
+                kind: virtioKind(id),
                 driver: driver.map { .known($0) } ?? root.linkName("\(path)/driver")
             )
         }
@@ -68,26 +68,38 @@ public struct ParavirtualDevice: Sendable {
 
     private static func functions(_ pci: [PCIDevice]) -> [ParavirtualDevice] {
         pci.compactMap { function in
-            let line = pciKinds.first {
-                $0.vendor == function.vendor && $0.device == function.device
-            }
-            return line.map {
+            pciKind(function.identity).map {
                 ParavirtualDevice(
                     bus: "pci",
                     name: function.slot,
-                    kind: $0.kind,
+                    kind: $0,
                     driver: function.driver
                 )
             }
         }
     }
 
-    /// Device numbers of the virtio specification, section 5.
-    private static let virtioKinds: [(number: UInt16, kind: String)] = [
-        (1, "network"), (2, "block"), (3, "console"), (4, "entropy"), (5, "balloon"),
-        (8, "scsi"), (9, "9p"), (16, "gpu"), (18, "input"), (19, "vsock"), (20, "crypto"),
-        (24, "memory"), (25, "sound"), (26, "filesystem"), (27, "pmem"),
-    ]
+    /// Device numbers of the virtio specification, section 5: one line for each.
+    private static func virtioKind(_ number: UInt64?) -> String {
+        switch number {
+        case 1: "network"
+        case 2: "block"
+        case 3: "console"
+        case 4: "entropy"
+        case 5: "balloon"
+        case 8: "scsi"
+        case 9: "9p"
+        case 16: "gpu"
+        case 18: "input"
+        case 19: "vsock"
+        case 20: "crypto"
+        case 24: "memory"
+        case 25: "sound"
+        case 26: "filesystem"
+        case 27: "pmem"
+        default: "other"
+        }
+    }
 
     private static let xenKinds: [(prefix: String, kind: String)] = [
         ("vbd", "block"), ("vscsi", "scsi"), ("vif", "network"), ("vfb", "gpu"),
@@ -103,17 +115,21 @@ public struct ParavirtualDevice: Sendable {
         ("525074dc-8985-46e2-8057-a307dc18a502", "balloon"),
     ]
 
-    private static let pciKinds: [(vendor: UInt16, device: UInt16, kind: String)] = [
-        (0x15ad, 0x07c0, "scsi"),  // VMware PVSCSI
-        (0x15ad, 0x07f0, "block"),  // VMware NVMe
-        (0x15ad, 0x07b0, "network"),  // VMware VMXNET3
-        (0x15ad, 0x0740, "communication"),  // VMware VMCI
-        (0x1d0f, 0x8061, "block"),  // Amazon EBS
-        (0x1d0f, 0xec20, "network"),  // Amazon ENA
-        (0x1414, 0xb111, "block"),  // Azure NVMe
-        (0x1ae0, 0x001f, "block"),  // Google persistent disk
-        (0x1ae0, 0x0042, "network"),  // Google gVNIC
-        (0x5853, 0x0001, "platform"),  // Xen platform device
-        (0x80ee, 0xcafe, "communication"),  // VirtualBox guest service
-    ]
+    /// PCI ids of hypervisors' own devices: one line for each.
+    private static func pciKind(_ id: UInt32) -> String? {
+        switch id {
+        case 0x15ad_07c0: "scsi"  // VMware PVSCSI
+        case 0x15ad_07f0: "block"  // VMware NVMe
+        case 0x15ad_07b0: "network"  // VMware VMXNET3
+        case 0x15ad_0740: "communication"  // VMware VMCI
+        case 0x1d0f_8061: "block"  // Amazon EBS
+        case 0x1d0f_ec20: "network"  // Amazon ENA
+        case 0x1414_b111: "block"  // Azure NVMe
+        case 0x1ae0_001f: "block"  // Google persistent disk
+        case 0x1ae0_0042: "network"  // Google gVNIC
+        case 0x5853_0001: "platform"  // Xen platform device
+        case 0x80ee_cafe: "communication"  // VirtualBox guest service
+        default: nil
+        }
+    }
 }

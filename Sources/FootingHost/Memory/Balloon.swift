@@ -58,7 +58,7 @@ public struct Balloon: Sendable {
         countsEvents: Bool
     ) -> Fact<UInt64> {
         let events = countsEvents ? eventBytes(root) : nil
-        guard let most = [counted, events].compactMap({ $0 }).max() else {
+        guard let most = larger(counted, events) else {
             return .absent("neither proc/meminfo nor proc/vmstat counts it")
         }
         return .known(most)

@@ -11,6 +11,9 @@ public struct MemoryFacts: Sendable {
     /// The balloon, absent where there is none.
     public let balloon: Fact<Balloon>
 
+    /// What this process may use at most: the total, or a tighter limit.
+    public var usableBytes: UInt64? { smaller(totalBytes.value, limitBytes.value) }
+
     init(_ root: HostRoot, paravirtual: [ParavirtualDevice]) {
         let path = "proc/meminfo"
         let text: Fact<String>

@@ -116,9 +116,9 @@ struct CPUIDFacts: Sendable {
         var bytes: [UInt8] = []
         for leaf in UInt32(0x8000_0002)...0x8000_0004 {
             guard let words = source.registers(leaf: leaf, subleaf: 0) else { return nil }
-            for word in [words.eax, words.ebx, words.ecx, words.edx] {
-                bytes += (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
-            }
+            let first = words.eax
+            for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: first >> (byte * 8))) }
+            bytes += words.signature
         }
         let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).trimmed
         return text.isEmpty ? nil : text

@@ -29,8 +29,13 @@ public struct CPUIDRegisters: Sendable, Equatable {
     /// The twelve bytes of EBX, EDX and ECX: how processors sign in leaf 0.
     public var vendor: [UInt8] { Self.bytes(ebx, edx, ecx) }
 
-    private static func bytes(_ words: UInt32...) -> [UInt8] {
-        words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+    private static func bytes(_ first: UInt32, _ second: UInt32, _ third: UInt32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(12)
+        for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: first >> (byte * 8))) }
+        for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: second >> (byte * 8))) }
+        for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: third >> (byte * 8))) }
+        return bytes
     }
 }
 

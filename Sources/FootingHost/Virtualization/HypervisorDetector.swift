@@ -11,7 +11,7 @@ public import FootingSystem
 /// 4. CPUID, if leaf 1 has the hypervisor bit. Hyper-V's signature and an unknown one are held
 ///    back: KVM, VMware and VirtualBox offer Hyper-V's interface.
 /// 5. The other DMI makers.
-/// 6. Device tree, `/proc/sysinfo`, POWER and SPARC files.
+/// 6. Device tree, `/proc/sysinfo`, POWER and SPARC files, devices that only one hypervisor has.
 /// 7. What was held back.
 public struct HypervisorDetector {
     /// An answer that one source gives.
@@ -25,23 +25,27 @@ public struct HypervisorDetector {
     private let dmi: DMI
     private let processorText: String?
     private let tree: DeviceTree?
+    private let pci: [PCIDevice]
     private var evidence: [Evidence] = []
     private var layers: [VirtualizationLayer] = []
     private var product: String?
     private var xen: XenFacts?
 
     /// Looks at one machine on its own; ``HardwareProbe`` shares what it reads with the others.
-    public static func detect(
-        root: HostRoot,
-        cpuid: (any CPUIDSource)? = nil
-    ) -> HypervisorInfo {
-        let processor = CPUIDFacts(cpuid ?? root.cpuidSource())
+    public static func detect(root: HostRoot) -> HypervisorInfo {
+        detect(root: root, cpuid: root.cpuidSource())
+    }
+
+    /// Looks at one machine with a CPUID source that stands for the root's own.
+    public static func detect(root: HostRoot, cpuid: any CPUIDSource) -> HypervisorInfo {
+        let processor = CPUIDFacts(cpuid)
         var detector = HypervisorDetector(
             root: root,
             processor: processor,
             dmi: DMI(root),
             processorText: PlatformHypervisor.processorText(root, processor),
-            tree: DeviceTree(root)
+            tree: DeviceTree(root),
+            pci: PCIDevice.all(root)
         )
         return detector.detect()
     }
@@ -51,13 +55,15 @@ public struct HypervisorDetector {
         processor: CPUIDFacts,
         dmi: DMI,
         processorText: String?,
-        tree: DeviceTree?
+        tree: DeviceTree?,
+        pci: [PCIDevice]
     ) {
         self.root = root
         self.processor = processor
         self.dmi = dmi
         self.processorText = processorText
         self.tree = tree
+        self.pci = pci
     }
 
     mutating func detect() -> HypervisorInfo {
@@ -131,18 +137,16 @@ extension HypervisorDetector {
             evidence += xen.evidence
             return Claim(kind: .xen, isVirtualMachine: xen.mode != .dom0)
         }
-        if let vendor, vendor.vendor.outranksSignature || vendor.vendor.trust == .cloud,
-            let claim = judge(vendor)
-        {
-            return claim
-        }
+        let isFirst = vendor.map { $0.vendor.outranksSignature || $0.vendor.trust == .cloud }
+        if let vendor, isFirst == true, let claim = judge(vendor) { return claim }
         if let claim = signatureClaim(vendor?.vendor) { return claim }
-        if let vendor, let claim = judge(vendor) { return claim }
+        if let vendor, isFirst == false, let claim = judge(vendor) { return claim }
         if let finding = tree?.hypervisor(root) { return take(finding) }
         if let finding = PlatformHypervisor.mainframe(root) { return take(finding) }
         if let finding = PlatformHypervisor.partition(root, processorText: processorText) {
             return take(finding)
         }
+        if let finding = PlatformHypervisor.device(pci) { return take(finding) }
         return heldBack()
     }
 

@@ -79,6 +79,34 @@ enum PlatformHypervisor {
         )
     }
 
+    /// A PCI function that only one hypervisor shows; `lscpu` judges by the same.
+    static func device(_ pci: [PCIDevice]) -> Finding? {
+        for function in pci {
+            let kind: HypervisorKind? =
+                switch function.identity {
+                case 0x5853_0001: .xen
+                case 0x15ad_0710, 0x15ad_0405, 0x15ad_0740: .vmware
+                case 0x80ee_beef, 0x80ee_cafe: .virtualbox
+                case 0x1414_5353: .hyperv
+                default: nil
+                }
+            if let kind {
+                let value =
+                    "\(hexadecimalText(UInt64(function.vendor), digits: 4)):"
+                    + hexadecimalText(UInt64(function.device), digits: 4)
+                return (
+                    kind,
+                    Evidence(
+                        source: "sys/bus/pci/devices/\(function.slot)",
+                        value: value,
+                        says: "a device that only \(kind) has"
+                    )
+                )
+            }
+        }
+        return nil
+    }
+
     /// The maker of the ACPI tables, where a small hypervisor signs nothing else.
     static func firmwareProduct(_ root: HostRoot) -> (product: String, evidence: Evidence)? {
         let path = "sys/firmware/acpi/tables/FACP"
