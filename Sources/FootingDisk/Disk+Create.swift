@@ -57,8 +57,8 @@ public struct DiskOptions: Sendable {
 extension Disk {
     /// Creates a container in a new file, or on a block device that is named explicitly.
     ///
-    /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A file
-    ///   that could not be finished is removed.
+    /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
+    ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
         let geometry = try options.geometry()
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)

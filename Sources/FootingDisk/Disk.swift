@@ -2,9 +2,9 @@ public import FootingSystem
 
 /// A virtual disk in a container, open for reading and writing.
 ///
-/// Safe to use from any number of threads. A write is acknowledged when it is in memory; it is durable
-/// when a flush that began after it has succeeded. After a crash every flushed write is there, and an
-/// unflushed one of up to 1 MiB is there as a whole or not at all.
+/// Safe to use from any number of threads. A write is acknowledged when it is in memory; it is
+/// durable when a flush that began after it has succeeded. After a crash every flushed write is
+/// there, and an unflushed one of up to 1 MiB is there as a whole or not at all.
 ///
 /// ```swift
 /// try Disk.create(path: "disk.footing", DiskOptions(sizeBytes: 10 << 30))
@@ -86,8 +86,8 @@ public final class Disk: Sendable {
 
     /// A place for a large write's bytes to arrive at, without a copy.
     ///
-    /// - Returns: nil where ``write(at:_:)`` is the better way: small or misaligned, or too many others
-    ///   are under way.
+    /// - Returns: nil where ``write(at:_:)`` is the better way: small or misaligned, or too many
+    ///   others are under way.
     public func stage(at offset: UInt64, count: Int) -> StagedWrite? {
         engine.stage(at: offset, count: count)
     }

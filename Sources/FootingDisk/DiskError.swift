@@ -14,7 +14,8 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         case noSpace
         /// Another process has the container open.
         case busy
-        /// Not a Footing container, or one of a version or with features this program does not know.
+        /// Not a Footing container, or one of a version or with features this program does not
+        /// know.
         case unsupported
         /// An earlier failure made it unsafe to go on; reopen the disk.
         case failed

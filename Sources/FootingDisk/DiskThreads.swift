@@ -99,8 +99,8 @@ extension Engine {
 
     /// Waits a little for more writes to share a flush, where a flush is slow.
     ///
-    /// As long as fewer blocks are there than the last flush took, but no longer than a sixth of what a
-    /// commit costs: gathering that does not pay is cheap then.
+    /// As long as fewer blocks are there than the last flush took, but no longer than a sixth of
+    /// what a commit costs: gathering that does not pay is cheap then.
     func gather() {
         state.withLock { state in
             guard state.commitNanoseconds > options.gatherThresholdNanoseconds,

@@ -3,8 +3,8 @@ public import FootingSystem
 /// A disk that the server offers.
 ///
 /// Calls come from many threads at once. Ranges lie within ``sizeBytes`` and are multiples of
-/// ``minimumBlockBytes``: the server refuses everything else before it gets here. What a method throws
-/// is answered to the client as the nearest error that the protocol knows.
+/// ``minimumBlockBytes``: the server refuses everything else before it gets here. What a method
+/// throws is answered to the client as the nearest error that the protocol knows.
 public protocol Export: AnyObject, Sendable {
     /// The name by which a client asks for it; a client may also ask for "", the default.
     var name: String { get }
@@ -32,7 +32,8 @@ public protocol Export: AnyObject, Sendable {
 
     /// Writes: visible to every reader afterwards, durable after a flush.
     ///
-    /// The bytes are the caller's again when it returns. It may wait, which is how a disk throttles.
+    /// The bytes are the caller's again when it returns. It may wait, which is how a disk
+    /// throttles.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
 
     /// A place for a large write's bytes to arrive at without a copy, as one atomic write.

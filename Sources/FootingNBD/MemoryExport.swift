@@ -4,7 +4,8 @@ public import FootingSystem
 ///
 /// For tests, and to measure the server without a disk below it. Memory is taken when written.
 public final class MemoryExport: Export {
-    /// One lock per region, so that connections do not wait for each other; it holds a bit per block.
+    /// One lock per region, so that connections do not wait for each other; it holds a bit per
+    /// block.
     private static let regionBytes: UInt64 = 256 << 10
     private static let blockBytes: UInt64 = 4096
 

@@ -36,7 +36,7 @@ public struct Event: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try checked(footing_event()))
     }
 
-    /// Sets it; a thread that waits wakes up. Any thread may.
+    /// Sets it, and wakes a thread that waits; any thread may.
     public func set() {
         // EAGAIN: set 2^64 - 2 times already, which wakes the thread just as well.
         _ = footing_event_set(descriptor.number)

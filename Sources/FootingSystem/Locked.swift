@@ -56,10 +56,10 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
 
     /// Lets go of the lock until another thread calls ``wakeAll(on:)``, then takes it again.
     ///
-    /// Call it only from within ``withLock(_:)``, with the value that its body was given, and look at
-    /// the value again afterwards: wake-ups can be spurious. The value is a parameter because other
-    /// threads change it meanwhile: the compiler must not keep what it read before, so its address is
-    /// handed to a function that the compiler cannot see into.
+    /// Call it only from within ``withLock(_:)``, with the value that its body was given, and look
+    /// at the value again afterwards: wake-ups can be spurious. The value is a parameter because
+    /// other threads change it meanwhile: the compiler must not keep what it read before, so its
+    /// address is handed to a function that the compiler cannot see into.
     ///
     /// - Parameters:
     ///   - value: what ``withLock(_:)`` handed out.

@@ -82,8 +82,8 @@ public enum Socket {
 
     /// Takes the next connection from a listener.
     ///
-    /// - Throws: `EAGAIN` where none waits and the listener does not block; `EMFILE` and others where
-    ///   the process or the machine has no room.
+    /// - Throws: `EAGAIN` where none waits and the listener does not block; `EMFILE` and others
+    ///   where the process or the machine has no room.
     public static func accept(_ listener: borrowing FileDescriptor) throws(Errno) -> FileDescriptor
     {
         let number = listener.number

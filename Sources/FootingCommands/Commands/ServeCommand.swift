@@ -33,8 +33,8 @@ enum ServeCommand {
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
         discussion: """
-            Looks at the place it runs in, picks the profile, and prints what it decided. Ends with \
-            everything flushed; 'kill -9' loses nothing that was flushed.
+            Looks at the place it runs in, picks the profile, and prints what it decided. Ends \
+            with everything flushed; 'kill -9' loses nothing that was flushed.
             """,
         parameters: [path, socket, port, address, connections, SharedParameters.json],
         run: run

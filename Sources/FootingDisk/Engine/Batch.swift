@@ -2,8 +2,9 @@ import FootingSystem
 
 /// A commit in memory: open for writes, then sealed, then written, then used again.
 ///
-/// Its place in the log is known from the start, so that the map can point to its blocks at once. All
-/// of it is guarded by the engine's lock, but for the bytes of a sealed batch, which no longer change.
+/// Its place in the log is known from the start, so that the map can point to its blocks at once.
+/// All of it is guarded by the engine's lock, but for the bytes of a sealed batch, which no longer
+/// change.
 final class Batch {
     /// The header page and the payload behind it.
     let buffer = AlignedBuffer(count: (1 + Geometry.entriesPerPage) * 4096)

@@ -9,8 +9,9 @@ extension Engine {
     ///     ─► superblock B ─► sync ─► free what the old tree alone needed
     /// ```
     ///
-    /// The first sync comes before the superblock: it must not name what could still be lost. Segments
-    /// are freed after the last: until then the old tree is the one that a crash leads back to.
+    /// The first sync comes before the superblock: it must not name what could still be lost.
+    /// Segments are freed after the last: until then the old tree is the one that a crash leads
+    /// back to.
     func checkpoint(isClosing: Bool = false) throws(DiskError) {
         let start = freeze()
         try writeCommits(upTo: start.lsn)
@@ -57,7 +58,8 @@ extension Engine {
         var superblock: Superblock
     }
 
-    /// Seals what is open, and sets the changes so far aside; later ones are for the next checkpoint.
+    /// Seals what is open, and sets the changes so far aside; later ones are for the next
+    /// checkpoint.
     private func freeze() -> Start {
         state.withLock { state in
             seal(.user, continues: false, &state)

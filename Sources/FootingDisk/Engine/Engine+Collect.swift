@@ -102,8 +102,8 @@ extension Engine {
         return state.ready.count > segmentsReserved(state) ? .none : .stick
     }
 
-    /// Whether a checkpoint wins more than emptying a segment: it tells which segments died since the
-    /// last one, and after sequential writes it costs next to nothing.
+    /// Whether a checkpoint wins more than emptying a segment: it tells which segments died since
+    /// the last one, and after sequential writes it costs next to nothing.
     private func isCheckpointCheaper(
         than victim: UInt32,
         _ state: borrowing EngineState
@@ -121,10 +121,10 @@ extension Engine {
 
     /// Frees the segments that were emptied.
     ///
-    /// The tree of the last checkpoint still points into them, but the log after it has newer copies of
-    /// all of that, and a recovery replays the log: once the log is durable up to here, nothing can
-    /// lead back to them. Commits that a recovery may need are never in them: the collector chooses
-    /// only segments that were complete at the last checkpoint.
+    /// The tree of the last checkpoint still points into them, but the log after it has newer
+    /// copies of all of that, and a recovery replays the log: once the log is durable up to here,
+    /// nothing can lead back to them. Commits that a recovery may need are never in them: the
+    /// collector chooses only segments that were complete at the last checkpoint.
     private func release() throws(DiskError) {
         let target = state.withLock { state -> UInt64 in
             // Clients' newer copies count as well, so theirs must be durable too.

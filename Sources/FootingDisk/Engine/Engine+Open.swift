@@ -60,8 +60,8 @@ struct OpenedContainer: ~Copyable {
             segments[Int(head.segment)].state = .data
             segments[Int(head.segment)].pagesWritten = head.page
         }
-        // Segments may have been taken since the checkpoint, and what they hold been lost: no sequence
-        // number of theirs may come again. No more than all of them can have been.
+        // Segments may have been taken since the checkpoint, and what they hold been lost: no
+        // sequence number of theirs may come again. No more than all of them can have been.
         self.nextSequence = nextSequence + UInt64(segments.count) + 1
         self.superblock = superblock
         self.segments = segments

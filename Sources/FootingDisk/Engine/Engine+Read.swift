@@ -160,7 +160,8 @@ extension Engine {
         _ target: inout ReadTarget,
         waits: Bool
     ) throws(DiskError) -> Bool {
-        // Blocks of which the client wants a part go through a buffer: the checksum is of the whole.
+        // Blocks of which the client wants a part go through a buffer: the checksum is of the
+        // whole.
         let whole = target.wholeBlocks(block, entries.count)
         if whole.isEmpty || whole.count < entries.count {
             let bounce = AlignedBuffer(count: 4096)

@@ -4,8 +4,8 @@ import FootingSystem
 extension Engine {
     /// Writes bytes; acknowledged when this returns, durable after the next flush.
     ///
-    /// Any multiple of 512 bytes at any sector. Up to 1 MiB is atomic: after a crash all of it is there
-    /// or none; longer writes are so in pieces of 1 MiB.
+    /// Any multiple of 512 bytes at any sector. Up to 1 MiB is atomic: after a crash all of it is
+    /// there or none; longer writes are so in pieces of 1 MiB.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
         try checkBounds("write", offset, bytes.count)
         let pieceMax = (atomicBlockCount - 1) * 4096

@@ -11,9 +11,9 @@ import FootingSystem
 /// ```
 ///
 /// The engine has no threads of its own. Three steps move it on: ``commitStep()``,
-/// ``maintenanceStep()`` (checkpoint, collect, grow), and the callers' own reads and writes. ``Disk``
-/// runs the steps on threads; a simulation runs them one after the other with a chosen order, and then
-/// a caller that has to wait runs them itself.
+/// ``maintenanceStep()`` (checkpoint, collect, grow), and the callers' own reads and writes.
+/// ``Disk`` runs the steps on threads; a simulation runs them one after the other with a chosen
+/// order, and then a caller that has to wait runs them itself.
 final class Engine: Sendable {
     /// What threads wait for.
     enum Condition {

@@ -12,7 +12,8 @@ struct EngineState: ~Copyable {
         /// Of the last batch sealed, written and made durable.
         var sealedSerial: UInt64 = 0
         var writtenSerial: UInt64 = 0
-        /// Of the last batch written that ends with the end of a write: recovery discards the others.
+        /// Of the last batch written that ends with the end of a write: recovery discards the
+        /// others.
         var settledSerial: UInt64 = 0
         var durableSerial: UInt64 = 0
     }
@@ -31,8 +32,8 @@ struct EngineState: ~Copyable {
     var sealedLSN: UInt64
     var sealedChecksum: UInt32
     var writtenLSN: UInt64
-    /// The last LSN written before which no write is incomplete: recovery discards a write of which a
-    /// commit is missing, so only up to here may a commit be called durable.
+    /// The last LSN written before which no write is incomplete: recovery discards a write of which
+    /// a commit is missing, so only up to here may a commit be called durable.
     var settledLSN: UInt64
     var isWithinWrite = false
     var durableLSN: UInt64

@@ -3,8 +3,8 @@ import FootingSystem
 /// Follows the log from a checkpoint to its end.
 ///
 /// The next commit is at one of four places: where either stream goes on, or at the start of the
-/// segment that it named as its next. It is the next one only if its LSN and the checksum of the commit
-/// before say so.
+/// segment that it named as its next. It is the next one only if its LSN and the checksum of the
+/// commit before say so.
 struct LogReplay: ~Copyable {
     /// How a replay ended.
     struct Result {
@@ -130,8 +130,9 @@ struct LogReplay: ~Copyable {
 
     /// The commit that follows, its header page left in `header`.
     private func findNext(_ last: Result) throws(DiskError) -> Candidate? {
-        // An earlier recovery may have left out a commit that is still there, of the other stream or in
-        // another place; what was written in its stead follows the same commit, in a later epoch.
+        // An earlier recovery may have left out a commit that is still there, of the other stream
+        // or in another place; what was written in its stead follows the same commit, in a later
+        // epoch.
         var newest: CommitHeader?
         for (head, stream) in [
             (last.user, CommitHeader.Stream.user), (last.collector, .collector),

@@ -2,9 +2,10 @@ import FootingSystem
 
 /// A large write whose bytes are still arriving: they go straight to where the log takes them from.
 ///
-/// The owner fills the bytes in order, says how far it has come, and commits. Each block is summed when
-/// it is complete, so that receiving and summing overlap and nothing is copied. Until the commit nobody
-/// waits for it: it has no place in the log yet, and a client that stops half-way holds up nobody.
+/// The owner fills the bytes in order, says how far it has come, and commits. Each block is summed
+/// when it is complete, so that receiving and summing overlap and nothing is copied. Until the
+/// commit nobody waits for it: it has no place in the log yet, and a client that stops half-way
+/// holds up nobody.
 ///
 /// One thread at a time uses it.
 public final class StagedWrite {

@@ -51,9 +51,10 @@ public struct Geometry: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - sizeBytes: what the client sees; a multiple of 512, at most 64 TiB.
-    ///   - sparePercent: room beyond the data, which the collector needs: with 33 the log is at most
-    ///     75 % full and a random overwrite costs about twice its bytes; with 11 it is 90 % full and
-    ///     costs about six times.
+    ///   - sparePercent: room beyond the data, which the collector needs: with 33 the log is at
+    ///     most
+    ///     75 % full and a random overwrite costs about twice its bytes; with 11 it is 90 % full
+    ///     and costs about six times.
     ///   - segmentSizeBytes: nil chooses by size.
     public init(sizeBytes: UInt64, sparePercent: Int, segmentSizeBytes: UInt64?) {
         precondition(sizeBytes > 0 && sizeBytes <= Self.sizeBytesMax, "size out of range")
@@ -127,12 +128,12 @@ extension Geometry {
         return total
     }
 
-    /// Free segments that only the collector and the map may use: without them, a full log could not
-    /// be cleaned.
+    /// Free segments that only the collector and the map may use: without them, a full log could
+    /// not be cleaned.
     var reservedForCollector: Int { 3 }
 
-    /// Free segments that only the map may use: a checkpoint writes every page that changed, at most
-    /// a path for each delta and at most the whole map.
+    /// Free segments that only the map may use: a checkpoint writes every page that changed, at
+    /// most a path for each delta and at most the whole map.
     var reservedForMap: Int {
         let pages = min(mapPageCount, UInt64(2 * EngineLimits.deltaCountMax))
         return Int(pages) / pagesPerSegment + 2

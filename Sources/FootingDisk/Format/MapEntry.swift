@@ -7,8 +7,8 @@ import FootingSystem
 ///  8  4  CRC-32C of the stored bytes
 /// ```
 ///
-/// All zeros: the block was never written or was trimmed, and reads as zeros. The checksum stands here
-/// and not beside the data, so that a lost or misdirected write is seen.
+/// All zeros: the block was never written or was trimmed, and reads as zeros. The checksum stands
+/// here and not beside the data, so that a lost or misdirected write is seen.
 struct MapEntry: Equatable, Sendable {
     static let sizeBytes = 12
 

@@ -1,6 +1,7 @@
 import FootingSystem
 
-/// A page of the map: a leaf with the entries of 336 blocks, or an inner page with those of its children.
+/// A page of the map: a leaf with the entries of 336 blocks, or an inner page with those of its
+/// children.
 ///
 /// ```
 ///   0  4  magic "FTMP"                     24  8  index among the pages of its level
@@ -9,7 +10,8 @@ import FootingSystem
 ///  16  8  generation of the checkpoint     64  336 x 12  entries
 /// ```
 ///
-/// The page tells what it is, for the collector and for `check`; its checksum is repeated in the parent.
+/// The page tells what it is, for the collector and for `check`; its checksum is repeated in the
+/// parent.
 enum MapPage {
     static let magic: UInt32 = 0x504d_5446
     static let headerSizeBytes = 64

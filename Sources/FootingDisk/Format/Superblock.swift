@@ -17,8 +17,8 @@ import FootingSystem
 ///   80  8  root page: map entry word
 /// ```
 ///
-/// There are two copies. Both hold the same generation after every checkpoint, so that one that rots
-/// is replaced by the other, and a torn write of one leaves the other.
+/// There are two copies. Both hold the same generation after every checkpoint, so that one that
+/// rots is replaced by the other, and a torn write of one leaves the other.
 struct Superblock: Equatable, Sendable {
     static let magic: UInt64 = 0x4b53_4944_544f_4f46
     static let version: UInt32 = 1
@@ -147,8 +147,8 @@ extension Superblock {
         )
     }
 
-    /// A checksum protects against accidents, not against a hostile image: every number that is later
-    /// used as a size or an index is checked here.
+    /// A checksum protects against accidents, not against a hostile image: every number that is
+    /// later used as a size or an index is checked here.
     private func validate(blockSizeBytes: UInt32, levels: UInt32) throws(Refusal) {
         let size = geometry.sizeBytes
         guard size > 0, size <= Geometry.sizeBytesMax, size % 512 == 0 else {

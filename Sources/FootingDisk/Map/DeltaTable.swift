@@ -1,8 +1,8 @@
 /// What changed in the map since the last checkpoint: block to entry, in a hash table.
 ///
-/// A trimmed block has an unmapped entry. Nothing is ever removed: a checkpoint takes the whole table.
-/// Open addressing with a fixed hash, so that a simulated run is the same every time; grows by doubling
-/// and is at most half full. 40 bytes a delta at worst.
+/// A trimmed block has an unmapped entry. Nothing is ever removed: a checkpoint takes the whole
+/// table. Open addressing with a fixed hash, so that a simulated run is the same every time; grows
+/// by doubling and is at most half full. 40 bytes a delta at worst.
 struct DeltaTable: Sendable {
     private static let empty = UInt64.max
     private static let capacityMin = 1024

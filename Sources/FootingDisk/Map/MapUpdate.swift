@@ -2,8 +2,8 @@ import FootingSystem
 
 /// Makes a new tree out of an old one and the changes, without touching the old one.
 ///
-/// Pages are written bottom-up, each once, in the order of the blocks; memory is a path of pages. Until
-/// the checkpoint is complete, readers use the old root and the changes.
+/// Pages are written bottom-up, each once, in the order of the blocks; memory is a path of pages.
+/// Until the checkpoint is complete, readers use the old root and the changes.
 struct MapUpdate: ~Copyable {
     /// Where pages go: an append-only stream over map segments.
     protocol Output: AnyObject {

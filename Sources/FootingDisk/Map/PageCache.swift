@@ -2,9 +2,9 @@ import FootingSystem
 
 /// The pages of the map that are in memory; bounded, clean, and replaced by CLOCK.
 ///
-/// Pages are found by their location. A page never changes where it is, and a location is not written
-/// again while a reader may still come from an older root, so nothing here can be outdated; the
-/// expected checksum is compared all the same.
+/// Pages are found by their location. A page never changes where it is, and a location is not
+/// written again while a reader may still come from an older root, so nothing here can be outdated;
+/// the expected checksum is compared all the same.
 final class PageCache: Sendable {
     private struct State: ~Copyable {
         let memory: AlignedBuffer

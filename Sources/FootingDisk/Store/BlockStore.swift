@@ -7,8 +7,8 @@ public import FootingSystem
 ///
 /// - Offsets and lengths of writes are multiples of 4 KiB, and so is the memory's alignment.
 /// - A write is visible to reads when the call returns, and durable after the next successful
-///   ``synchronize()``. Until then any part of it, in units of 512 bytes, may survive a power failure
-///   or not, in any order with other writes.
+///   ``synchronize()``. Until then any part of it, in units of 512 bytes, may survive a power
+///   failure or not, in any order with other writes.
 public protocol BlockStore: AnyObject, Sendable {
     /// What to call it in errors.
     var path: String { get }

@@ -2,9 +2,9 @@ public import FootingSystem
 
 /// A container in a regular file or on a block device.
 ///
-/// Log writes go past the page cache (`O_DIRECT`) where the file system allows it: a flush then has no
-/// backlog to wait for. Reads go through the page cache, which the kernel shrinks by itself under
-/// memory pressure; the kernel keeps it coherent with direct writes.
+/// Log writes go past the page cache (`O_DIRECT`) where the file system allows it: a flush then has
+/// no backlog to wait for. Reads go through the page cache, which the kernel shrinks by itself
+/// under memory pressure; the kernel keeps it coherent with direct writes.
 public final class FileStore: BlockStore {
     /// The path as the user gave it.
     public let path: String

@@ -77,8 +77,8 @@ extension Connection {
         }
     }
 
-    /// A read too long for memory, answered by a simple reply, which cannot take back its promise of
-    /// success: an error after the header ends the connection, as the protocol demands.
+    /// A read too long for memory, answered by a simple reply, which cannot take back its promise
+    /// of success: an error after the header ends the connection, as the protocol demands.
     private mutating func stream(_ request: Request) {
         var frame = DataFrame(
             cookie: request.cookie,

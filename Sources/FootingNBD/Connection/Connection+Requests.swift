@@ -15,8 +15,8 @@ struct Payload {
 
 /// Flushes that came one after the other and wait for the same thing.
 final class FlushGroup: Sendable {
-    /// A client that sends flushes without end gets a new group, and so comes up against the limit of
-    /// pending requests.
+    /// A client that sends flushes without end gets a new group, and so comes up against the limit
+    /// of pending requests.
     private static let countMax = 256
 
     private let cookies: Locked<[UInt64]?>
@@ -114,7 +114,8 @@ extension Connection {
             guard byteCount >= Self.payloadPieceBytes || current.refusal != nil else {
                 return false
             }
-            // A piece ends between two blocks of the disk, or each of the two would be written twice.
+            // A piece ends between two blocks of the disk, or each of the two would be written
+            // twice.
             let block = UInt64(offer.preferredBlockBytes)
             let end = (current.offset + UInt64(byteCount)) & ~(block - 1)
             if current.refusal == nil, end > current.offset {
@@ -253,7 +254,8 @@ extension Connection {
 
     /// Answers once everything that was acknowledged is durable; later requests go on meanwhile.
     private mutating func flush(_ request: Request) {
-        // Nothing was acknowledged since the last flush was asked for: its answer is this one's too.
+        // Nothing was acknowledged since the last flush was asked for: its answer is this one's
+        // too.
         if let flushGroup, flushGroup.join(request.cookie) { return }
         waitForRoom(bytes: 0)
         link.begin(bytes: 0, gathers: true)

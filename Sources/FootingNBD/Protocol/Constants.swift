@@ -112,7 +112,9 @@ enum Chunk: UInt16 {
     case errorOffset = 0x8002
 }
 
-/// "Error values": what a reply may say. Numbers are those of Linux, whatever runs here.
+/// What a reply may say: the protocol's "Error values".
+///
+/// Numbers are those of Linux, whatever runs here.
 struct WireError: Equatable, Sendable {
     let rawValue: UInt32
 

@@ -43,8 +43,8 @@ enum Reply {
 
     /// `NBD_REPLY_TYPE_BLOCK_STATUS`: the runs that cover a prefix of the request.
     ///
-    /// Neighbours of the same kind become one, and the last is cut at the request's end: "SHOULD" for
-    /// the first, "MUST" for the second where only one run was asked for.
+    /// Neighbours of the same kind become one, and the last is cut at the request's end: "SHOULD"
+    /// for the first, "MUST" for the second where only one run was asked for.
     ///
     /// - Returns: nil if there is nothing to tell, which the protocol does not allow.
     static func blockStatus(_ request: Request, _ extents: [Extent]) -> [UInt8]? {

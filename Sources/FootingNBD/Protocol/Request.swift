@@ -12,7 +12,8 @@ struct Request: Equatable, Sendable {
 
     /// Parses the first ``Wire/requestBytes`` bytes.
     ///
-    /// - Returns: nil if they are not a request: from there on nothing in the stream can be trusted.
+    /// - Returns: nil if they are not a request: from there on nothing in the stream can be
+    ///   trusted.
     init?(_ bytes: RawSpan) {
         guard bytes.bigEndian(at: 0) == Wire.requestMagic else { return nil }
         flags = CommandFlags(rawValue: bytes.bigEndian(at: 4))

@@ -20,7 +20,9 @@ struct Offer: Sendable {
         canZeroFast = export.zeroingIsFast(keepsSpace: false)
     }
 
-    /// "Transmission flags". Multi-conn is honest: a flush on any connection covers all of them.
+    /// The protocol's "Transmission flags".
+    ///
+    /// Multi-conn is honest: a flush on any connection covers all of them.
     func flags(isStructured: Bool) -> TransmissionFlags {
         var flags: TransmissionFlags = [.hasFlags, .sendFlush, .canMultiConnect, .sendCache]
         if isReadOnly {

@@ -111,7 +111,7 @@ final class Listener: Sendable {
         guard ["127.0.0.1", "::1", "localhost"].contains(address) else {
             throw NBDError(
                 .addressRefused,
-                "will not listen on \(address): NBD over TCP has no encryption and no password here,"
+                "will not listen on \(address): NBD over TCP has no encryption and no password,"
                     + " so only 127.0.0.1 and ::1 are served; put a TLS front end before it"
             )
         }

@@ -40,8 +40,10 @@ extension Server {
         }
     }
 
-    /// Stops in order: no new connections, no new requests, an answer to those under way, everything
-    /// durable, and the socket's file removed. The first call does it; a later one does nothing.
+    /// Ends the server in order; a second call does nothing.
+    ///
+    /// No new connections, no new requests, an answer to those under way, everything durable, and
+    /// the socket's file removed.
     ///
     /// Requests that arrive meanwhile are answered with `NBD_ESHUTDOWN`.
     ///

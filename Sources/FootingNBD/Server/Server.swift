@@ -10,8 +10,8 @@ import Synchronization
 /// …
 /// try server.stop(within: .seconds(10))
 /// ```
-/// Thread-safe throughout. TCP is refused beyond the loopback interface: NBD itself neither encrypts
-/// nor authenticates.
+/// Thread-safe throughout. TCP is refused beyond the loopback interface: NBD itself neither
+/// encrypts nor authenticates.
 public final class Server: Sendable {
     struct State: ~Copyable {
         var listeners: [Listener] = []
