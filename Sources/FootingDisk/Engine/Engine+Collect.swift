@@ -76,7 +76,7 @@ extension Engine {
         if state.isStuck { return false }
         if state.logBytesSinceCheckpoint >= options.checkpointLogBytes { return true }
         if state.active.deltas.count >= options.deltaCountMax { return true }
-        if state.active.trims.ranges.count >= EngineLimits.trimRangeCountMax { return true }
+        if state.active.trims.ranges.count >= options.trimRangeCountMax { return true }
         let isIdle = now &- state.lastWriteNanoseconds >= options.checkpointIdleNanoseconds
         return isIdle && !state.active.isEmpty
     }

@@ -144,7 +144,7 @@ extension Geometry {
     }
 
     /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
-    var segmentsOffset: UInt64 {
+    package var segmentsOffset: UInt64 {
         let end = tableOffset(region: 2)
         return (end + segmentSizeBytes - 1) / segmentSizeBytes * segmentSizeBytes
     }
