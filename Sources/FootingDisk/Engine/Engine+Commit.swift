@@ -63,7 +63,8 @@ extension Engine {
     /// Seals the open commits if a flush waits for them, or they have been open for too long.
     private func sealWhatIsAwaited(_ now: UInt64, _ state: inout EngineState) {
         guard let open = state.user.open, !open.isEmpty else { return }
-        let isAwaited = state.flushWaiters.contains { $0.serial == open.serial }
+        // A waiter's own commit may be written: it counts only with the end of the write it is in.
+        let isAwaited = state.flushWaiters.contains { $0.serial > state.user.settledSerial }
         let age = now &- open.openedNanoseconds
         if isAwaited || age >= options.unflushedNanosecondsMax {
             state.lastFlushBlocks = open.payloadCount
@@ -84,7 +85,10 @@ extension Engine {
             state.collector.free.append(batch)
         }
         if batch.stream == .user { state.isWithinWrite = batch.continues }
-        if !state.isWithinWrite { state.settledLSN = batch.lsn }
+        if !state.isWithinWrite {
+            state.settledLSN = batch.lsn
+            state.user.settledSerial = state.user.writtenSerial
+        }
         state.hostIsFull = false
     }
 
@@ -109,7 +113,7 @@ extension Engine {
         let now = clock.nanoseconds
         let target = state.withLock { state -> (lsn: UInt64, user: UInt64, collector: UInt64)? in
             if state.failure != nil || state.unsyncedBytes == 0 { return nil }
-            let written = state.user.writtenSerial
+            let written = state.user.settledSerial
             let isAwaited = state.flushWaiters.contains { $0.serial <= written }
             // One sync for all: first write what others wait for, if it is sealed already.
             let isMoreAwaited =

@@ -12,6 +12,8 @@ struct EngineState: ~Copyable {
         /// Of the last batch sealed, written and made durable.
         var sealedSerial: UInt64 = 0
         var writtenSerial: UInt64 = 0
+        /// Of the last batch written that ends with the end of a write: recovery discards the others.
+        var settledSerial: UInt64 = 0
         var durableSerial: UInt64 = 0
     }
 
