@@ -30,7 +30,7 @@ extension Engine {
         let end = (offset + UInt64(bytes.count) + 4095) / 4096
         let buffer = AlignedBuffer(count: Int(end - first) * 4096)
         let inner = Int(offset - first * 4096)
-        let edges = Set([first, end - 1])
+        let edges = first == end - 1 ? [first] : [first, end - 1]
         while true {
             let before = edgeVersion(edges)
             for edge in edges {
@@ -54,7 +54,7 @@ extension Engine {
         var entries: [(block: UInt64, entry: MapEntry?)]
     }
 
-    private func edgeVersion(_ edges: Set<UInt64>) -> EdgeVersion {
+    private func edgeVersion(_ edges: [UInt64]) -> EdgeVersion {
         state.withLock { state in
             var version = EdgeVersion(generation: state.superblock.generation, entries: [])
             for edge in edges { version.entries.append((edge, overlayEntry(edge, state))) }

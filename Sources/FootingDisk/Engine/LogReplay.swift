@@ -130,17 +130,28 @@ struct LogReplay: ~Copyable {
 
     /// The commit that follows, its header page left in `header`.
     private func findNext(_ last: Result) throws(DiskError) -> Candidate? {
-        for head in [last.user, last.collector] {
-            let stream: CommitHeader.Stream = head == last.user ? .user : .collector
+        // An earlier recovery may have left out a commit that is still there, of the other stream or in
+        // another place; what was written in its stead follows the same commit, in a later epoch.
+        var newest: CommitHeader?
+        for (head, stream) in [
+            (last.user, CommitHeader.Stream.user), (last.collector, .collector),
+        ] {
             if head.page + 2 <= geometry.pagesPerSegment,
                 let commit = try follower(head.segment, head.page, stream, last),
-                commit.sequence == head.sequence || head.page == 0
+                commit.sequence == head.sequence || head.page == 0,
+                commit.epoch >= newest?.epoch ?? 0
             {
-                return candidate(commit)
+                newest = commit
             }
-            if let commit = try follower(head.next, 0, stream, last) { return candidate(commit) }
+            if let commit = try follower(head.next, 0, stream, last),
+                commit.epoch >= newest?.epoch ?? 0
+            {
+                newest = commit
+            }
         }
-        return nil
+        guard let newest else { return nil }
+        try read(newest.segment, newest.page, 1, into: header)
+        return candidate(newest)
     }
 
     private func candidate(_ commit: CommitHeader) -> Candidate {
