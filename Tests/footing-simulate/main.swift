@@ -1,1 +1,132 @@
-print("simulate")
+import FootingSimulation
+import FootingSystem
+import Glibc
+
+// Runs seeds of the simulation until all are done or one fails.
+//
+//   footing-simulate [--runs N] [--seed S] [--first]
+//
+// --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
+// prints the seed and the command that replays it.
+
+func say(_ text: String) {
+    print(text)
+    fflush(nil)
+}
+
+func usage() -> Never {
+    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first]")
+    exit(64)
+}
+
+struct Arguments: Sendable {
+    var runCount: UInt64 = 1000
+    var firstSeed: UInt64 = 1
+    var stopsAtFirst = false
+
+    init(_ arguments: ArraySlice<String>) {
+        var rest = arguments
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--runs":
+                guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
+                runCount = value
+            case "--seed":
+                guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
+                firstSeed = value
+            case "--first": stopsAtFirst = true
+            default: usage()
+            }
+        }
+    }
+}
+
+/// What the threads share.
+struct Progress {
+    var nextSeed: UInt64
+    var doneCount: UInt64 = 0
+    var failureCount = 0
+    var isStopping = false
+    var restartCount = 0
+    var segmentsCollected: UInt64 = 0
+}
+
+/// The seeds in progress, where a signal handler finds them: a broken precondition ends the
+/// process.
+@safe
+struct SeedsInProgress: @unchecked Sendable {
+    static let threadCount = 2
+    let seeds: UnsafeMutablePointer<UInt64>
+
+    init() {
+        unsafe seeds = .allocate(capacity: Self.threadCount)
+        unsafe seeds.initialize(repeating: 0, count: Self.threadCount)
+    }
+
+    subscript(index: Int) -> UInt64 {
+        get { unsafe seeds[index] }
+        nonmutating set { unsafe seeds[index] = newValue }
+    }
+}
+
+let seedsInProgress = SeedsInProgress()
+
+func handleTrap(_ number: Int32) {
+    for index in 0..<SeedsInProgress.threadCount {
+        print("ended by signal \(number) in --runs 1 --seed \(seedsInProgress[index])")
+    }
+    fflush(nil)
+    _exit(1)
+}
+
+let arguments = Arguments(CommandLine.arguments.dropFirst())
+for number in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS] { signal(number, handleTrap) }
+let progress = Locked(Progress(nextSeed: arguments.firstSeed))
+let clock = SystemClock()
+let start = clock.nanoseconds
+
+@Sendable func work(_ index: Int) {
+    while true {
+        let seed = progress.withLock { progress -> UInt64? in
+            let isDone = progress.nextSeed >= arguments.firstSeed + arguments.runCount
+            if isDone || progress.isStopping { return nil }
+            progress.nextSeed += 1
+            return progress.nextSeed - 1
+        }
+        guard let seed else { return }
+        seedsInProgress[index] = seed
+        do throws(SimulationFailure) {
+            let summary = try Simulation().run(seed: seed)
+            progress.withLock { progress in
+                progress.restartCount += summary.restartCount
+                progress.segmentsCollected += summary.segmentsCollected
+            }
+        } catch {
+            progress.withLock { progress in
+                progress.failureCount += 1
+                if arguments.stopsAtFirst { progress.isStopping = true }
+                say("seed \(seed) failed: \(error)\n  footing-simulate --runs 1 --seed \(seed)")
+            }
+        }
+        progress.withLock { progress in
+            progress.doneCount += 1
+            if progress.doneCount % 1000 == 0 { say("\(progress.doneCount) runs") }
+        }
+    }
+}
+
+do {
+    let second = try Thread(name: "simulate") { work(1) }
+    work(0)
+    second.join()
+} catch {
+    say("threads: \(error)")
+    exit(1)
+}
+let seconds = Double(clock.nanoseconds - start) / 1e9
+let total = progress.withLock { ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected) }
+say(
+    "\(total.0) runs, \(total.1) failed; \(total.2) restarts, \(total.3) segments collected; "
+        + "\(Int(Double(total.0) / seconds)) runs per second"
+)
+exit(total.1 == 0 ? 0 : 1)

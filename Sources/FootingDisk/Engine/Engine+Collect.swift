@@ -78,7 +78,7 @@ extension Engine {
         if state.isStuck { return false }
         if state.logBytesSinceCheckpoint >= options.checkpointLogBytes { return true }
         if state.active.deltas.count >= options.deltaCountMax { return true }
-        if state.active.trims.ranges.count >= EngineLimits.trimRangeCountMax { return true }
+        if state.active.trims.ranges.count >= options.trimRangeCountMax { return true }
         let isIdle = now &- state.lastWriteNanoseconds >= options.checkpointIdleNanoseconds
         return isIdle && !state.active.isEmpty
     }
@@ -149,13 +149,21 @@ extension Engine {
     }
 
     /// Cost-benefit (Rosenblum and Ousterhout 1992): space won times age, over the work.
+    ///
+    /// While writers wait, the emptiest: with little room to move, old but nearly full segments
+    /// would keep the collector busy and win nothing.
     private func chooseVictim(_ state: borrowing EngineState) -> UInt32? {
-        let capacity = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
+        let isTight = state.ready.count <= segmentsReserved(state)
         var best: (segment: UInt32, score: Double)?
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
             let live = Int(entry.liveUnits)
+            // A segment is full when its payload is: moving it would need as many headers again.
+            let pages =
+                entry.state == .map
+                ? geometry.pagesPerSegment : Int(geometry.payloadPerSegment)
+            let capacity = pages * Int(Geometry.unitsPerBlock)
             guard entry.state != .free, !entry.isQuarantined, live > 0,
                 live * Self.worthwhileDenominator < capacity * Self.worthwhileNumerator,
                 state.lastLSN[index] <= state.superblock.lsn,
@@ -164,7 +172,7 @@ extension Engine {
             else { continue }
             let used = Double(live) / Double(capacity)
             let age = Double(state.nextSequence - entry.sequence)
-            let score = age * (1 - used) / (1 + used)
+            let score = isTight ? 1 - used : age * (1 - used) / (1 + used)
             if score > best?.score ?? 0 { best = (segment, score) }
         }
         return best?.segment

@@ -194,7 +194,7 @@ extension Engine {
 
     private func isAdmitted(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
         guard state.active.deltas.count + blocks <= 2 * options.deltaCountMax,
-            state.active.trims.ranges.count < 2 * EngineLimits.trimRangeCountMax
+            state.active.trims.ranges.count < 2 * options.trimRangeCountMax
         else { return false }
         return hasRoom(forBlocks: blocks, state)
     }

@@ -14,6 +14,8 @@ public struct EngineOptions: Sendable {
     public var checkpointIdleNanoseconds: UInt64 = 5_000_000_000
     /// A commit slower than this is worth gathering more writes for.
     public var gatherThresholdNanoseconds: UInt64 = 200_000
+    /// Large trims between checkpoints; writers wait at twice as many.
+    package var trimRangeCountMax = EngineLimits.trimRangeCountMax
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 

@@ -34,7 +34,7 @@ public struct Geometry: Sendable, Equatable {
     /// How many segments there are.
     public let segmentCount: UInt32
     /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
-    let segmentsOffset: UInt64
+    package let segmentsOffset: UInt64
 
     /// Describes an existing container.
     public init(sizeBytes: UInt64, segmentSizeBytes: UInt64, segmentCount: UInt32) {

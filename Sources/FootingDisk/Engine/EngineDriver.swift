@@ -1,0 +1,103 @@
+package import FootingSystem
+
+/// An engine without threads: whoever holds it decides when which step is taken.
+///
+/// What a simulation drives, so that a run is the same every time.
+package struct EngineDriver: Sendable {
+    let engine: Engine
+
+    /// Opens a container and recovers it.
+    package static func open(
+        store: any BlockStore,
+        options: EngineOptions,
+        clock: any TimeSource
+    ) throws(DiskError) -> (driver: EngineDriver, report: RecoveryReport) {
+        let (engine, report) = try Engine.open(
+            store: store,
+            options: options,
+            clock: clock,
+            drive: .callers
+        )
+        return (EngineDriver(engine: engine), report)
+    }
+
+    /// Bytes of a write that survives a crash as a whole or not at all; longer ones are split.
+    package var atomicBytesMax: Int { (engine.atomicBlockCount - 1) * 4096 }
+
+    /// Counters since it was opened.
+    package var statistics: EngineStatistics { engine.state.withLock { $0.statistics } }
+
+    /// Whether a failure ended it.
+    package var hasFailed: Bool { engine.state.withLock { $0.failure != nil } }
+
+    /// Whether a change of so many blocks would be taken in at once, without a step in between.
+    package func admits(blocks: Int) -> Bool {
+        engine.state.withLock { state in
+            state.failure == nil && engine.hasRoom(forBlocks: blocks, state)
+                && state.active.deltas.count + blocks <= 2 * engine.options.deltaCountMax
+                && state.active.trims.ranges.count < engine.options.trimRangeCountMax
+        }
+    }
+
+    /// Reads bytes.
+    package func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DiskError) {
+        try unsafe engine.read(at: offset, into: buffer)
+    }
+
+    /// Writes bytes.
+    package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
+        try unsafe engine.write(at: offset, bytes)
+    }
+
+    /// Makes whole blocks read as zeros.
+    package func trim(_ range: Range<UInt64>) throws(DiskError) {
+        try engine.trim(range)
+    }
+
+    /// Makes a range read as zeros.
+    package func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(DiskError) {
+        try engine.writeZeroes(range, keepsSpace: keepsSpace)
+    }
+
+    /// Which parts of a range hold data.
+    package func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
+        try engine.extents(range, limit: limit)
+    }
+
+    /// Makes everything acknowledged so far durable.
+    package func flush() throws(DiskError) {
+        let result = Locked<Result<Void, DiskError>?>(nil)
+        engine.flush { error in
+            result.withLock { $0 = error.map { .failure($0) } ?? .success(()) }
+        }
+        guard let result = result.withLock({ $0 }) else {
+            preconditionFailure("a flush that nobody answered")
+        }
+        try result.get()
+    }
+
+    /// Writes one commit, or syncs, if there is a reason.
+    package func commitStep() throws(DiskError) -> Bool {
+        try engine.commitStep()
+    }
+
+    /// Does the most urgent piece of background work.
+    package func maintenanceStep() throws(DiskError) -> Bool {
+        try engine.maintenanceStep()
+    }
+
+    /// Writes the map out.
+    package func checkpoint() throws(DiskError) {
+        try engine.requestCheckpoint()
+    }
+
+    /// Flushes, writes the map out, and marks the container clean.
+    package func close() throws(DiskError) {
+        try flush()
+        try engine.checkpoint(isClosing: true)
+        engine.state.withLock { $0.isClosed = true }
+    }
+}

@@ -1,0 +1,136 @@
+import FootingSystem
+
+/// What a disk must hold: the truth that an engine is compared with.
+///
+/// Every change has a number of its own, its version. The engine keeps changes in order, so after a
+/// crash the disk is what it was after some number of them: at least those that were flushed. That
+/// one number must explain every sector also proves that each change is there as a whole or not at
+/// all.
+package struct Oracle: Sendable {
+    /// Stands for a sector that could not be read.
+    package static let unknown = UInt64.max
+
+    private struct Change {
+        let ranges: [Range<Int>]
+        let version: UInt64
+    }
+
+    /// By sector: the version after the last flush, and now.
+    private var flushed: [UInt64]
+    private(set) var current: [UInt64]
+    private var changes: [Change] = []
+    private var lastVersion: UInt64 = 0
+    /// How many of the changes a flush confirmed, where an older state must be kept in mind because
+    /// a fault may bring it back.
+    private var confirmedCount = 0
+    /// Whether flushed changes are kept in mind.
+    package var remembersFlushed = false
+
+    /// A disk of zeros.
+    package init(sectorCount: Int) {
+        flushed = Array(repeating: 0, count: sectorCount)
+        current = flushed
+    }
+
+    /// How many changes there are since the oldest state kept in mind.
+    package var changeCount: Int { changes.count }
+
+    /// A number for the content of the next write.
+    package mutating func nextVersion() -> UInt64 {
+        lastVersion += 1
+        return lastVersion
+    }
+
+    /// A change was handed to the engine; version 0 makes zeros.
+    package mutating func apply(_ ranges: [Range<Int>], version: UInt64) {
+        for range in ranges {
+            for sector in range { current[sector] = version }
+        }
+        changes.append(Change(ranges: ranges, version: version))
+    }
+
+    /// A flush succeeded that began when there were `count` changes.
+    package mutating func confirm(_ count: Int) {
+        if remembersFlushed {
+            confirmedCount = max(confirmedCount, count)
+            return
+        }
+        for change in changes[..<count] {
+            for range in change.ranges {
+                for sector in range { flushed[sector] = change.version }
+            }
+        }
+        changes.removeSubrange(..<count)
+    }
+
+    /// Forgets what was kept in mind: everything up to now is in the map.
+    package mutating func settle() {
+        flushed = current
+        changes = []
+        confirmedCount = 0
+    }
+
+    /// After a restart: finds how many changes survived, and takes that as the truth.
+    ///
+    /// - Parameters:
+    ///   - observed: the version of each sector, or ``unknown``.
+    ///   - allowsLoss: whether flushed changes may be missing.
+    /// - Returns: how many changes survived.
+    @discardableResult
+    package mutating func recover(
+        _ observed: [UInt64],
+        allowsLoss: Bool = false
+    ) throws(SimulationFailure) -> Int {
+        precondition(observed.count == flushed.count)
+        var state = flushed
+        var wrong = 0
+        for sector in state.indices where differs(observed[sector], state[sector]) { wrong += 1 }
+        var fewest = wrong
+        var fewestCount = 0
+        var survivors: Int? = wrong == 0 && (allowsLoss || confirmedCount == 0) ? 0 : nil
+        for (index, change) in changes.enumerated() {
+            for range in change.ranges {
+                for sector in range {
+                    if differs(observed[sector], state[sector]) { wrong -= 1 }
+                    state[sector] = change.version
+                    if differs(observed[sector], state[sector]) { wrong += 1 }
+                }
+            }
+            let isAllowed = allowsLoss || index + 1 >= confirmedCount
+            if wrong == 0 && isAllowed { survivors = index + 1 }
+            if wrong < fewest && isAllowed { (fewest, fewestCount) = (wrong, index + 1) }
+        }
+        guard let survivors else {
+            throw SimulationFailure(
+                "after recovery the disk is in no state it was ever in: the nearest, after "
+                    + "\(fewestCount) of \(changes.count) changes since the last flush, differs in "
+                    + "\(fewest) sectors: " + difference(observed, after: fewestCount)
+            )
+        }
+        for change in changes[..<survivors] {
+            for range in change.ranges {
+                for sector in range { flushed[sector] = change.version }
+            }
+        }
+        current = flushed
+        changes = []
+        confirmedCount = 0
+        return survivors
+    }
+
+    private func differs(_ observed: UInt64, _ expected: UInt64) -> Bool {
+        observed != expected && observed != Self.unknown
+    }
+
+    private func difference(_ observed: [UInt64], after count: Int) -> String {
+        var state = flushed
+        for change in changes[..<count] {
+            for range in change.ranges {
+                for sector in range { state[sector] = change.version }
+            }
+        }
+        let wrong = state.indices.filter { differs(observed[$0], state[$0]) }
+        let list = wrong.prefix(6).map { "\($0): \(observed[$0]) for \(state[$0])" }
+        return list.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,90 @@
+package import FootingDisk
+package import FootingSystem
+
+/// What kind of run a seed stands for: the disk, the engine's limits, and what goes wrong.
+package struct Profile: Sendable {
+    /// What may go wrong besides crashes.
+    package enum Trouble: String, Sendable, CaseIterable {
+        /// Nothing: then no error at all is allowed.
+        case crashesOnly
+        /// Reads fail now and then.
+        case readErrors
+        /// Writes fail now and then.
+        case writeErrors
+        /// Syncs fail now and then.
+        case syncErrors
+        /// The host is short of space.
+        case fullHost
+        /// Sectors rot that nothing will write again soon.
+        case rot
+        /// A write goes elsewhere.
+        case misdirection
+    }
+
+    package var geometry: Geometry
+    package var options: EngineOptions
+    package var layout: Layout
+    package var trouble: Trouble
+    /// Restarts, and operations before each.
+    package var cycleCount: Int
+    package var operationCount: Int
+    /// Whether the disk is filled first, so that the log is as full as it gets.
+    package var startsFull: Bool
+    /// Whether clients are active while the engine writes.
+    package var isInterleaved: Bool
+
+    /// Draws a profile.
+    package init(using random: inout SeededRandom) {
+        let isLarge = random.oneIn(16)
+        let segment: UInt64 = isLarge ? 1 << 20 : random.oneIn(4) ? 128 << 10 : 64 << 10
+        var sectors = UInt64(64 + random.below(2000))
+        if random.oneIn(2) { sectors = sectors / 8 * 8 }
+        if isLarge { sectors = UInt64(1 + random.below(64)) << 21 | UInt64(random.below(16)) }
+        let spare = random.oneIn(2) ? 11 : 11 + random.below(60)
+        geometry = Geometry(
+            sizeBytes: sectors * 512,
+            sparePercent: spare,
+            segmentSizeBytes: segment
+        )
+        if isLarge {
+            let middle = UInt64(random.below(Int(sectors - 2048))) / 8 * 8
+            layout = Layout(windows: [
+                0..<256, max(256, middle)..<max(256, middle) + 512, sectors - 512..<sectors,
+            ])
+        } else {
+            layout = Layout(windows: [0..<sectors])
+        }
+        options = EngineOptions()
+        options.mapCacheBytes = 0
+        options.unflushedBytesMax = (32 << 10) << random.below(5)
+        options.checkpointLogBytes = (128 << 10) << random.below(5)
+        options.deltaCountMax = 32 << random.below(6)
+        options.trimRangeCountMax = 2 << random.below(6)
+        trouble = .crashesOnly
+        if random.oneIn(2) {
+            trouble = Trouble.allCases[random.below(Trouble.allCases.count)]
+        }
+        cycleCount = 1 + random.below(5)
+        operationCount = 10 + random.below(120)
+        startsFull = !isLarge && random.oneIn(3)
+        isInterleaved = random.oneIn(2)
+    }
+
+    /// The faults that its trouble stands for.
+    func faults(_ random: inout SeededRandom) -> Faults {
+        var faults = Faults()
+        let rate = 10 + random.below(100)
+        switch trouble {
+        case .crashesOnly, .rot: break
+        case .readErrors: faults.readErrorOneIn = rate
+        case .writeErrors: faults.writeErrorOneIn = rate
+        case .syncErrors: faults.syncErrorOneIn = rate / 4 + 2
+        case .misdirection: faults.misdirectedWriteOneIn = rate
+        case .fullHost:
+            if random.oneIn(2) { faults.writeSpaceErrorOneIn = rate }
+            let all = geometry.containerSizeBytes
+            faults.spaceBytesMax = all / 4 + UInt64(random.below(Int(all / 2)))
+        }
+        return faults
+    }
+}

@@ -1,0 +1,262 @@
+import FootingDisk
+import FootingSystem
+
+/// One run of a simulation.
+struct Run {
+    private let simulation: Simulation
+    private let profile: Profile
+    private let store: SimulatedStore
+    private let clock = SimulatedClock()
+    private let client: Client
+    private var random: SeededRandom
+    private var summary = Simulation.Summary()
+    private var faults = Faults()
+    /// A disk that damage made unreadable; there is nothing more to be learned from it.
+    private var isGone = false
+
+    init(_ simulation: Simulation, _ profile: Profile, seed: UInt64, _ random: SeededRandom) {
+        self.simulation = simulation
+        self.profile = profile
+        self.random = random
+        store = SimulatedStore(sizeBytes: profile.geometry.containerSizeBytes, seed: ~seed)
+        client = Client(store: store, clock: clock, profile: profile, seed: seed &* 31 &+ 7)
+    }
+
+    consuming func execute() throws(SimulationFailure) -> Simulation.Summary {
+        var run = self
+        do throws(DiskError) {
+            var generator = run.random
+            try Disk.format(
+                run.store,
+                run.profile.geometry,
+                identifier: Identifier(using: &generator),
+                unixSeconds: run.clock.unixSeconds
+            )
+        } catch {
+            throw SimulationFailure("create: \(error)")
+        }
+        run.store.setSabotage(run.simulation.sabotage)
+        run.faults = run.profile.faults(&run.random)
+        if run.profile.trouble == .misdirection {
+            run.client.model.withLock { $0.oracle.remembersFlushed = true }
+        }
+        run.store.setFaults(run.faults)
+        if let crash = run.simulation.crash { run.store.crash(atCall: crash.atCall) }
+        try run.open()
+        if run.profile.startsFull { run.fill() }
+        for cycle in 0..<run.profile.cycleCount where !run.isGone {
+            try run.live(cycle)
+            try run.end(cycle)
+        }
+        run.store.setHook(nil)
+        run.summary.trace = run.store.trace
+        run.summary.callCount = run.store.callCount
+        return run.summary
+    }
+
+    private func check() throws(SimulationFailure) {
+        if let failure = client.model.withLock({ $0.failure }) { throw failure }
+    }
+
+    /// Writes everything once.
+    private func fill() {
+        for window in profile.layout.windows {
+            var start = window.lowerBound
+            while start < window.upperBound, client.canGoOn, let engine = client.engine {
+                let end = min(window.upperBound, start + 64)
+                client.write(start..<end, engine)
+                start = end
+            }
+        }
+    }
+
+    /// Lets the client work until the next restart.
+    private mutating func live(_ cycle: Int) throws(SimulationFailure) {
+        let client = client
+        if profile.isInterleaved { store.setHook { client.interrupt() } }
+        if simulation.crash == nil, random.below(3) > 0 {
+            store.crash(atCall: 1 + random.below(profile.operationCount * 2))
+        }
+        for _ in 0..<profile.operationCount {
+            guard client.canGoOn else { break }
+            client.act()
+        }
+        store.setHook(nil)
+        if profile.trouble == .rot, client.canGoOn, random.oneIn(2) { rot() }
+        if profile.trouble == .fullHost, client.canGoOn, random.oneIn(2) { recoverSpace() }
+        if let engine = client.engine {
+            summary.segmentsCollected += engine.statistics.segmentsCollected
+            summary.checkpoints += engine.statistics.checkpoints
+        }
+        try check()
+    }
+
+    /// Damages sectors that are durable and in the map, all at once, and looks around.
+    private mutating func rot() {
+        guard let engine = client.engine else { return }
+        client.flush(engine)
+        client.checkpoint(engine)
+        guard client.canGoOn else { return }
+        client.model.withLock { model in
+            model.oracle.settle()
+            model.isDamaged = true
+        }
+        let segments = profile.geometry.segmentsOffset / 512
+        let count = UInt64(profile.geometry.segmentCount) * profile.geometry.segmentSizeBytes / 512
+        for _ in 0..<1 + random.below(30) {
+            let sector = segments + random.next() % count
+            store.rot(sector: sector, bit: random.below(4096))
+        }
+        if random.oneIn(4) {
+            // One of the superblocks, anywhere in the part that is used.
+            store.rot(sector: random.oneIn(2) ? 0 : 128, bit: random.below(180 * 8))
+        }
+        if random.oneIn(16) {
+            store.rot(sector: 256 + UInt64(random.below(64)), bit: random.below(4096))
+        }
+        for _ in 0..<20 {
+            guard client.canGoOn else { break }
+            client.act()
+        }
+    }
+
+    /// The host has space again: writes must succeed again soon.
+    private mutating func recoverSpace() {
+        store.setFaults(Faults())
+        for attempt in 0..<64 {
+            guard client.canGoOn, let engine = client.engine else { return }
+            clock.advance(nanoseconds: 1_100_000_000)
+            let spaceErrors = client.model.withLock { $0.oracle.changeCount }
+            client.write(0..<8, engine)
+            let isWritten = client.model.withLock { $0.oracle.changeCount > spaceErrors }
+            if isWritten { break }
+            if attempt == 63 { client.report("the host has space again, and writes still fail") }
+            client.step(engine, commits: true)
+            client.step(engine, commits: false)
+        }
+        store.setFaults(faults)
+    }
+
+    // MARK: - Restarts
+
+    /// Ends a life of the engine: by a crash, a kill, or in order.
+    private mutating func end(_ cycle: Int) throws(SimulationFailure) {
+        store.setFaults(Faults())
+        var survival = Survival.random
+        var isOrderly = false
+        if !store.isDown, let engine = client.engine, client.canGoOn, random.oneIn(3) {
+            client.close(engine)
+            try check()
+            isOrderly = client.canGoOn
+        }
+        switch random.below(6) {
+        case 0: survival = .none
+        case 1: survival = .all
+        case 2: survival = .subset(random.next())
+        default: break
+        }
+        if cycle == 0, let crash = simulation.crash { survival = crash.survival }
+        store.restart(survival)
+        let expected = client.model.withLock { $0.oracle.changeCount }
+        if isOrderly, expected > 0, profile.trouble != .misdirection {
+            throw SimulationFailure("\(expected) changes are not durable after an orderly end")
+        }
+        try open()
+    }
+
+    /// Opens, possibly crashing in the middle of that, and verifies everything.
+    private mutating func open() throws(SimulationFailure) {
+        client.model.withLock { model in
+            model.engine = nil
+            model.mustRestart = false
+        }
+        store.setFaults(Faults())
+        if summary.restartCount > 0 { try checkImage() }
+        while random.oneIn(4), summary.restartCount > 0 {
+            store.crash(atCall: 1 + random.below(4))
+            _ = try? openOnce()
+            store.restart(random.oneIn(2) ? .random : .none)
+        }
+        do throws(DiskError) {
+            let engine = try openOnce()
+            client.model.withLock { $0.engine = engine }
+        } catch {
+            if store.isDown { return }
+            let isExplained = client.model.withLock { $0.isDamaged } && error.kind == .corrupt
+            let isMisdirected = store.counts.misdirectedWrites > 0
+            guard isExplained || isMisdirected else {
+                throw SimulationFailure("open: \(error)")
+            }
+            isGone = true
+            return
+        }
+        summary.restartCount += 1
+        try verify()
+        store.setFaults(faults)
+    }
+
+    private func openOnce() throws(DiskError) -> EngineDriver {
+        try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
+    }
+
+    /// Reads everything, and asks the oracle whether it can be.
+    private func verify() throws(SimulationFailure) {
+        guard let engine = client.engine else { return }
+        var observed: [UInt64] = []
+        observed.reserveCapacity(profile.layout.sectorCount)
+        for window in profile.layout.windows {
+            var start = window.lowerBound
+            while start < window.upperBound {
+                let end = min(window.upperBound, (start / 64 + 1) * 64)
+                observed.append(contentsOf: try observe(start..<end, engine))
+                start = end
+            }
+        }
+        let misdirected = store.counts.misdirectedWrites > 0
+        let result = client.model.withLock { model -> Result<Int, SimulationFailure> in
+            do throws(SimulationFailure) {
+                return .success(try model.oracle.recover(observed, allowsLoss: misdirected))
+            } catch {
+                return .failure(error)
+            }
+        }
+        _ = try result.get()
+    }
+
+    private func observe(
+        _ sectors: Range<UInt64>,
+        _ engine: EngineDriver
+    ) throws(SimulationFailure) -> [UInt64] {
+        let buffer = AlignedBuffer(count: sectors.count * 512)
+        let bytes = unsafe buffer.slice(0..<sectors.count * 512)
+        do throws(DiskError) {
+            try unsafe engine.read(at: sectors.lowerBound * 512, into: bytes)
+        } catch {
+            let isDamaged = client.model.withLock { $0.isDamaged }
+            guard isDamaged || store.counts != FaultCounts(), error.kind == .corrupt else {
+                throw SimulationFailure("read \(sectors) after recovery: \(error)")
+            }
+            if sectors.count > 8 {
+                // Block by block: the others must be right.
+                var result: [UInt64] = []
+                for start in stride(from: sectors.lowerBound, to: sectors.upperBound, by: 8) {
+                    let block = start..<min(start + 8, sectors.upperBound)
+                    result.append(contentsOf: try observe(block, engine))
+                }
+                return result
+            }
+            return Array(repeating: Oracle.unknown, count: sectors.count)
+        }
+        return (0..<sectors.count).map { index in
+            let part = unsafe UnsafeRawBufferPointer(
+                rebasing: bytes[index * 512..<(index + 1) * 512]
+            )
+            let sector = sectors.lowerBound + UInt64(index)
+            return unsafe Pattern.version(part, sector: sector) ?? UInt64.max - 1
+        }
+    }
+
+    /// The checker must find nothing on a disk to which nothing was done.
+    private func checkImage() throws(SimulationFailure) {
+    }
+}

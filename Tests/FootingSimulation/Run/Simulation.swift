@@ -1,0 +1,66 @@
+import FootingDisk
+import FootingSystem
+
+/// Whole runs: an engine on a simulated disk, crashed and opened again, compared with an oracle.
+package struct Simulation: Sendable {
+    /// What a run did.
+    package struct Summary: Sendable, Equatable {
+        /// The same for two runs of the same seed.
+        package var trace: UInt64 = 0
+        /// Writes and syncs of the store.
+        package var callCount = 0
+        /// Times the disk was opened again.
+        package var restartCount = 0
+        /// Segments that the collector emptied.
+        package var segmentsCollected: UInt64 = 0
+        /// Checkpoints.
+        package var checkpoints: UInt64 = 0
+    }
+
+    /// What is left out, to show that it is noticed.
+    package var sabotage = Sabotage.none
+    /// False switches the engine's checksums off, to show that it is noticed.
+    package var verifiesChecksums = true
+    /// Only this kind of trouble; any by default.
+    package var trouble: Profile.Trouble?
+    /// Crash at this write or sync of the first cycle, and what survives it.
+    package var crash: (atCall: Int, survival: Survival)?
+    /// Makes runs short: a small disk and few operations.
+    package var isShort = false
+
+    /// Runs of every kind.
+    package init() {}
+
+    /// Runs one seed.
+    ///
+    /// - Throws: what is wrong with the engine.
+    @discardableResult
+    package func run(seed: UInt64) throws(SimulationFailure) -> Summary {
+        var random = SeededRandom(seed: seed)
+        var profile = Profile(using: &random)
+        if let trouble { profile.trouble = trouble }
+        if isShort { profile.shorten(&random) }
+        profile.options.verifiesChecksums = verifiesChecksums
+        let run = Run(self, profile, seed: seed, random)
+        return try run.execute()
+    }
+}
+
+extension Profile {
+    /// A disk of a few segments and a handful of operations.
+    fileprivate mutating func shorten(_ random: inout SeededRandom) {
+        let sectors = UInt64(100 + random.below(500))
+        geometry = Geometry(
+            sizeBytes: sectors * 512,
+            sparePercent: 11,
+            segmentSizeBytes: 64 << 10
+        )
+        layout = Layout(windows: [0..<sectors])
+        trouble = .crashesOnly
+        cycleCount = 1
+        operationCount = 14
+        startsFull = false
+        options.deltaCountMax = 32
+        options.checkpointLogBytes = 128 << 10
+    }
+}

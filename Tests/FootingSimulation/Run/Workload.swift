@@ -1,0 +1,100 @@
+import FootingDisk
+import FootingSystem
+
+// What the client does, drawn from the seed.
+extension Client {
+    /// Does something.
+    func act() {
+        guard let engine else { return }
+        let choice = model.withLock { $0.random.below(100) }
+        switch choice {
+        case ..<48: write(pickWrite(), engine)
+        case ..<56: read(pick(countMax: 300), engine)
+        case ..<61: trim(pick(countMax: 400), engine)
+        case ..<62: trimMuch(engine)
+        case ..<65:
+            let keepsSpace = model.withLock { $0.random.oneIn(2) }
+            writeZeroes(pick(countMax: isSinglePiece ? 8 : 200), keepsSpace: keepsSpace, engine)
+        case ..<75: flush(engine)
+        case ..<77: checkpoint(engine)
+        case ..<86: step(engine, commits: true)
+        case ..<96: step(engine, commits: false)
+        default:
+            let pause = model.withLock { $0.random.below(3) }
+            clock.advance(nanoseconds: [10_000_000, 1_100_000_000, 6_000_000_000][pause])
+        }
+    }
+
+    /// Whether every change must be one piece: where it may fail and the run goes on.
+    var isSinglePiece: Bool {
+        switch profile.trouble {
+        case .crashesOnly, .writeErrors, .syncErrors: false
+        case .readErrors, .fullHost, .rot, .misdirection: true
+        }
+    }
+
+    private func pick(countMax: Int) -> Range<UInt64> {
+        model.withLock { model in
+            let limit = model.random.oneIn(2) ? countMax : 1 + countMax / 16
+            var sectors = profile.layout.pick(&model.random, countMax: limit)
+            if model.random.below(3) > 0 {
+                let start = sectors.lowerBound / 8 * 8
+                let end = min(sectors.upperBound + 7, profile.geometry.sizeBytes / 512) / 8 * 8
+                if start < end { sectors = start..<end }
+            }
+            return profile.layout.clamped(sectors)
+        }
+    }
+
+    private func pickWrite() -> Range<UInt64> {
+        let piece = (engine?.atomicBytesMax ?? 4096) / 512
+        let sizes = isSinglePiece ? [1, 8, 64, piece] : [1, 8, 8, 32, piece, piece * 3]
+        let index = model.withLock { $0.random.below(sizes.count) }
+        let picked = pick(countMax: min(sizes[index], 1000))
+        if isSinglePiece, picked.count > piece {
+            return picked.lowerBound..<picked.lowerBound + UInt64(piece)
+        }
+        return picked
+    }
+
+    /// Trims a range far beyond the watched windows.
+    private func trimMuch(_ engine: EngineDriver) {
+        let end = profile.geometry.sizeBytes / 512
+        let (low, high, all) = model.withLock { model in
+            (
+                UInt64(model.random.below(Int(end))), UInt64(model.random.below(Int(end) + 1)),
+                model.random.oneIn(4)
+            )
+        }
+        if all { return trim(0..<end, engine) }
+        if low < high { trim(low..<high, engine) }
+    }
+
+    /// Does something small in the middle of the engine's own writing.
+    func interrupt() {
+        guard canGoOn, let engine else { return }
+        let isAllowed = model.withLock { model in
+            guard model.allowsInterleaving, model.depth == 0, model.random.oneIn(3) else {
+                return false
+            }
+            model.depth += 1
+            return true
+        }
+        guard isAllowed else { return }
+        defer { model.withLock { $0.depth -= 1 } }
+        let atomicBlocks = engine.atomicBytesMax / 4096
+        switch model.withLock({ $0.random.below(10) }) {
+        case ..<6:
+            let limit = model.withLock { $0.random.oneIn(2) } ? 8 : (atomicBlocks - 1) * 8
+            let sectors = pick(countMax: limit)
+            let count = min(sectors.count, limit)
+            let part = sectors.lowerBound..<sectors.lowerBound + UInt64(count)
+            if engine.admits(blocks: atomicBlocks + 1) { write(part, engine) }
+        case ..<8:
+            let sectors = pick(countMax: 400)
+            if engine.admits(blocks: atomicBlocks + 1) { trim(sectors, engine) }
+        default:
+            read(pick(countMax: 64), engine)
+        }
+    }
+}

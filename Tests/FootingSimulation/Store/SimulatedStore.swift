@@ -1,0 +1,168 @@
+import FootingDisk
+package import FootingSystem
+
+/// A disk in memory that loses, tears and reorders what was not synced, and fails as it is told.
+///
+/// Reads see every write at once, as through a page cache; a crash goes back to what was durable
+/// and an arbitrary part of the rest.
+package final class SimulatedStore: BlockStore {
+    struct Write {
+        let offset: UInt64
+        let bytes: [UInt8]
+    }
+
+    struct State: ~Copyable {
+        var current = SparseImage()
+        var durable = SparseImage()
+        /// Written since the last sync, oldest first.
+        var pending: [Write] = []
+        /// How many of them a sync covers that has not happened yet: only with sabotage.
+        var deferredCount = 0
+        var random: SeededRandom
+        var faults = Faults()
+        var sabotage = Sabotage.none
+        var counts = FaultCounts()
+        /// Writes and syncs so far, and the number of the one that finds the power gone.
+        var callCount = 0
+        var crashAtCall = Int.max
+        var isDown = false
+        var spaceUnits: Set<UInt64> = []
+        var trace: UInt64 = 0xcbf2_9ce4_8422_2325
+    }
+
+    let state: Locked<State>
+    /// Called before every write and sync, outside of all locks: what a client does meanwhile.
+    let hook = Locked<(@Sendable () -> Void)?>(nil)
+
+    /// What it is called in errors.
+    package let path = "simulated disk"
+    /// Bytes there are.
+    package let sizeBytes: UInt64
+
+    /// An empty disk whose misfortunes follow from a seed.
+    package init(sizeBytes: UInt64, seed: UInt64) {
+        self.sizeBytes = sizeBytes
+        state = Locked(State(random: SeededRandom(seed: seed)))
+    }
+
+    /// Sets what is called before every write and sync.
+    package func setHook(_ body: (@Sendable () -> Void)?) {
+        hook.withLock { $0 = body }
+    }
+
+    private func runHook() {
+        if let body = hook.withLock({ $0 }) { body() }
+    }
+}
+
+// MARK: - BlockStore
+
+extension SimulatedStore {
+    /// Reads what was written last.
+    package func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        let count = buffer.count
+        precondition(offset + UInt64(count) <= sizeBytes, "a read beyond the end")
+        try state.withLock { (state) throws(Errno) in
+            state.settle(next: nil)
+            if state.isDown { throw .inputOutput }
+            if state.strikes(state.faults.readErrorOneIn) {
+                state.counts.readErrors += 1
+                throw .inputOutput
+            }
+            unsafe state.current.read(at: offset, into: buffer)
+        }
+    }
+
+    /// Never waits: it is all in memory.
+    package func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Bool {
+        try unsafe read(at: offset, into: buffer)
+        return true
+    }
+
+    /// Writes to what is volatile until the next sync.
+    package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
+        let count = bytes.count
+        precondition(offset % 4096 == 0 && count % 4096 == 0, "a misaligned write")
+        precondition(Int(bitPattern: bytes.baseAddress) % 4096 == 0, "misaligned memory")
+        precondition(offset + UInt64(count) <= sizeBytes, "a write beyond the end")
+        runHook()
+        let copy = unsafe [UInt8](bytes)
+        try state.withLock { (state) throws(Errno) in
+            state.settle(next: offset)
+            try state.countCall()
+            state.note(1, offset, unsafe Checksum.crc32c(bytes))
+            if state.strikes(state.faults.writeErrorOneIn) {
+                state.counts.writeErrors += 1
+                throw .inputOutput
+            }
+            if state.strikes(state.faults.writeSpaceErrorOneIn) {
+                state.counts.spaceErrors += 1
+                throw .noSpace
+            }
+            var target = offset
+            if state.strikes(state.faults.misdirectedWriteOneIn) {
+                state.counts.misdirectedWrites += 1
+                let pages = Int((sizeBytes - UInt64(count)) / 4096)
+                target = UInt64(state.random.below(pages + 1)) * 4096
+            }
+            state.accept(Write(offset: target, bytes: copy))
+        }
+    }
+
+    /// Makes durable what was written, unless it fails and loses a part.
+    package func synchronize() throws(Errno) {
+        runHook()
+        try state.withLock { (state) throws(Errno) in
+            state.settle(next: nil)
+            try state.countCall()
+            state.note(2, UInt64(state.pending.count), 0)
+            if state.strikes(state.faults.syncErrorOneIn) {
+                state.counts.writeErrors += 1
+                state.survive(.random)
+                throw .inputOutput
+            }
+            state.deferredCount = state.pending.count
+            if state.sabotage == .none { state.settle(next: nil) }
+        }
+    }
+
+    /// Counts space in units of 64 KiB.
+    package func allocate(_ range: Range<UInt64>) throws(Errno) {
+        try state.withLock { (state) throws(Errno) in
+            if state.isDown { throw .inputOutput }
+            let units = (range.lowerBound >> 16)..<((range.upperBound + 0xffff) >> 16)
+            let missing = units.filter { !state.spaceUnits.contains($0) }
+            if let limit = state.faults.spaceBytesMax,
+                UInt64(state.spaceUnits.count + missing.count) << 16 > limit
+            {
+                state.counts.spaceErrors += 1
+                throw .noSpace
+            }
+            state.spaceUnits.formUnion(missing)
+        }
+    }
+
+    /// Gives space back; the content is anything afterwards.
+    package func discard(_ range: Range<UInt64>) throws(Errno) {
+        state.withLock { state in
+            for unit in (range.lowerBound >> 16)..<((range.upperBound + 0xffff) >> 16) {
+                state.spaceUnits.remove(unit)
+            }
+            guard !state.isDown, state.random.oneIn(2), range.count <= 1 << 20 else { return }
+            let fill = UInt8(truncatingIfNeeded: state.random.next())
+            let value = state.random.oneIn(2) ? 0 : fill
+            state.accept(
+                Write(
+                    offset: range.lowerBound,
+                    bytes: Array(repeating: value, count: range.count)
+                )
+            )
+        }
+    }
+}
