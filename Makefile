@@ -17,7 +17,7 @@ help: ## Show this list.
 deps: ## Install the Debian packages that tests, demo and benchmarks need.
 	@Scripts/deps.sh
 
-demo: release ## Make a disk, serve it, write to it, kill the server, find the data again.
+demo: deps release ## Make a disk, serve it, write to it, kill the server, find the data again.
 	@Scripts/demo.sh
 
 build: ## Build everything for debugging.
