@@ -17,7 +17,7 @@ help: ## Show this list.
 deps: ## Install the Debian packages that tests, demo and benchmarks need.
 	@Scripts/deps.sh
 
-demo: release ## Make a disk, serve it, write to it, kill the server, find the data again.
+demo: deps release ## Make a disk, serve it, write to it, kill the server, find the data again.
 	@Scripts/demo.sh
 
 build: ## Build everything for debugging.
@@ -35,7 +35,7 @@ simulate: ## Crash a simulated disk SIMULATION_RUNS times and look for lost data
 fuzz: ## Feed every parser random input, FUZZ_SECONDS each.
 	@Scripts/fuzz.sh $(FUZZ_SECONDS)
 
-bench: release ## Measure; results on standard output.
+bench: release ## Measure against peers: ROUNDS=5 SECONDS_PER_SAMPLE=3 HOURS=1 ONLY=nbd,...
 	@Scripts/bench.sh
 
 fmt: ## Format the sources.

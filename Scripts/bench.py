@@ -1,0 +1,545 @@
+"""Measures bin/footing against its peers; started by bench.sh, described in docs/BENCHMARKS.md.
+
+Every server gets an image of its own, written in full before, behind a Unix socket, and the same
+client: fio. A round runs all servers, each round in another order; a server is started for its
+sample, warmed, and has its file flushed, so that nobody pays for another's backlog. What counts is
+the ratio to a peer within a round; medians over the rounds are printed.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+FOOTING = os.path.abspath("bin/footing")
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SAMPLE_SECONDS = float(os.environ.get("SECONDS_PER_SAMPLE", "3"))
+MEMORY_SECONDS = (
+    float(os.environ["HOURS"]) * 3600
+    if os.environ.get("HOURS")
+    else float(os.environ.get("MINUTES", "3")) * 60
+)
+PARTS = os.environ.get("ONLY", "detect,nbd,capped,recovery,memory").split(",")
+RESULTS = os.environ.get("RESULTS", ".build/bench.json")
+IMAGE_BYTES = 1 << 30
+CAPPED_WRITES = 2000
+MIB = 1 << 20
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(*words, **options):
+    """Runs a command, which must succeed, and gives what it printed."""
+    result = subprocess.run(words, capture_output=True, text=True, **options)
+    if result.returncode != 0:
+        raise SystemExit(f"{' '.join(words)}: {result.returncode}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+class Server:
+    """One way to serve an image: how to make one, and the words that start the server."""
+
+    def __init__(self, name, folder, create, start):
+        self.name = name
+        self.image = os.path.join(folder, name + ".image")
+        self.socket = os.path.join(folder, name + ".sock")
+        self.create_words = create
+        self.start_words = start
+        self.process = None
+
+    def words(self, template):
+        values = {"image": self.image, "socket": self.socket, "bytes": str(IMAGE_BYTES)}
+        return [word.format(**values) for word in template]
+
+    @property
+    def uri(self):
+        return "nbd+unix:///?socket=" + self.socket
+
+    def create(self):
+        run(*self.words(self.create_words))
+
+    def start(self, group=None):
+        """Starts it and waits until it listens; in a control group if one is given."""
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            self.words(self.start_words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=group.enter if group else None,
+        )
+        while not os.path.exists(self.socket):
+            if self.process.poll() is not None or time.monotonic() > began + 30:
+                raise SystemExit(f"{self.name} did not start: {self.process.args}")
+            time.sleep(0.002)
+        return time.monotonic() - began
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process:
+            self.process.send_signal(number)
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def settle(self):
+        """Flushes the image's file, so that a sample measures its own writes only."""
+        descriptor = os.open(self.image, os.O_RDWR)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+    def processor_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self):
+        """VmHWM and VmRSS in MiB."""
+        lines = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+        return int(found["VmHWM"]) / 1024, int(found["VmRSS"]) / 1024
+
+
+def all_servers(folder):
+    """The program first; every other is a peer."""
+    raw = ["truncate", "--size={bytes}", "{image}"]
+    qcow2 = ["qemu-img", "create", "-q", "-f", "qcow2", "{image}", "{bytes}"]
+    qemu = ["qemu-nbd", "--persistent", "--shared=16", "--socket={socket}"]
+    direct = ["--cache=none", "--aio=io_uring", "{image}"]
+    back = ["--cache=writeback", "{image}"]
+    return [
+        Server(
+            "footing",
+            folder,
+            [FOOTING, "disk", "create", "{image}", "--size", "{bytes}"],
+            [FOOTING, "serve", "{image}", "--socket", "{socket}"],
+        ),
+        Server("nbdkit-file", folder, raw, ["nbdkit", "-f", "-U", "{socket}", "file", "{image}"]),
+        Server("qemu-raw-direct", folder, raw, qemu + ["-f", "raw"] + direct),
+        Server("qemu-raw-back", folder, raw, qemu + ["-f", "raw"] + back),
+        Server("qemu-qcow2-direct", folder, qcow2, qemu + ["-f", "qcow2"] + direct),
+        Server("qemu-qcow2-back", folder, qcow2, qemu + ["-f", "qcow2"] + back),
+    ]
+
+
+class Workload:
+    def __init__(self, title, options, bars, prepare=None):
+        self.title = title
+        self.options = options
+        # Least ratio by peer; "best" is whichever peer is fastest.
+        self.bars = bars
+        self.prepare = prepare
+
+    @property
+    def direction(self):
+        return "read" if "read" in self.options[0] else "write"
+
+
+def fio(server, options, seconds=None):
+    """Runs fio over the whole image and gives its job's figures."""
+    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}", f"--size={IMAGE_BYTES}"]
+    words += ["--output-format=json", "--randrepeat=0", "--norandommap", *options]
+    if seconds:
+        words += ["--time_based", f"--runtime={seconds}"]
+    text = run(*words)
+    return json.loads(text[text.index("{") :])["jobs"][0]
+
+
+RANDOM = ["--bs=4k", "--iodepth=16"]
+LARGE = ["--bs=1M", "--iodepth=4"]
+# Reading in sequence means little if the image was not written so.
+REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
+WORKLOADS = [
+    Workload("1 MiB sequential write, 4 in flight", ["--rw=write", *LARGE], {"nbdkit-file": 0.8}),
+    Workload(
+        "1 MiB sequential read, 4 in flight",
+        ["--rw=read", *LARGE],
+        {"nbdkit-file": 0.7},
+        prepare=REWRITE,
+    ),
+    Workload(
+        "4 KiB random write, flush every 8, 16 in flight",
+        ["--rw=randwrite", *RANDOM, "--fsync=8"],
+        {"best": 1.0},
+    ),
+    Workload("4 KiB random write, 16 in flight", ["--rw=randwrite", *RANDOM], {"nbdkit-file": 1.0}),
+    Workload("4 KiB random read, 16 in flight", ["--rw=randread", *RANDOM], {"nbdkit-file": 0.8}),
+    Workload("1 MiB sequential read after random writes", ["--rw=read", *LARGE], {}),
+]
+CAPPED = Workload(
+    f"4 KiB random write, flush every 8, 16 in flight, {CAPPED_WRITES} writes/s",
+    ["--rw=randwrite", *RANDOM, "--fsync=8"],
+    {"qemu-qcow2-direct": 5.0},
+)
+
+
+def sample(server, workload, group=None):
+    """One server, started for it, under one workload."""
+    server.start(group)
+    try:
+        if workload.prepare:
+            fio(server, workload.prepare)
+        else:
+            fio(server, workload.options + ["--end_fsync=1"], SAMPLE_SECONDS / 3)
+        server.settle()
+        before = server.processor_seconds()
+        job = fio(server, workload.options, SAMPLE_SECONDS)
+        spent = server.processor_seconds() - before
+        figures = job[workload.direction]
+        return {
+            "perSecond": figures["iops"],
+            "p99Microseconds": figures["clat_ns"]["percentile"]["99.000000"] / 1000,
+            "processorMicroseconds": spent * 1e6 / max(figures["total_ios"], 1),
+        }
+    finally:
+        server.stop()
+
+
+def fill(servers, folder):
+    """Every image gets the same bytes by the same way."""
+    source = os.path.join(folder, "source")
+    with open(source, "wb") as file:
+        for _ in range(IMAGE_BYTES // MIB):
+            file.write(os.urandom(MIB))
+    for server in servers:
+        say(f"fill {server.name}")
+        server.create()
+        server.start()
+        run("nbdcopy", "--flush", source, server.uri)
+        server.stop()
+        server.settle()
+    os.unlink(source)
+
+
+def rounds(servers, workloads, group=None):
+    """Samples by workload title and server name, one for each round."""
+    samples = {w.title: {s.name: [] for s in servers} for w in workloads}
+    for number in range(ROUNDS):
+        order = servers[number % len(servers) :] + servers[: number % len(servers)]
+        for workload in workloads:
+            line = []
+            for server in order:
+                result = sample(server, workload, group)
+                samples[workload.title][server.name].append(result)
+                line.append(f"{server.name} {result['perSecond']:.0f}")
+            say(f"round {number + 1}: {workload.title}: {', '.join(line)}")
+    return samples
+
+
+def median(samples, key):
+    return statistics.median(sample[key] for sample in samples)
+
+
+def ratios(samples, peer):
+    """The program's speed as a multiple of a peer's, in each round."""
+    pairs = zip(samples["footing"], samples[peer])
+    return [ours["perSecond"] / theirs["perSecond"] for ours, theirs in pairs]
+
+
+class Report:
+    """What goes to standard output, as Markdown, and into the file of figures."""
+
+    def __init__(self):
+        self.bars = []
+        self.tables = []
+        self.figures = {}
+
+    def bar(self, title, bar, measured, is_met, note=""):
+        self.bars.append((title, bar, measured, "met" if is_met else "**not met**", note))
+        say(f"{title}: {measured}, bar {bar}: {'met' if is_met else 'NOT MET'}")
+
+    def skip(self, title, why):
+        self.bars.append((title, "", "", "skipped", why))
+        say(f"skipped: {title}: {why}")
+
+    def table(self, head, rows):
+        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+        self.tables.append("\n".join(lines))
+
+    def add(self, workload, samples):
+        """Judges a workload by its bars and adds a row for each server."""
+        peers = {p: statistics.median(ratios(samples, p)) for p in samples if p != "footing"}
+        spread = {p: ratios(samples, p) for p in peers}
+        for peer, least in workload.bars.items():
+            name = min(peers, key=peers.get) if peer == "best" else peer
+            low, high = min(spread[name]), max(spread[name])
+            self.bar(
+                workload.title,
+                f"at least {least}x {'the best peer' if peer == 'best' else name}",
+                f"{peers[name]:.2f}x {name}",
+                peers[name] >= least,
+                f"{low:.2f} to {high:.2f}",
+            )
+        self.figures[workload.title] = {
+            "samples": samples,
+            "ratios": spread,
+            "medianRatios": peers,
+        }
+        rows = []
+        for name, values in samples.items():
+            ratio = "1" if name == "footing" else f"{peers[name]:.2f}"
+            speed = median(values, "perSecond")
+            latency = median(values, "p99Microseconds")
+            processor = median(values, "processorMicroseconds")
+            rows.append((name, f"{speed:.0f}", ratio, f"{latency:.0f}", f"{processor:.1f}"))
+        head = ("server", "per second", "footing is x times it", "p99 µs", "CPU µs each")
+        self.tables.append(f"### {workload.title}")
+        self.table(head, rows)
+
+    def print(self, machine):
+        self.figures["machine"] = machine
+        bars, self.tables = self.tables, []
+        head = ("what", "bar", "measured", "result", "range over the rounds")
+        self.table(head, self.bars)
+        print("\n\n".join([machine["text"], *self.tables, *bars]))
+        self.figures["bars"] = self.bars
+        os.makedirs(os.path.dirname(os.path.abspath(RESULTS)), exist_ok=True)
+        pathlib.Path(RESULTS).write_text(json.dumps(self.figures, indent=1, sort_keys=True) + "\n")
+        say(f"the figures are in {RESULTS}")
+
+
+class WriteLimit:
+    """A control group that limits the writes per second to the device under a folder."""
+
+    def __init__(self, folder):
+        self.path = None
+        device = os.stat(folder).st_dev
+        block = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+        if not block.exists():
+            raise OSError("the file system is not on one block device")
+        # The limit belongs to the whole disk.
+        whole = block.resolve().parent if (block / "partition").exists() else block.resolve()
+        number = (whole / "dev").read_text().strip()
+        name = f"footing-bench-{os.getpid()}"
+        first = pathlib.Path("/sys/fs/cgroup/blkio")
+        second = pathlib.Path("/sys/fs/cgroup")
+        if (first / "blkio.throttle.write_iops_device").exists():
+            self.make(first / name)
+            file, limit = "blkio.throttle.write_iops_device", f"{number} {CAPPED_WRITES}"
+        elif "io" in self.words(second / "cgroup.subtree_control"):
+            self.make(second / name)
+            file, limit = "io.max", f"{number} wiops={CAPPED_WRITES}"
+        else:
+            raise OSError("no blkio or io controller")
+        try:
+            (self.path / file).write_text(limit)
+        except OSError:
+            self.remove()
+            raise
+
+    @staticmethod
+    def words(file):
+        return file.read_text().split() if file.exists() else []
+
+    def make(self, path):
+        path.mkdir()
+        self.path = path
+
+    def enter(self):
+        """Called in the child that becomes the server."""
+        (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self):
+        if self.path:
+            self.path.rmdir()
+            self.path = None
+
+
+def measure_detect(report):
+    """Wall time from the start of a process to its end, in turns."""
+    if not shutil.which("systemd-detect-virt"):
+        return report.skip("`footing detect --json`", "systemd-detect-virt is missing")
+    null = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    commands = {
+        "footing": [FOOTING, "detect", "--json"],
+        "systemd-detect-virt": [shutil.which("systemd-detect-virt")],
+    }
+    times = {name: [] for name in commands}
+    for _ in range(40 * ROUNDS):
+        for name, words in commands.items():
+            began = time.perf_counter()
+            os.waitpid(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
+            times[name].append(time.perf_counter() - began)
+    pairs = [a / b for a, b in zip(*times.values())]
+    ratio = statistics.median(pairs)
+    ours, theirs = (statistics.median(values) * 1000 for values in times.values())
+    report.figures["detect"] = {"medianRatio": ratio, "seconds": times}
+    report.bar(
+        "`footing detect --json`, wall time",
+        "at most 0.5x systemd-detect-virt",
+        f"{ratio:.2f}x ({ours:.1f} ms to {theirs:.1f} ms)",
+        ratio <= 0.5,
+        f"median of {len(pairs)} pairs",
+    )
+
+
+def measure_nbd(report, folder):
+    servers = all_servers(folder)
+    try:
+        fill(servers, folder)
+        if "nbd" in PARTS:
+            samples = rounds(servers, WORKLOADS)
+            for workload in WORKLOADS:
+                report.add(workload, samples[workload.title])
+        if "capped" in PARTS:
+            measure_capped(report, servers, folder)
+    finally:
+        for server in servers:
+            server.stop()
+            pathlib.Path(server.image).unlink(missing_ok=True)
+
+
+def measure_capped(report, servers, folder):
+    """Only servers that write past the page cache: the others write when the kernel likes."""
+    names = ("footing", "qemu-raw-direct", "qemu-qcow2-direct")
+    direct = [server for server in servers if server.name in names]
+    try:
+        group = WriteLimit(folder)
+    except OSError as error:
+        return report.skip(CAPPED.title, f"no write limit can be set here: {error}")
+    try:
+        samples = rounds(direct, [CAPPED], group)
+        report.add(CAPPED, samples[CAPPED.title])
+    finally:
+        for server in direct:
+            server.stop()
+        group.remove()
+
+
+def large_disk(folder):
+    """A disk of 10 GiB, written in full."""
+    server = Server(
+        "large",
+        folder,
+        [FOOTING, "disk", "create", "{image}", "--size", "10G"],
+        [FOOTING, "serve", "{image}", "--socket", "{socket}", "--json"],
+    )
+    say("fill 10 GiB")
+    server.create()
+    server.start()
+    options = ["--rw=write", *LARGE, "--size=10g", "--refill_buffers", "--end_fsync=1"]
+    fio(server, options)
+    return server
+
+
+def measure_recovery(report, server):
+    """Kills the server under load and takes the time it then needs until it serves."""
+    walls, inside, replayed = [], [], []
+    for number in range(ROUNDS):
+        words = ["fio", "--name=load", "--ioengine=nbd", f"--uri={server.uri}", "--size=10g"]
+        words += ["--rw=randwrite", *RANDOM, "--norandommap", "--fsync=64", "--randrepeat=0"]
+        words += ["--time_based", "--runtime=600"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        load = subprocess.Popen(words, **quiet)
+        time.sleep(5 + number)
+        server.stop(signal.SIGKILL)
+        load.wait()
+        wall = server.start()
+        said = json.loads(server.process.stdout.readline())["recovery"]
+        walls.append(wall)
+        inside.append(said["nanoseconds"] / 1e9)
+        replayed.append(said["bytes"] / MIB)
+        say(f"recovery {number + 1}: {said}, {wall:.3f} s until it listens")
+    report.figures["recovery"] = {"wallSeconds": walls, "seconds": inside, "mebibytes": replayed}
+    report.bar(
+        "recovery of 10 GiB after kill -9 under load",
+        "under 1 s",
+        f"{statistics.median(walls):.2f} s until it listens, {max(walls):.2f} s at worst",
+        max(walls) < 1,
+        f"{min(replayed):.0f} to {max(replayed):.0f} MiB replayed",
+    )
+
+
+def measure_memory(report, server):
+    """The server's memory when it has just been started, and under random load on 10 GiB."""
+    server.stop()
+    server.start()
+    time.sleep(3)
+    idle = server.memory()
+    report.bar(
+        "memory of `serve`, idle",
+        "at most 24 MiB",
+        f"{idle[0]:.1f} MiB at most, {idle[1]:.1f} MiB resident",
+        idle[0] <= 24,
+    )
+    mixed = ["--rw=randrw", "--rwmixread=50", *RANDOM, "--size=10g", "--fsync=32"]
+    history = []
+    end = time.monotonic() + MEMORY_SECONDS
+    while time.monotonic() < end:
+        fio(server, mixed, max(1, min(60, end - time.monotonic())))
+        history.append(server.memory())
+        say(f"memory: {history[-1][0]:.1f} MiB at most, {history[-1][1]:.1f} MiB resident")
+    peak, resident = history[-1]
+    report.figures["memory"] = {"idle": idle, "loaded": history, "seconds": MEMORY_SECONDS}
+    report.bar(
+        f"memory of `serve` after {MEMORY_SECONDS / 60:.0f} minutes of random load",
+        "at most 96 MiB",
+        f"{peak:.1f} MiB at most, {resident:.1f} MiB resident",
+        peak <= 96,
+    )
+
+
+def describe_machine(folder):
+    facts = json.loads(run(FOOTING, "detect", "--json", "--path", folder))
+    versions = {
+        "footing": run(FOOTING, "--version").strip(),
+        "nbdkit": run("nbdkit", "--version").split()[1],
+        "qemu": run("qemu-nbd", "--version").split()[1],
+        "fio": run("fio", "--version").strip(),
+    }
+    kernel = os.uname().release
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
+    model = [
+        line.split(":")[1].strip()
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    system = run("stat", "--file-system", "--format=%T", folder).strip()
+    text = (
+        f"{os.cpu_count()} x {model[0] if model else 'unnamed processor'}, {memory:.0f} GiB, "
+        f"Linux {kernel}, {system}; "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f"; {ROUNDS} rounds, {SAMPLE_SECONDS:g} s a sample."
+    )
+    return {"text": text, "detect": facts, "versions": versions, "kernel": kernel}
+
+
+def main():
+    report = Report()
+    folder = tempfile.mkdtemp(prefix="footing-bench.", dir=os.environ.get("TMPDIR", "/var/tmp"))
+    # An end by signal cleans up like any other.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if run("stat", "--file-system", "--format=%T", folder).strip() in ("tmpfs", "ramfs"):
+            raise SystemExit(f"{folder} is in memory: set TMPDIR to a folder on a disk")
+        if shutil.disk_usage(folder).free < 16 << 30:
+            raise SystemExit(f"{folder} has less than 16 GiB free: set TMPDIR")
+        if "detect" in PARTS:
+            measure_detect(report)
+        if "nbd" in PARTS or "capped" in PARTS:
+            measure_nbd(report, folder)
+        if "recovery" in PARTS or "memory" in PARTS:
+            server = large_disk(folder)
+            try:
+                if "recovery" in PARTS:
+                    measure_recovery(report, server)
+                if "memory" in PARTS:
+                    measure_memory(report, server)
+            finally:
+                server.stop()
+        report.print(describe_machine(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+main()
