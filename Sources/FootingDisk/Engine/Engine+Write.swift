@@ -177,7 +177,11 @@ extension Engine {
             let result = try state.withLock { (state) throws(DiskError) -> Bool? in
                 while true {
                     try requireWritable(state)
-                    if isAdmitted(blocks, state) { return change(&state) }
+                    if isMapFull(blocks, state) {
+                        state.checkpointRequested = true
+                    } else if hasRoom(forBlocks: blocks, state) {
+                        return change(&state)
+                    }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
                     if !hasWaited { state.statistics.throttledWrites += 1 }
                     hasWaited = true
@@ -192,11 +196,11 @@ extension Engine {
         }
     }
 
-    private func isAdmitted(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
-        guard state.active.deltas.count + blocks <= 2 * options.deltaCountMax,
-            state.active.trims.ranges.count < 2 * options.trimRangeCountMax
-        else { return false }
-        return hasRoom(forBlocks: blocks, state)
+    /// Whether the changes of the map must be written out before more can come.
+    private func isMapFull(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
+        let deltas = state.active.deltas.count
+        return (deltas > 0 && deltas + blocks > 2 * options.deltaCountMax)
+            || state.active.trims.ranges.count >= 2 * options.trimRangeCountMax
     }
 
     private func fullError(_ state: borrowing EngineState) -> DiskError {
