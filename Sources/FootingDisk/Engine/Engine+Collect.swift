@@ -11,6 +11,8 @@ extension Engine {
     /// Segments fuller than this are not worth the work: 31/32.
     private static let worthwhileNumerator = 31
     private static let worthwhileDenominator = 32
+    /// After so many checkpoints that gave writers no room there is none to be won.
+    private static let spaceRoundCountMax = 64
 
     /// Does the most urgent piece of background work, if there is any.
     ///
@@ -84,6 +86,7 @@ extension Engine {
     /// What to do when free segments run low and the container should not grow.
     private func spaceTask(_ state: inout EngineState) -> Task {
         if state.isStuck { return .none }
+        if state.ready.count > segmentsReserved(state) { state.spaceRoundCount = 0 }
         let hasNews =
             !state.evacuated.isEmpty || !state.active.isEmpty || state.frozen != nil
             || !state.touches.isEmpty
@@ -91,10 +94,20 @@ extension Engine {
         // checkpoint.
         let isLow = state.ready.count <= segmentsForMap(state) + 1
         let won = state.ready.count + state.evacuated.count
-        if hasNews, isLow || won >= segmentsWanted(state) * 3 / 2 { return .checkpoint }
-        if !isLow, let victim = chooseVictim(state) { return .collect(victim) }
-        if hasNews { return .checkpoint }
+        let isVain = state.spaceRoundCount > Self.spaceRoundCountMax
+        if !isVain {
+            if hasNews, isLow || won >= segmentsWanted(state) * 3 / 2 {
+                state.spaceRoundCount += 1
+                return .checkpoint
+            }
+            if !isLow, let victim = chooseVictim(state) { return .collect(victim) }
+            if hasNews {
+                state.spaceRoundCount += 1
+                return .checkpoint
+            }
+        }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
+        state.spaceRoundCount = 0
         return state.ready.count > segmentsReserved(state) ? .none : .stick
     }
 
@@ -105,6 +118,7 @@ extension Engine {
     private func chooseVictim(_ state: borrowing EngineState) -> UInt32? {
         let isTight = state.ready.count <= segmentsReserved(state)
         var best: (segment: UInt32, score: Double)?
+        var deadPages = 0
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
@@ -119,12 +133,14 @@ extension Engine {
                 state.lastLSN[index] <= state.superblock.lsn,
                 !isHead(segment, state), !state.evacuated.contains(segment)
             else { continue }
+            deadPages += pages - live / Int(Geometry.unitsPerBlock)
             let used = Double(live) / Double(capacity)
             let age = Double(state.nextSequence - entry.sequence)
             let score = isTight ? 1 - used : age * (1 - used) / (1 + used)
             if score > best?.score ?? 0 { best = (segment, score) }
         }
-        return best?.segment
+        // Less than a segment in all of them: moving everything would not free one.
+        return deadPages < geometry.pagesPerSegment ? nil : best?.segment
     }
 
     private func isHead(_ segment: UInt32, _ state: borrowing EngineState) -> Bool {

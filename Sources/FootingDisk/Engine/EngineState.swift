@@ -78,6 +78,8 @@ struct EngineState: ~Copyable {
     var hostFullNanoseconds: UInt64 = 0
     /// The collector cannot win any more space.
     var isStuck = false
+    /// Checkpoints made for space since writers last had room.
+    var spaceRoundCount = 0
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
