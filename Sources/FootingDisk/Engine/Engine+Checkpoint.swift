@@ -104,9 +104,17 @@ extension Engine {
         try state.withLock { (state) throws(DiskError) in
             while state.writtenLSN < lsn {
                 if let failure = state.failure { throw failure }
+                try requireUnblocked(state)
                 self.state.wakeAll(on: Condition.committer)
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
             }
+        }
+    }
+
+    /// Throws if what is waited for may never come, because the host has no space for it.
+    func requireUnblocked(_ state: borrowing EngineState) throws(DiskError) {
+        if state.isCommitBlocked {
+            throw DiskError(.noSpace, "write commit", "the host has no space left for the container")
         }
     }
 

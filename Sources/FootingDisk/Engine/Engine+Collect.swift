@@ -313,6 +313,7 @@ extension Engine {
         try state.withLock { (state) throws(DiskError) in
             while state.collector.free.isEmpty {
                 if let failure = state.failure { throw failure }
+                try requireUnblocked(state)
                 self.state.wakeAll(on: Condition.committer)
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
             }

@@ -90,6 +90,7 @@ extension Engine {
             state.user.settledSerial = state.user.writtenSerial
         }
         state.hostIsFull = false
+        state.isCommitBlocked = false
     }
 
     /// No space: the commit stays queued and nothing is lost. Anything else: the end.
@@ -101,9 +102,11 @@ extension Engine {
         let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
             state.hostIsFull = true
             state.hostFullNanoseconds = clock.nanoseconds
+            state.isCommitBlocked = true
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }
+        state.wakeAll(on: Condition.progress)
         for waiter in waiters { waiter.completion(error) }
         return error
     }

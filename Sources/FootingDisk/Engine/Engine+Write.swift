@@ -190,6 +190,7 @@ extension Engine {
                     try requireWritable(state)
                     if isAdmitted(blocks, state) { return change(&state) }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
+                    if state.isCommitBlocked && drive == .threads { throw fullError(state) }
                     if !hasWaited { state.statistics.throttledWrites += 1 }
                     hasWaited = true
                     if drive == .callers { return nil }

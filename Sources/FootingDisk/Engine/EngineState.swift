@@ -76,6 +76,8 @@ struct EngineState: ~Copyable {
     /// The host refused more space; cleared when it is tried again.
     var hostIsFull = false
     var hostFullNanoseconds: UInt64 = 0
+    /// A sealed commit could not be written for lack of space; it is tried again.
+    var isCommitBlocked = false
     /// The collector cannot win any more space.
     var isStuck = false
     /// Checkpoints made for space since writers last had room.
