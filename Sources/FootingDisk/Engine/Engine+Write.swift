@@ -130,7 +130,7 @@ extension Engine {
         while start < blocks.upperBound {
             // A descriptor counts blocks in 32 bits.
             let end = min(blocks.upperBound, start + 1 << 31)
-            _ = try admit(blocks: 1) { state in
+            _ = try admit(blocks: 1, isTrim: true) { state in
                 appendTrim(start..<end, &state)
                 state.isStuck = false
                 return true
@@ -181,6 +181,7 @@ extension Engine {
     /// - Throws: kind `noSpace` if there is no room and none can be won.
     func admit(
         blocks: Int,
+        isTrim: Bool = false,
         _ change: (inout EngineState) -> Bool
     ) throws(DiskError) -> Bool {
         var hasWaited = false
@@ -188,7 +189,7 @@ extension Engine {
             let result = try state.withLock { (state) throws(DiskError) -> Bool? in
                 while true {
                     try requireWritable(state)
-                    if isAdmitted(blocks, state) { return change(&state) }
+                    if isAdmitted(blocks, isTrim: isTrim, state) { return change(&state) }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
                     if state.isCommitBlocked && drive == .threads { throw fullError(state) }
                     if !hasWaited { state.statistics.throttledWrites += 1 }
@@ -204,11 +205,15 @@ extension Engine {
         }
     }
 
-    private func isAdmitted(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
+    private func isAdmitted(
+        _ blocks: Int,
+        isTrim: Bool,
+        _ state: borrowing EngineState
+    ) -> Bool {
         guard state.active.deltas.count + blocks <= 2 * options.deltaCountMax,
             state.active.trims.ranges.count < 2 * options.trimRangeCountMax
         else { return false }
-        return hasRoom(forBlocks: blocks, state)
+        return hasRoom(forBlocks: blocks, isTrim: isTrim, state)
     }
 
     private func fullError(_ state: borrowing EngineState) -> DiskError {
