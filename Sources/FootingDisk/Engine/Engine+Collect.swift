@@ -153,10 +153,18 @@ extension Engine {
     private func collect(_ segment: UInt32) throws(DiskError) {
         let entry = state.withLock { state in state.segments[Int(segment)] }
         let victim = Victim(segment: segment, entry: entry)
-        if entry.state == .map {
-            try collectMapPages(victim)
-        } else {
-            try collectCommits(victim)
+        do throws(DiskError) {
+            if entry.state == .map {
+                try collectMapPages(victim)
+            } else {
+                try collectCommits(victim)
+            }
+        } catch {
+            // A bad sector, or a page of the map that is damaged: no reason to stop everything.
+            guard error.operation == "collect segment" || error.operation == "read map page",
+                error.kind != .noSpace
+            else { throw error }
+            quarantine(segment)
         }
         state.withLock { state in
             if !state.segments[Int(segment)].isQuarantined {
