@@ -63,7 +63,13 @@ struct OpenedContainer: ~Copyable {
         Self.freeDeadSegments(&segments, lastLSN, replay)
         // Segments may have been taken since the checkpoint, and what they hold been lost: no sequence
         // number of theirs may come again. No more than all of them can have been.
-        self.nextSequence = nextSequence + UInt64(segments.count) + 1
+        nextSequence += UInt64(segments.count) + 1
+        for head in [replay.user, replay.collector] {
+            // The table may still have the number of its former life, whose remains are in it.
+            segments[Int(head.next)].sequence = nextSequence
+            nextSequence += 1
+        }
+        self.nextSequence = nextSequence
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
