@@ -88,6 +88,8 @@ extension Engine {
             nanoseconds: now
         )
         stream.open = batch
+        // It must not stay volatile for longer than the limit: the committer watches its age.
+        self.state.wakeAll(on: Condition.committer)
         state.lastWriteNanoseconds = now
         if kind == .user { state.user = stream } else { state.collector = stream }
         return batch
