@@ -158,7 +158,7 @@ extension Superblock {
         guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
             throw .impossible("segment size of \(segment) bytes")
         }
-        guard geometry.segmentCount >= 8, geometry.segmentCount <= 1 << 28 else {
+        guard geometry.segmentCount >= 8, geometry.segmentCount <= Geometry.segmentCountMax else {
             throw .impossible("\(geometry.segmentCount) segments")
         }
         guard blockSizeBytes == Geometry.blockSizeBytes, levels == geometry.levels else {
