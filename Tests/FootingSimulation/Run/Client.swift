@@ -68,7 +68,10 @@ final class Client: Sendable {
             case .noSpace: profile.trouble == .fullHost
             case .inputOutput: counts != before
             case .corrupt: isDamaged
-            case .failed: counts.readErrors + counts.writeErrors > 0 || isDamaged
+            // A superblock for which there is no space ends the engine too.
+            case .failed:
+                counts.readErrors + counts.writeErrors > 0 || isDamaged
+                    || profile.trouble == .fullHost
             case .invalid, .busy, .unsupported, .closed: false
             }
         if !isExplained { report("\(operation): unexplained error: \(error) (\(error.kind))") }
