@@ -215,19 +215,24 @@ extension Client {
     }
 
     /// Shuts down in order.
-    func close(_ engine: EngineDriver) {
+    ///
+    /// - Returns: whether it succeeded.
+    func close(_ engine: EngineDriver) -> Bool {
         confirm("close") { () throws(DiskError) in try engine.close() }
     }
 
-    private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) {
+    @discardableResult
+    private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) -> Bool {
         let before = store.counts
         let count = model.withLock { $0.oracle.changeCount }
         do throws(DiskError) {
             try body()
         } catch {
-            return judge(error, operation, before)
+            judge(error, operation, before)
+            return false
         }
         model.withLock { $0.oracle.confirm(count) }
+        return true
     }
 
     /// Moves the engine on by a step.
