@@ -114,7 +114,11 @@ extension Engine {
     /// Throws if what is waited for may never come, because the host has no space for it.
     func requireUnblocked(_ state: borrowing EngineState) throws(DiskError) {
         if state.isCommitBlocked {
-            throw DiskError(.noSpace, "write commit", "the host has no space left for the container")
+            throw DiskError(
+                .noSpace,
+                "write commit",
+                "the host has no space left for the container"
+            )
         }
     }
 
@@ -196,10 +200,11 @@ extension Engine {
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
-            guard entry.state != .free, entry.liveUnits == 0, !entry.isQuarantined,
+            guard entry.state != .free, entry.liveUnits == 0,
                 state.lastLSN[index] <= state.superblock.lsn, !inUse.contains(segment)
             else { continue }
             state.segments[index].state = .free
+            state.segments[index].isQuarantined = false
             state.segments[index].pagesWritten = 0
             state.ready.append(segment)
         }

@@ -99,8 +99,10 @@ struct OpenedContainer: ~Copyable {
             replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
         ]
         for index in segments.indices {
+            // What could not be read once may be readable now.
+            segments[index].isQuarantined = false
             guard segments[index].state != .free, segments[index].liveUnits == 0,
-                !segments[index].isQuarantined, lastLSN[index] == 0,
+                lastLSN[index] == 0,
                 !heads.contains(UInt32(index))
             else { continue }
             segments[index].state = .free
