@@ -65,7 +65,9 @@ final class Client: Sendable {
         if hasFailed { model.withLock { $0.mustRestart = true } }
         let isExplained =
             switch error.kind {
-            case .noSpace: profile.trouble == .fullHost
+            case .noSpace:
+                // Segments that could not be read are set aside.
+                profile.trouble == .fullHost || isDamaged || counts.readErrors > 0
             case .inputOutput: counts != before
             case .corrupt: isDamaged
             // A superblock for which there is no space ends the engine too.
