@@ -257,6 +257,7 @@ extension Engine {
         superblock.epoch += 1
         superblock.generation += 1
         superblock.isClean = false
+        superblock.durableLSN = found.replay.lsn
         try engine.synchronizeStore("open")
         try engine.writeSuperblock(superblock)
         engine.state.withLock { $0.superblock = superblock }
