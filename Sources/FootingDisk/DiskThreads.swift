@@ -58,7 +58,7 @@ struct DiskThreads: ~Copyable {
             engine.state.withLock { state in
                 if engine.hasCommitWork(state) || isStopping.withLock({ $0.commits }) { return }
                 let isVolatile = state.unsyncedBytes > 0 || !(state.user.open?.isEmpty ?? true)
-                let isBlocked = !state.sealed.isEmpty && state.hostIsFull
+                let isBlocked = !state.sealed.isEmpty && state.isCommitBlocked
                 engine.state.wait(
                     &state,
                     on: Engine.Condition.committer,
@@ -93,7 +93,7 @@ extension Engine {
     /// Whether the committer has something to do right now.
     func hasCommitWork(_ state: borrowing EngineState) -> Bool {
         if state.failure != nil { return false }
-        if !state.sealed.isEmpty { return !state.hostIsFull }
+        if !state.sealed.isEmpty { return !state.isCommitBlocked }
         return !state.flushWaiters.isEmpty
     }
 

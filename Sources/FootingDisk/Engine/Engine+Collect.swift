@@ -25,7 +25,11 @@ extension Engine {
             case .checkpoint: try checkpoint()
             case .collect(let segment): try collect(segment)
             case .stick:
-                state.withLock { state in state.isStuck = true }
+                let now = clock.nanoseconds
+                state.withLock { state in
+                    state.isStuck = true
+                    state.hostFullNanoseconds = now
+                }
                 state.wakeAll(on: Condition.progress)
                 return false
             }
@@ -62,7 +66,9 @@ extension Engine {
         let now = clock.nanoseconds
         return state.withLock { state -> Task in
             if state.failure != nil || state.isClosed { return .none }
-            if state.hostIsFull, now &- state.hostFullNanoseconds > Self.hostFullRetryNanoseconds {
+            if state.hostIsFull || state.isStuck,
+                now &- state.hostFullNanoseconds > Self.hostFullRetryNanoseconds
+            {
                 state.hostIsFull = false
                 state.isStuck = false
             }

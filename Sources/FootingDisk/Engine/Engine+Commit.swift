@@ -89,7 +89,7 @@ extension Engine {
             state.settledLSN = batch.lsn
             state.user.settledSerial = state.user.writtenSerial
         }
-        state.hostIsFull = false
+        if state.isCommitBlocked { state.hostIsFull = false }
         state.isCommitBlocked = false
     }
 

@@ -75,6 +75,7 @@ struct EngineState: ~Copyable {
     // Conditions.
     /// The host refused more space; cleared when it is tried again.
     var hostIsFull = false
+    /// When it did, or when the collector was last stuck.
     var hostFullNanoseconds: UInt64 = 0
     /// A sealed commit could not be written for lack of space; it is tried again.
     var isCommitBlocked = false
