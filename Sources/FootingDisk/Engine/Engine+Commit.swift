@@ -89,7 +89,8 @@ extension Engine {
             state.settledLSN = batch.lsn
             state.user.settledSerial = state.user.writtenSerial
         }
-        state.hostIsFull = false
+        if state.isCommitBlocked { state.hostIsFull = false }
+        state.isCommitBlocked = false
     }
 
     /// No space: the commit stays queued and nothing is lost.
@@ -103,9 +104,11 @@ extension Engine {
         let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
             state.hostIsFull = true
             state.hostFullNanoseconds = clock.nanoseconds
+            state.isCommitBlocked = true
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }
+        state.wakeAll(on: Condition.progress)
         for waiter in waiters { waiter.completion(error) }
         return error
     }

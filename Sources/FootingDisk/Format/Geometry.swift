@@ -20,6 +20,8 @@ public struct Geometry: Sendable, Equatable {
     static let entriesPerPage = 336
     /// Largest disk: 64 TiB.
     public static let sizeBytesMax: UInt64 = 64 << 40
+    /// Most segments: their table is in memory.
+    static let segmentCountMax: UInt32 = 1 << 24
     /// Offsets of the two superblocks.
     static let superblockOffsets: [UInt64] = [0, 64 << 10]
     /// Offset of the first segment table.
@@ -71,7 +73,7 @@ public struct Geometry: Sendable, Equatable {
         plan = Geometry(
             sizeBytes: sizeBytes,
             segmentSizeBytes: segment,
-            segmentCount: UInt32(data + map + reserve) + Self.headSegments + 4
+            segmentCount: UInt32(clamping: data + map + reserve + UInt64(Self.headSegments) + 4)
         )
         self = plan
     }
@@ -79,10 +81,11 @@ public struct Geometry: Sendable, Equatable {
     /// Segments the two log streams hold at all times (current and next), and the map's.
     static let headSegments: UInt32 = 5
 
+    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     /// Larger segments on larger disks keep the segment table, which stays in memory, small.
     static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
         switch sizeBytes {
-        case ..<(1 << 30): 1 << 20
+        case ..<(1 << 30): 2 << 20
         case ...(32 << 30): 4 << 20
         case ...(4 << 40): 8 << 20
         default: 64 << 20

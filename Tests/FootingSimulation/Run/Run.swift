@@ -145,9 +145,8 @@ struct Run {
         var survival = Survival.random
         var isOrderly = false
         if !store.isDown, let engine = client.engine, client.canGoOn, random.oneIn(3) {
-            client.close(engine)
+            isOrderly = client.close(engine) && client.canGoOn
             try check()
-            isOrderly = client.canGoOn
         }
         switch random.below(6) {
         case 0: survival = .none

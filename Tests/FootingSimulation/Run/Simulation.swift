@@ -42,7 +42,11 @@ package struct Simulation: Sendable {
         if isShort { profile.shorten(&random) }
         profile.options.verifiesChecksums = verifiesChecksums
         let run = Run(self, profile, seed: seed, random)
-        return try run.execute()
+        do throws(SimulationFailure) {
+            return try run.execute()
+        } catch {
+            throw SimulationFailure("(\(profile.trouble)) \(error)")
+        }
     }
 }
 
