@@ -133,7 +133,11 @@ extension Geometry {
 
     /// Free segments that only the collector and the map may use: without them, a full log could
     /// not be cleaned.
-    var reservedForCollector: Int { 3 }
+    var reservedForCollector: Int { Self.collectorWork + 3 }
+
+    /// Segments that emptying one may take: its blocks can begin in one and reach into a third, and
+    /// the changes of the map that it makes may need one more.
+    static let collectorWork = 3
 
     /// Free segments that only the map may use: a checkpoint writes every page that changed, at
     /// most a path for each delta and at most the whole map.
