@@ -20,6 +20,8 @@ public struct Geometry: Sendable, Equatable {
     static let entriesPerPage = 336
     /// Largest disk: 64 TiB.
     public static let sizeBytesMax: UInt64 = 64 << 40
+    /// Largest container, 512 TiB: what a location can point to.
+    static let containerSizeBytesMax: UInt64 = 512 << 40
     /// Most segments: their table is in memory.
     static let segmentCountMax: UInt32 = 1 << 24
     /// Offsets of the two superblocks.
