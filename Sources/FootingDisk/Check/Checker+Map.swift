@@ -107,7 +107,8 @@ extension Checker {
     func checkOverlay(_ progress: (CheckProgress) -> Void) {
         var blocks: [(block: UInt64, entry: MapEntry)] = []
         let offset = geometry.offset(segment: superblock.user.segment, page: 0)
-        for (block, entry) in overlay.deltas.sorted() where entry.isMapped {
+        for delta in overlay.deltas.sorted() where delta.entry.isMapped {
+            let (block, entry) = (delta.block, delta.entry)
             if !isPossible(block, entry, at: offset) { continue }
             blocks.append((block, entry))
             if blocks.count == Geometry.entriesPerPage {
