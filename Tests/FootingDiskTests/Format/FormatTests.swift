@@ -81,11 +81,13 @@ import Testing
         #expect(throws: Never.self) { _ = try Superblock(page) }
     }
 
-    @Test(arguments: [
-        (56, 0), (56, 513), (56, UInt64.max), (64, 0), (64, 3 << 16), (64, 1 << 40),
-        (72, 0xffff_ffff), (76, 512), (80, UInt64.max), (92, 9), (112, 0x0500),
-        (128, 0xffff_ffff), (132, 0xffff_ffff), (136, 0xffff_ffff),
-    ] as [(Int, UInt64)])
+    @Test(
+        arguments: [
+            (56, 0), (56, 513), (56, UInt64.max), (64, 0), (64, 3 << 16), (64, 1 << 40),
+            (72, 0xffff_ffff), (76, 512), (80, UInt64.max), (92, 9), (112, 0x0500),
+            (128, 0xffff_ffff), (132, 0xffff_ffff), (136, 0xffff_ffff),
+        ] as [(Int, UInt64)]
+    )
     func `Impossible numbers under a right checksum are refused`(_ at: Int, _ value: UInt64) {
         let page = AlignedBuffer(count: 4096)
         superblock().store(in: page)
