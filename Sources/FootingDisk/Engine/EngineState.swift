@@ -36,7 +36,9 @@ struct EngineState: ~Copyable {
     var settledLSN: UInt64
     var isWithinWrite = false
     var durableLSN: UInt64
-    /// Commits on their way to the store, in LSN order. The first may be in a write call.
+    /// Commits on their way to the store, in LSN order.
+    ///
+    /// The first may be in a write call.
     var sealed: [Batch] = []
     var unsyncedBytes = 0
     var logBytesSinceCheckpoint = 0

@@ -159,7 +159,9 @@ extension FileStore {
         }
     }
 
-    /// Punches a hole in a file; discards blocks of a device. Not having the operation is no error.
+    /// Punches a hole in a file, or discards blocks of a device.
+    ///
+    /// Not having the operation is no error.
     public func discard(_ range: Range<UInt64>) throws(Errno) {
         do throws(Errno) {
             if isBlockDevice {
