@@ -6,9 +6,10 @@ public struct DiskOptions: Sendable {
     public var sizeBytes: UInt64
     /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
     public var sparePercent = 33
-    /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size. Writes are
-    /// atomic up to 1 MiB, but in segments of less than 2 MiB only up to two pages less than a
-    /// segment.
+    /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
+    ///
+    /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
+    /// less than a segment.
     public var segmentSizeBytes: UInt64?
 
     /// Smallest room that lets the collector keep up.

@@ -83,8 +83,9 @@ public struct Geometry: Sendable, Equatable {
     /// Segments the two log streams hold at all times (current and next), and the map's.
     static let headSegments: UInt32 = 5
 
-    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     /// Larger segments on larger disks keep the segment table, which stays in memory, small.
+    ///
+    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
         switch sizeBytes {
         case ..<(1 << 30): 2 << 20
