@@ -2,6 +2,11 @@
 # Runs every check and test, goes on after a failure, and ends with the sum of it all.
 set -uo pipefail
 
+# A crash ends the run at once instead of waiting at a debugger's prompt.
+export SWIFT_BACKTRACE=enable=no
+# Far beyond what any part takes: a hang ends too.
+limit_seconds=900
+
 reports=.build/reports
 rm -rf "$reports"
 mkdir -p "$reports"
@@ -27,7 +32,7 @@ tests() {
     shift
     echo "== $name tests"
     # The linker's remarks on the address sanitizer's own symbols would fill the log.
-    swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
+    timeout "$limit_seconds" swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
         grep --line-buffered --invert-match 'Cannot export local symbol .__asan_'
     status=${PIPESTATUS[0]}
     counts=$(sed -n 's/.*<testsuite .* tests="\([0-9]*\)" failures="\([0-9]*\)" skipped="\([0-9]*\)".*/\1 \2 \3/p' \

@@ -7,6 +7,9 @@ public struct DiskOptions: Sendable {
     /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
     public var sparePercent = 33
     /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
+    ///
+    /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
+    /// less than a segment.
     public var segmentSizeBytes: UInt64?
 
     /// Smallest room that lets the collector keep up.
@@ -46,11 +49,27 @@ public struct DiskOptions: Sendable {
     /// The layout that follows from it.
     public func geometry() throws(DiskError) -> Geometry {
         try validate()
-        return Geometry(
+        let geometry = Geometry(
             sizeBytes: sizeBytes,
             sparePercent: sparePercent,
             segmentSizeBytes: segmentSizeBytes
         )
+        guard geometry.segmentCount <= Geometry.segmentCountMax else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(geometry.segmentCount) segments; larger ones keep it below "
+                    + "\(Geometry.segmentCountMax)"
+            )
+        }
+        guard geometry.containerSizeBytes <= Geometry.containerSizeBytesMax else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(sparePercent) % of spare room make the container larger than 512 TiB"
+            )
+        }
+        return geometry
     }
 }
 

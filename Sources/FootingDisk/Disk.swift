@@ -55,6 +55,14 @@ public final class Disk: Sendable {
         }
     }
 
+    deinit {
+        // Dropped without being closed: as after a crash of the process, but the threads end.
+        threads.withLock { threads in
+            _ = threads.stopMaintenance()
+            threads.stopCommitter()
+        }
+    }
+
     /// Bytes that a client sees.
     public var sizeBytes: UInt64 { engine.geometry.sizeBytes }
 

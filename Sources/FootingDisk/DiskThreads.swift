@@ -58,7 +58,7 @@ struct DiskThreads: ~Copyable {
             engine.state.withLock { state in
                 if engine.hasCommitWork(state) || isStopping.withLock({ $0.commits }) { return }
                 let isVolatile = state.unsyncedBytes > 0 || !(state.user.open?.isEmpty ?? true)
-                let isBlocked = !state.sealed.isEmpty && state.hostIsFull
+                let isBlocked = !state.sealed.isEmpty && state.isCommitBlocked
                 engine.state.wait(
                     &state,
                     on: Engine.Condition.committer,
@@ -93,7 +93,7 @@ extension Engine {
     /// Whether the committer has something to do right now.
     func hasCommitWork(_ state: borrowing EngineState) -> Bool {
         if state.failure != nil { return false }
-        if !state.sealed.isEmpty { return !state.hostIsFull }
+        if !state.sealed.isEmpty { return !state.isCommitBlocked }
         return !state.flushWaiters.isEmpty
     }
 
@@ -121,14 +121,23 @@ extension Engine {
         }
     }
 
-    /// Asks the maintenance thread for a checkpoint and waits for it.
+    /// Asks the maintenance thread for a checkpoint of everything up to now and waits for it.
+    ///
+    /// One that is under way, or that lacked space and is tried again, may have begun earlier: then
+    /// another follows.
     func requestCheckpoint() throws(DiskError) {
-        if drive == .callers { return try checkpoint() }
+        let target = state.withLock { state in
+            seal(.user, continues: false, &state)
+            return state.sealedLSN
+        }
+        if drive == .callers {
+            while state.withLock({ $0.superblock.lsn < target }) { try checkpoint() }
+            return
+        }
         try state.withLock { (state) throws(DiskError) in
-            let before = state.statistics.checkpoints
-            state.checkpointRequested = true
-            self.state.wakeAll(on: Condition.maintenance)
-            while state.statistics.checkpoints == before {
+            while state.superblock.lsn < target {
+                state.checkpointRequested = true
+                self.state.wakeAll(on: Condition.maintenance)
                 try requireWritable(state)
                 if state.hostIsFull {
                     throw DiskError(.noSpace, "checkpoint", "the host has no space left")

@@ -3,8 +3,12 @@ import Testing
 
 @Suite struct MemoryAndTimeTests {
     @Test func `a buffer is whole zeroed pages, and zero again after discarding`() {
-        let buffer = AlignedBuffer(count: 5000)
-        unsafe #expect(buffer.bytes.count == 8192)
+        let small = AlignedBuffer(count: 5000)
+        unsafe #expect(small.bytes.count == 8192)
+        unsafe #expect(Int(bitPattern: small.bytes.baseAddress) % 4096 == 0)
+        unsafe #expect(small.bytes.allSatisfy { $0 == 0 })
+        let buffer = AlignedBuffer(count: 65537)
+        unsafe #expect(buffer.bytes.count == 65536 + 4096)
         unsafe #expect(Int(bitPattern: buffer.bytes.baseAddress) % 4096 == 0)
         unsafe #expect(buffer.bytes.allSatisfy { $0 == 0 })
         unsafe buffer.bytes[8191] = 1

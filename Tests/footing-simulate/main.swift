@@ -124,7 +124,9 @@ do {
     exit(1)
 }
 let seconds = Double(clock.nanoseconds - start) / 1e9
-let total = progress.withLock { ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected) }
+let total = progress.withLock {
+    ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected)
+}
 say(
     "\(total.0) runs, \(total.1) failed; \(total.2) restarts, \(total.3) segments collected; "
         + "\(Int(Double(total.0) / seconds)) runs per second"

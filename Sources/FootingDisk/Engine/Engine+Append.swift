@@ -3,12 +3,23 @@ import FootingSystem
 // Adding to the open commits, and sealing them. All of it under the lock.
 extension Engine {
     /// Whether a write of `count` blocks fits without waiting for anything.
-    func hasRoom(forBlocks count: Int, _ state: borrowing EngineState) -> Bool {
+    ///
+    /// A trim wins space: when there is none for data, it may still use a page of the segment that
+    /// the log is in, or one of the segments that the collector could not use either.
+    func hasRoom(
+        forBlocks count: Int,
+        isTrim: Bool = false,
+        _ state: borrowing EngineState
+    ) -> Bool {
         if let open = state.user.open,
             count <= open.capacity - open.payloadCount,
             count <= Geometry.entriesPerPage - open.descriptorCount
         {
             return true
+        }
+        if isTrim, let open = state.user.open, open.hasRoomForDescriptor { return true }
+        if isTrim, state.isStuck, state.user.free.count >= 2 {
+            return state.user.head.page + 2 <= geometry.pagesPerSegment || state.ready.count > 1
         }
         // At worst: the rest of the open batch, the end of a segment, the start of the next.
         return state.user.free.count >= 3 && state.ready.count > segmentsReserved(state)
@@ -104,6 +115,7 @@ extension Engine {
         if stream.head.page + 2 > geometry.pagesPerSegment {
             // The segment is full: on to the one that every commit in it named as the next.
             let next = takeSegment(.data, &state)
+            if kind == .user { state.spaceRoundCount = 0 }
             stream.head = Superblock.Head(
                 sequence: state.segments[Int(stream.head.next)].sequence,
                 segment: stream.head.next,
@@ -123,6 +135,8 @@ extension Engine {
             nanoseconds: now
         )
         stream.open = batch
+        // It must not stay volatile for longer than the limit: the committer watches its age.
+        self.state.wakeAll(on: Condition.committer)
         state.lastWriteNanoseconds = now
         if kind == .user { state.user = stream } else { state.collector = stream }
         return batch

@@ -13,39 +13,44 @@ extension Engine {
     /// Segments are freed after the last: until then the old tree is the one that a crash leads
     /// back to.
     func checkpoint(isClosing: Bool = false) throws(DiskError) {
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+        // One that lacked space left its changes aside; those after it need a checkpoint of their
+        // own.
+        if isClosing, state.withLock({ $0.frozen != nil }) { try checkpoint() }
         let start = freeze()
         try writeCommits(upTo: start.lsn)
         let ledger = Ledger(geometry: geometry)
         let output = MapStream(engine: self)
-        let generation = start.generation + 1
-        let root = try MapUpdate(
-            reader: reader,
-            output: output,
-            accounting: ledger,
-            generation: generation,
-            overlay: start.overlay,
-            touches: start.touches
-        ).run(root: start.root)
-        try output.finish()
         var next = start.superblock
-        next.generation = generation
-        next.root = root
+        next.generation = start.generation + 1
         next.isClean = isClosing
         next.tableRegion = 1 - next.tableRegion
-        let settled = state.withLock { state -> [SegmentEntry] in
-            ledger.apply(to: &state.segments)
-            return state.segments
+        do throws(DiskError) {
+            next.root = try MapUpdate(
+                reader: reader,
+                output: output,
+                accounting: ledger,
+                generation: next.generation,
+                overlay: start.overlay,
+                touches: start.touches
+            ).run(root: start.root)
+            try output.finish()
+            next.tableChecksum = try writeTable(next, ledger)
+        } catch {
+            // Nothing refers to the new pages yet. Their segments are free again: otherwise every
+            // attempt for which there is no space would take more of it.
+            output.abandon()
+            throw error
         }
         do throws(DiskError) {
-            next.tableChecksum = try writeTable(settled, next)
             try synchronizeStore("checkpoint")
             try writeSuperblock(next)
         } catch {
-            // The counts were changed and the tree was not: nothing here can be trusted any more.
+            // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
             throw error
         }
-        finishCheckpoint(next, pageCount: output.pageCount)
+        finishCheckpoint(next, ledger, pageCount: output.pageCount)
     }
 
     /// What a checkpoint starts from.
@@ -102,18 +107,31 @@ extension Engine {
         try state.withLock { (state) throws(DiskError) in
             while state.writtenLSN < lsn {
                 if let failure = state.failure { throw failure }
+                try requireUnblocked(state)
                 self.state.wakeAll(on: Condition.committer)
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
             }
         }
     }
 
+    /// Throws if what is waited for may never come, because the host has no space for it.
+    func requireUnblocked(_ state: borrowing EngineState) throws(DiskError) {
+        if state.isCommitBlocked {
+            throw DiskError(
+                .noSpace,
+                "write commit",
+                "the host has no space left for the container"
+            )
+        }
+    }
+
     private func writeTable(
-        _ entries: [SegmentEntry],
-        _ superblock: Superblock
+        _ superblock: Superblock,
+        _ ledger: Ledger
     ) throws(DiskError) -> UInt32 {
         let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
-        let nextSequence = state.withLock { $0.nextSequence }
+        var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
+        try ledger.apply(to: &entries)
         let checksum = SegmentTable.store(
             entries,
             nextSequence: nextSequence,
@@ -150,8 +168,10 @@ extension Engine {
     }
 
     /// Makes the new tree the current one and frees what only the old one needed.
-    private func finishCheckpoint(_ superblock: Superblock, pageCount: Int) {
+    private func finishCheckpoint(_ superblock: Superblock, _ ledger: Ledger, pageCount: Int) {
         state.withLock { state in
+            // It was possible for the table, and since then no segment has gained or lost a block.
+            try? ledger.apply(to: &state.segments)
             state.superblock = superblock
             state.frozen = nil
             state.frozenSuperblock = nil
@@ -189,10 +209,11 @@ extension Engine {
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
-            guard entry.state != .free, entry.liveUnits == 0, !entry.isQuarantined,
+            guard entry.state != .free, entry.liveUnits == 0,
                 state.lastLSN[index] <= state.superblock.lsn, !inUse.contains(segment)
             else { continue }
             state.segments[index].state = .free
+            state.segments[index].isQuarantined = false
             state.segments[index].pagesWritten = 0
             state.ready.append(segment)
         }
@@ -215,10 +236,21 @@ final class Ledger: MapUpdate.Accounting {
         changes[Int(geometry.segment(of: location))] += Int32(change)
     }
 
-    func apply(to segments: inout [SegmentEntry]) {
+    /// - Throws: kind `corrupt` if a segment would hold less than nothing, or more than there is
+    ///   room.
+    func apply(to segments: inout [SegmentEntry]) throws(DiskError) {
+        let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
-            let units = Int(segments[segment].liveUnits) + Int(change) * 8
-            precondition(units >= 0, "segment \(segment) lost more than it had")
+            let live = Int(segments[segment].liveUnits)
+            let units = live + Int(change) * Int(Geometry.unitsPerBlock)
+            guard (0...limit).contains(units) else {
+                throw DiskError(
+                    .corrupt,
+                    "checkpoint",
+                    offset: geometry.offset(segment: UInt32(segment), page: 0),
+                    "segment \(segment) has \(live) live units, which the map contradicts"
+                )
+            }
             segments[segment].liveUnits = UInt32(units)
         }
     }
@@ -233,9 +265,28 @@ final class MapStream: MapUpdate.Output {
     private var buffered = 0
     private var bufferOffset: UInt64 = 0
     private(set) var pageCount = 0
+    /// Where the stream was, to go back to.
+    private let headBefore: Superblock.Head?
+    private var taken: [UInt32] = []
 
     init(engine: Engine) {
         self.engine = engine
+        headBefore = engine.state.withLock { $0.mapHead }
+    }
+
+    /// Gives back what was taken, as if nothing had been appended.
+    func abandon() {
+        engine.state.withLock { state in
+            for segment in taken {
+                state.segments[Int(segment)].state = .free
+                state.segments[Int(segment)].pagesWritten = 0
+            }
+            state.ready.insert(contentsOf: taken, at: 0)
+            state.mapHead = headBefore
+            if let headBefore {
+                state.segments[Int(headBefore.segment)].pagesWritten = headBefore.page
+            }
+        }
     }
 
     func append(_ page: borrowing AlignedBuffer) throws(DiskError) -> Location {
@@ -249,6 +300,7 @@ final class MapStream: MapUpdate.Output {
                     throw DiskError(.noSpace, "checkpoint", "no free segment for the map")
                 }
                 let segment = engine.takeSegment(.map, &state)
+                taken.append(segment)
                 head = Superblock.Head(
                     sequence: state.segments[Int(segment)].sequence,
                     segment: segment,

@@ -11,6 +11,8 @@ extension Engine {
     /// Segments fuller than this are not worth the work: 31/32.
     private static let worthwhileNumerator = 31
     private static let worthwhileDenominator = 32
+    /// After so many checkpoints that gave writers no room there is none to be won.
+    private static let spaceRoundCountMax = 64
 
     /// Does the most urgent piece of background work, if there is any.
     ///
@@ -24,7 +26,11 @@ extension Engine {
             case .collect(let segment): try collect(segment)
             case .release: try release()
             case .stick:
-                state.withLock { state in state.isStuck = true }
+                let now = clock.nanoseconds
+                state.withLock { state in
+                    state.isStuck = true
+                    state.hostFullNanoseconds = now
+                }
                 state.wakeAll(on: Condition.progress)
                 return false
             }
@@ -62,7 +68,9 @@ extension Engine {
         let now = clock.nanoseconds
         return state.withLock { state -> Task in
             if state.failure != nil || state.isClosed { return .none }
-            if state.hostIsFull, now &- state.hostFullNanoseconds > Self.hostFullRetryNanoseconds {
+            if state.hostIsFull || state.isStuck,
+                now &- state.hostFullNanoseconds > Self.hostFullRetryNanoseconds
+            {
                 state.hostIsFull = false
                 state.isStuck = false
             }
@@ -87,18 +95,26 @@ extension Engine {
     private func spaceTask(_ state: inout EngineState) -> Task {
         if state.isStuck { return .none }
         if state.mustCheckpoint { return .checkpoint }
+        if state.ready.count > segmentsReserved(state) { state.spaceRoundCount = 0 }
         // The collector must leave the map what it needs.
-        let isLow = state.ready.count <= segmentsForMap(state) + 1
+        let isLow = state.ready.count <= segmentsForMap(state) + Geometry.collectorWork
         if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
+            state.spaceRoundCount += 1
             return .release
         }
-        if !isLow, let victim = chooseVictim(state) {
-            return isCheckpointCheaper(than: victim, state) ? .checkpoint : .collect(victim)
+        if state.spaceRoundCount <= Self.spaceRoundCountMax {
+            if !isLow, let victim = chooseVictim(state) {
+                return isCheckpointCheaper(than: victim, state) ? .checkpoint : .collect(victim)
+            }
+            if !state.evacuated.isEmpty { return .release }
+            let hasNews = !state.active.isEmpty || state.frozen != nil || !state.touches.isEmpty
+            if hasNews {
+                state.spaceRoundCount += 1
+                return .checkpoint
+            }
         }
-        if !state.evacuated.isEmpty { return .release }
-        let hasNews = !state.active.isEmpty || state.frozen != nil || !state.touches.isEmpty
-        if hasNews { return .checkpoint }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
+        state.spaceRoundCount = 0
         return state.ready.count > segmentsReserved(state) ? .none : .stick
     }
 
@@ -155,6 +171,7 @@ extension Engine {
     private func chooseVictim(_ state: borrowing EngineState) -> UInt32? {
         let isTight = state.ready.count <= segmentsReserved(state)
         var best: (segment: UInt32, score: Double)?
+        var deadPages = 0
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
@@ -170,12 +187,14 @@ extension Engine {
                 !isHead(segment, state), !state.evacuated.contains(segment),
                 !state.touchedSegments.contains(segment)
             else { continue }
+            deadPages += pages - live / Int(Geometry.unitsPerBlock)
             let used = Double(live) / Double(capacity)
             let age = Double(state.nextSequence - entry.sequence)
             let score = isTight ? 1 - used : age * (1 - used) / (1 + used)
             if score > best?.score ?? 0 { best = (segment, score) }
         }
-        return best?.segment
+        // Less than a segment in all of them: moving everything would not free one.
+        return deadPages < geometry.pagesPerSegment ? nil : best?.segment
     }
 
     private func isHead(_ segment: UInt32, _ state: borrowing EngineState) -> Bool {
@@ -188,18 +207,34 @@ extension Engine {
     private func collect(_ segment: UInt32) throws(DiskError) {
         let entry = state.withLock { state in state.segments[Int(segment)] }
         let victim = Victim(segment: segment, entry: entry)
-        if entry.state == .map {
-            try collectMapPages(victim)
-            state.withLock { state in _ = state.touchedSegments.insert(segment) }
-        } else if try collectCommits(victim) {
-            state.withLock { state in state.evacuated.append(segment) }
-        } else {
-            // What cannot be read is not moved, and its segment is not used again: the rest of it
-            // stays readable.
-            state.withLock { state in state.segments[Int(segment)].isQuarantined = true }
-            return
+        var isIntact = true
+        do throws(DiskError) {
+            if entry.state == .map {
+                try collectMapPages(victim)
+            } else {
+                isIntact = try collectCommits(victim)
+            }
+        } catch {
+            // A bad sector, or a page of the map that is damaged: no reason to stop everything.
+            guard error.operation == "collect segment" || error.operation == "read map page",
+                error.kind != .noSpace
+            else { throw error }
+            isIntact = false
         }
-        state.withLock { state in state.statistics.segmentsCollected += 1 }
+        state.withLock { state in
+            if !isIntact {
+                // What cannot be read is not moved, and its segment is not used again: the rest of
+                // it stays readable.
+                state.segments[Int(segment)].isQuarantined = true
+                return
+            }
+            if entry.state == .map {
+                state.touchedSegments.insert(segment)
+            } else {
+                state.evacuated.append(segment)
+            }
+            state.statistics.segmentsCollected += 1
+        }
     }
 
     /// Lists the live map pages of a segment for the next checkpoint to write again.
@@ -343,6 +378,7 @@ extension Engine {
         try state.withLock { (state) throws(DiskError) in
             while state.collector.free.isEmpty {
                 if let failure = state.failure { throw failure }
+                try requireUnblocked(state)
                 self.state.wakeAll(on: Condition.committer)
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
             }

@@ -89,12 +89,11 @@ extension Engine {
             state.settledLSN = batch.lsn
             state.user.settledSerial = state.user.writtenSerial
         }
-        state.hostIsFull = false
+        if state.isCommitBlocked { state.hostIsFull = false }
+        state.isCommitBlocked = false
     }
 
-    /// No space: the commit stays queued and nothing is lost.
-    ///
-    /// Anything else: the end.
+    /// Without space the commit stays queued and nothing is lost; anything else is the end.
     private func commitFailure(_ error: DiskError) -> DiskError {
         guard error.kind == .noSpace else {
             fail(error)
@@ -103,9 +102,11 @@ extension Engine {
         let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
             state.hostIsFull = true
             state.hostFullNanoseconds = clock.nanoseconds
+            state.isCommitBlocked = true
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }
+        state.wakeAll(on: Condition.progress)
         for waiter in waiters { waiter.completion(error) }
         return error
     }

@@ -60,9 +60,16 @@ struct OpenedContainer: ~Copyable {
             segments[Int(head.segment)].state = .data
             segments[Int(head.segment)].pagesWritten = head.page
         }
+        Self.freeDeadSegments(&segments, lastLSN, replay)
         // Segments may have been taken since the checkpoint, and what they hold been lost: no
         // sequence number of theirs may come again. No more than all of them can have been.
-        self.nextSequence = nextSequence + UInt64(segments.count) + 1
+        nextSequence += UInt64(segments.count) + 1
+        for head in [replay.user, replay.collector] {
+            // The table may still have the number of its former life, whose remains are in it.
+            segments[Int(head.next)].sequence = nextSequence
+            nextSequence += 1
+        }
+        self.nextSequence = nextSequence
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
@@ -79,7 +86,31 @@ struct OpenedContainer: ~Copyable {
         )
     }
 
-    private static func apply(
+    /// Frees the segments that neither the tree nor the log needs.
+    ///
+    /// The table was written before the checkpoint freed what the tree before it needed, and
+    /// perhaps used since: without this there might be no segment left for the next checkpoint.
+    private static func freeDeadSegments(
+        _ segments: inout [SegmentEntry],
+        _ lastLSN: [UInt64],
+        _ replay: LogReplay.Result
+    ) {
+        let heads = [
+            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
+        ]
+        for index in segments.indices {
+            // What could not be read once may be readable now.
+            segments[index].isQuarantined = false
+            guard segments[index].state != .free, segments[index].liveUnits == 0,
+                lastLSN[index] == 0,
+                !heads.contains(UInt32(index))
+            else { continue }
+            segments[index].state = .free
+            segments[index].pagesWritten = 0
+        }
+    }
+
+    static func apply(
         _ commit: CommitHeader,
         _ header: borrowing AlignedBuffer,
         _ geometry: Geometry,
@@ -226,6 +257,7 @@ extension Engine {
         superblock.epoch += 1
         superblock.generation += 1
         superblock.isClean = false
+        superblock.durableLSN = found.replay.lsn
         try engine.synchronizeStore("open")
         try engine.writeSuperblock(superblock)
         engine.state.withLock { $0.superblock = superblock }

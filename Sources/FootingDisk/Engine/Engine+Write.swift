@@ -119,7 +119,7 @@ extension Engine {
         while start < blocks.upperBound {
             // A descriptor counts blocks in 32 bits.
             let end = min(blocks.upperBound, start + 1 << 31)
-            _ = try admit(blocks: 1) { state in
+            _ = try admit(blocks: 1, isTrim: true) { state in
                 appendTrim(start..<end, &state)
                 state.isStuck = false
                 return true
@@ -170,6 +170,7 @@ extension Engine {
     /// - Throws: kind `noSpace` if there is no room and none can be won.
     func admit(
         blocks: Int,
+        isTrim: Bool = false,
         _ change: (inout EngineState) -> Bool
     ) throws(DiskError) -> Bool {
         var hasWaited = false
@@ -179,10 +180,11 @@ extension Engine {
                     try requireWritable(state)
                     if isMapFull(blocks, state) {
                         state.checkpointRequested = true
-                    } else if hasRoom(forBlocks: blocks, state) {
+                    } else if hasRoom(forBlocks: blocks, isTrim: isTrim, state) {
                         return change(&state)
                     }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
+                    if state.isCommitBlocked && drive == .threads { throw fullError(state) }
                     if !hasWaited { state.statistics.throttledWrites += 1 }
                     hasWaited = true
                     if drive == .callers { return nil }

@@ -51,10 +51,21 @@ final class Engine: Sendable {
         state: consuming EngineState
     ) {
         self.store = store
-        self.options = options
         self.clock = clock
         self.drive = drive
         geometry = state.superblock.geometry
+        // A write may bring as many changes as start a checkpoint, or it would wait for ever; and
+        // the format's reserves are made for so many.
+        var options = options
+        options.deltaCountMax = min(
+            max(
+                options.deltaCountMax,
+                min(EngineLimits.atomicBlockCount, geometry.pagesPerSegment)
+            ),
+            EngineLimits.deltaCountMax
+        )
+        options.trimRangeCountMax = max(options.trimRangeCountMax, 1)
+        self.options = options
         volume = state.superblock.volume
         reader = MapReader(
             store: store,

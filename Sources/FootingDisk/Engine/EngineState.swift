@@ -82,9 +82,14 @@ struct EngineState: ~Copyable {
     // Conditions.
     /// The host refused more space; cleared when it is tried again.
     var hostIsFull = false
+    /// When it did, or when the collector was last stuck.
     var hostFullNanoseconds: UInt64 = 0
+    /// A sealed commit could not be written for lack of space; it is tried again.
+    var isCommitBlocked = false
     /// The collector cannot win any more space.
     var isStuck = false
+    /// Checkpoints made for space since writers last had room, or used it.
+    var spaceRoundCount = 0
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false

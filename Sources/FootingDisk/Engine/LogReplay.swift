@@ -85,8 +85,10 @@ struct LogReplay: ~Copyable {
             result = tentative
         }
         let isClosed = superblock.isClean && tentative.commitCount == 0
-        let isLost =
-            isClosed ? false : try isProvenDurable(tentative.lsn + 1, tentative, after: nil)
+        var isLost = result.lsn < superblock.durableLSN
+        if !isClosed && !isLost {
+            isLost = try isProvenDurable(tentative.lsn + 1, tentative, after: nil)
+        }
         if isLost {
             throw DiskError(
                 .corrupt,
@@ -201,8 +203,8 @@ struct LogReplay: ~Copyable {
 
     /// Whether a later commit says that `lsn` was durable when it was sealed.
     ///
-    /// Looks at every page where a later commit can be: the rest of both streams' segments, and the
-    /// ones they named next.
+    /// Looks at every page where a later commit can be: the rest of both streams' segments, the
+    /// ones they named next, and those that the commits found there name.
     private func isProvenDurable(
         _ lsn: UInt64,
         _ last: Result,
@@ -211,13 +213,13 @@ struct LogReplay: ~Copyable {
         var places: [(segment: UInt32, page: Int)] = []
         var heads = [last.user, last.collector]
         if let candidate { heads.append(candidate.head) }
-        for head in heads {
-            places.append((head.segment, head.page))
-            places.append((head.next, 0))
-        }
+        for head in heads { places.append((head.segment, head.page)) }
+        for head in heads { places.append((head.next, 0)) }
+        var seen = Set(heads.map { $0.next })
         let chunk = AlignedBuffer(count: 256 * 4096)
         let page = AlignedBuffer(count: 4096)
-        for place in places {
+        while !places.isEmpty {
+            let place = places.removeFirst()
             var index = place.page
             while index < geometry.pagesPerSegment {
                 let count = min(256, geometry.pagesPerSegment - index)
@@ -231,10 +233,11 @@ struct LogReplay: ~Copyable {
                     guard let commit = CommitHeader(page, volume: superblock.volume) else {
                         continue
                     }
-                    if commit.lsn > lsn, commit.durableLSN >= lsn,
-                        commit.epoch <= superblock.epoch
-                    {
-                        return true
+                    guard commit.lsn > lsn, commit.epoch <= superblock.epoch else { continue }
+                    if commit.durableLSN >= lsn { return true }
+                    let next = commit.nextSegment
+                    if next < geometry.segmentCount, seen.insert(next).inserted {
+                        places.append((next, 0))
                     }
                 }
                 index += count

@@ -20,6 +20,10 @@ public struct Geometry: Sendable, Equatable {
     static let entriesPerPage = 336
     /// Largest disk: 64 TiB.
     public static let sizeBytesMax: UInt64 = 64 << 40
+    /// Largest container, 512 TiB: what a location can point to.
+    static let containerSizeBytesMax: UInt64 = 512 << 40
+    /// Most segments: their table is in memory.
+    static let segmentCountMax: UInt32 = 1 << 24
     /// Offsets of the two superblocks.
     static let superblockOffsets: [UInt64] = [0, 64 << 10]
     /// Offset of the first segment table.
@@ -71,7 +75,7 @@ public struct Geometry: Sendable, Equatable {
         plan = Geometry(
             sizeBytes: sizeBytes,
             segmentSizeBytes: segment,
-            segmentCount: UInt32(data + map + reserve) + Self.headSegments + 4
+            segmentCount: UInt32(clamping: data + map + reserve + UInt64(Self.headSegments) + 4)
         )
         self = plan
     }
@@ -80,9 +84,11 @@ public struct Geometry: Sendable, Equatable {
     static let headSegments: UInt32 = 5
 
     /// Larger segments on larger disks keep the segment table, which stays in memory, small.
+    ///
+    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
         switch sizeBytes {
-        case ..<(1 << 30): 1 << 20
+        case ..<(1 << 30): 2 << 20
         case ...(32 << 30): 4 << 20
         case ...(4 << 40): 8 << 20
         default: 64 << 20
@@ -130,7 +136,11 @@ extension Geometry {
 
     /// Free segments that only the collector and the map may use: without them, a full log could
     /// not be cleaned.
-    var reservedForCollector: Int { 3 }
+    var reservedForCollector: Int { Self.collectorWork + 3 }
+
+    /// Segments that emptying one may take: its blocks can begin in one and reach into a third, and
+    /// the changes of the map that it makes may need one more.
+    static let collectorWork = 3
 
     /// Free segments that only the map may use: a checkpoint writes every page that changed, at
     /// most a path for each delta and at most the whole map.

@@ -14,7 +14,7 @@ import FootingSystem
 ///   64  8  size of a segment, bytes    120 24  user stream: sequence, segment, page, next
 ///   72  4  number of segments          144 24  collector stream
 ///   76  4  size of a block, bytes      168  8  created, seconds since 1970
-///   80  8  root page: map entry word
+///   80  8  root page: map entry word      176  8  LSN that was durable when it was opened
 /// ```
 ///
 /// There are two copies. Both hold the same generation after every checkpoint, so that one that
@@ -46,6 +46,8 @@ struct Superblock: Equatable, Sendable {
     var user: Head
     var collector: Head
     var createdUnixSeconds: UInt64
+    /// What recovery found when the disk was opened: a later one must find at least that.
+    var durableLSN: UInt64 = 0
 
     /// The part of the UUID that every structure repeats.
     var volume: UInt64 { identifier.low }
@@ -73,6 +75,7 @@ struct Superblock: Equatable, Sendable {
         Self.store(user, in: page, at: 120)
         Self.store(collector, in: page, at: 144)
         page.set(createdUnixSeconds, at: 168)
+        page.set(durableLSN, at: 176)
         page.set(page.checksum(12..<4096), at: 8)
     }
 
@@ -141,6 +144,7 @@ extension Superblock {
         user = Self.head(page, at: 120)
         collector = Self.head(page, at: 144)
         createdUnixSeconds = page.get(UInt64.self, at: 168)
+        durableLSN = page.get(UInt64.self, at: 176)
         try validate(
             blockSizeBytes: page.get(UInt32.self, at: 76),
             levels: page.get(UInt32.self, at: 92)
@@ -158,8 +162,11 @@ extension Superblock {
         guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
             throw .impossible("segment size of \(segment) bytes")
         }
-        guard geometry.segmentCount >= 8, geometry.segmentCount <= 1 << 28 else {
+        guard geometry.segmentCount >= 8, geometry.segmentCount <= Geometry.segmentCountMax else {
             throw .impossible("\(geometry.segmentCount) segments")
+        }
+        guard geometry.containerSizeBytes <= Geometry.containerSizeBytesMax else {
+            throw .impossible("container of \(geometry.containerSizeBytes) bytes")
         }
         guard blockSizeBytes == Geometry.blockSizeBytes, levels == geometry.levels else {
             throw .impossible("blocks of \(blockSizeBytes) bytes in \(levels) levels")

@@ -50,8 +50,11 @@ extension Connection {
             read(frame, ticket: ticket)
             offset = stop
         }
-        // The end goes last, and so through the arena if every chunk did.
-        if let ticket, ticket.finishOne() { queue(Reply.end(request.cookie)) }
+        guard let ticket else { return }
+        // From here on another thread may send the reply's end, which must come after its chunks:
+        // those in the arena go first, unless the end goes through the arena as well.
+        if ticket.hasOthers { makeRoom(replies.freeBytes + 1) }
+        if ticket.finishOne() { queue(Reply.end(request.cookie)) }
     }
 
     /// Reads one frame, now or elsewhere.
@@ -137,6 +140,9 @@ final class ReadTicket: Sendable {
     func startOne() {
         rest.withLock { $0 += 1 }
     }
+
+    /// Whether chunks are under way on other threads.
+    var hasOthers: Bool { rest.withLock { $0 > 1 } }
 
     /// - Returns: whether nothing is left.
     func finishOne() -> Bool {

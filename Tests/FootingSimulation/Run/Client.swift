@@ -65,10 +65,15 @@ final class Client: Sendable {
         if hasFailed { model.withLock { $0.mustRestart = true } }
         let isExplained =
             switch error.kind {
-            case .noSpace: profile.trouble == .fullHost
+            case .noSpace:
+                // Segments that could not be read are set aside.
+                profile.trouble == .fullHost || isDamaged || counts.readErrors > 0
             case .inputOutput: counts != before
             case .corrupt: isDamaged
-            case .failed: counts.readErrors + counts.writeErrors > 0 || isDamaged
+            // A superblock for which there is no space ends the engine too.
+            case .failed:
+                counts.readErrors + counts.writeErrors > 0 || isDamaged
+                    || profile.trouble == .fullHost
             case .invalid, .busy, .unsupported, .closed: false
             }
         if !isExplained { report("\(operation): unexplained error: \(error) (\(error.kind))") }
@@ -202,29 +207,36 @@ extension Client {
     }
 
     /// Makes everything durable.
-    func flush(_ engine: EngineDriver) {
+    @discardableResult
+    func flush(_ engine: EngineDriver) -> Bool {
         confirm("flush") { () throws(DiskError) in try engine.flush() }
     }
 
     /// Writes the map out.
-    func checkpoint(_ engine: EngineDriver) {
+    @discardableResult
+    func checkpoint(_ engine: EngineDriver) -> Bool {
         confirm("checkpoint") { () throws(DiskError) in try engine.checkpoint() }
     }
 
     /// Shuts down in order.
-    func close(_ engine: EngineDriver) {
+    ///
+    /// - Returns: whether it succeeded.
+    func close(_ engine: EngineDriver) -> Bool {
         confirm("close") { () throws(DiskError) in try engine.close() }
     }
 
-    private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) {
+    @discardableResult
+    private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) -> Bool {
         let before = store.counts
         let count = model.withLock { $0.oracle.changeCount }
         do throws(DiskError) {
             try body()
         } catch {
-            return judge(error, operation, before)
+            judge(error, operation, before)
+            return false
         }
         model.withLock { $0.oracle.confirm(count) }
+        return true
     }
 
     /// Moves the engine on by a step.

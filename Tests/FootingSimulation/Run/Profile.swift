@@ -49,7 +49,8 @@ package struct Profile: Sendable {
         if isLarge {
             let middle = UInt64(random.below(Int(sectors - 2048))) / 8 * 8
             layout = Layout(windows: [
-                0..<256, max(256, middle)..<max(256, middle) + 512, sectors - 512..<sectors,
+                0..<256, max(256, middle)..<max(256, middle) + 512,
+                (sectors - 512) / 8 * 8..<sectors,
             ])
         } else {
             layout = Layout(windows: [0..<sectors])
