@@ -61,6 +61,13 @@ public struct DiskOptions: Sendable {
                     + "\(Geometry.segmentCountMax)"
             )
         }
+        guard geometry.containerSizeBytes <= Geometry.containerSizeBytesMax else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(sparePercent) % of spare room make the container larger than 512 TiB"
+            )
+        }
         return geometry
     }
 }

@@ -18,9 +18,15 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     ///
     /// The process ends if the kernel refuses: sizes here are small and bounded, so a refusal means
     /// that the address space limit is below what the program needs at all.
-    public init(count: Int) {
+    ///
+    /// - Parameters:
+    ///   - count: bytes.
+    ///   - isHuge: rounds up to 2 MiB and asks for huge pages: a device then sees one piece of
+    ///     memory instead of hundreds. The first touch takes 2 MiB.
+    public init(count: Int, isHuge: Bool = false) {
         precondition(count > 0, "empty buffer")
-        let size = (count + 4095) & ~4095
+        let unit = isHuge ? Self.hugePageBytes : 4096
+        let size = (count + unit - 1) & ~(unit - 1)
         if size < Self.mappedSizeMin {
             guard let address = unsafe aligned_alloc(4096, size) else {
                 preconditionFailure("no memory for \(size) bytes")
@@ -29,18 +35,26 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
             unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
             return
         }
-        let address = unsafe mmap(
-            nil,
-            size,
-            PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS,
-            -1,
-            0
-        )
+        let start = unsafe Self.map(size, alignment: unit)
+        if isHuge { unsafe madvise(start, size, MADV_HUGEPAGE) }
+        unsafe bytes = UnsafeMutableRawBufferPointer(start: start, count: size)
+    }
+
+    private static let hugePageBytes = 2 << 20
+
+    /// Maps memory at a multiple of `alignment`: maps more, and gives the ends back.
+    private static func map(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer {
+        let slack = alignment - 4096
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        let address = unsafe mmap(nil, size + slack, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
             preconditionFailure("mmap of \(size) bytes: \(Errno.current)")
         }
-        unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
+        let start = unsafe address.alignedUp(toMultipleOf: alignment)
+        let head = unsafe start - address
+        if head > 0 { unsafe munmap(address, head) }
+        if slack > head { unsafe munmap(start + size, slack - head) }
+        return unsafe start
     }
 
     deinit {

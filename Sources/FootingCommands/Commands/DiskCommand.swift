@@ -8,7 +8,10 @@ enum DiskCommand {
     static let declaration = Command(
         name: "disk",
         overview: "Create, describe and verify disks.",
-        subcommands: [DiskCreateCommand.declaration, DiskInfoCommand.declaration]
+        subcommands: [
+            DiskCreateCommand.declaration, DiskInfoCommand.declaration,
+            DiskCheckCommand.declaration,
+        ]
     )
 
     static func failure(_ error: DiskError) -> CommandError {

@@ -7,7 +7,7 @@ import FootingSystem
 /// change.
 final class Batch {
     /// The header page and the payload behind it.
-    let buffer = AlignedBuffer(count: (1 + Geometry.entriesPerPage) * 4096)
+    let buffer = AlignedBuffer(count: (1 + Geometry.entriesPerPage) * 4096, isHuge: true)
     let stream: CommitHeader.Stream
 
     /// Counts the batches of its stream.

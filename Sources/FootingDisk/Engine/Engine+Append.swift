@@ -115,6 +115,7 @@ extension Engine {
         if stream.head.page + 2 > geometry.pagesPerSegment {
             // The segment is full: on to the one that every commit in it named as the next.
             let next = takeSegment(.data, &state)
+            if kind == .user { state.spaceRoundCount = 0 }
             stream.head = Superblock.Head(
                 sequence: state.segments[Int(stream.head.next)].sequence,
                 segment: stream.head.next,

@@ -97,7 +97,7 @@ extension Engine {
         if state.mustCheckpoint { return .checkpoint }
         if state.ready.count > segmentsReserved(state) { state.spaceRoundCount = 0 }
         // The collector must leave the map what it needs.
-        let isLow = state.ready.count <= segmentsForMap(state) + 1
+        let isLow = state.ready.count <= segmentsForMap(state) + Geometry.collectorWork
         if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
             state.spaceRoundCount += 1
             return .release

@@ -110,7 +110,7 @@ struct OpenedContainer: ~Copyable {
         }
     }
 
-    private static func apply(
+    static func apply(
         _ commit: CommitHeader,
         _ header: borrowing AlignedBuffer,
         _ geometry: Geometry,

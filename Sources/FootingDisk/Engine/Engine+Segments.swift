@@ -6,9 +6,15 @@ extension Engine {
     func segmentsForMap(_ state: borrowing EngineState) -> Int {
         let deltas = state.active.deltas.count + (state.frozen?.deltas.count ?? 0)
         let ranges = state.active.trims.ranges.count * 2
-        let pages = deltas + ranges + state.touches.count
-        let bounded = min(UInt64(pages * geometry.levels), geometry.mapPageCount)
-        return Int(bounded) / geometry.pagesPerSegment + 2
+        let paths = UInt64(deltas + ranges + state.touches.count)
+        // Every changed block may have a leaf of its own; above, the paths meet.
+        var pages: UInt64 = 0
+        var level = geometry.blockCount
+        for _ in 0..<geometry.levels {
+            level = (level + 335) / 336
+            pages += min(paths, level)
+        }
+        return Int(pages) / geometry.pagesPerSegment + 2
     }
 
     /// Free segments below which clients wait.

@@ -88,7 +88,7 @@ struct EngineState: ~Copyable {
     var isCommitBlocked = false
     /// The collector cannot win any more space.
     var isStuck = false
-    /// Checkpoints made for space since writers last had room.
+    /// Checkpoints made for space since writers last had room, or used it.
     var spaceRoundCount = 0
     var failure: DiskError?
     var isClosed = false

@@ -20,6 +20,8 @@ public struct Geometry: Sendable, Equatable {
     static let entriesPerPage = 336
     /// Largest disk: 64 TiB.
     public static let sizeBytesMax: UInt64 = 64 << 40
+    /// Largest container, 512 TiB: what a location can point to.
+    static let containerSizeBytesMax: UInt64 = 512 << 40
     /// Most segments: their table is in memory.
     static let segmentCountMax: UInt32 = 1 << 24
     /// Offsets of the two superblocks.
@@ -133,7 +135,11 @@ extension Geometry {
 
     /// Free segments that only the collector and the map may use: without them, a full log could
     /// not be cleaned.
-    var reservedForCollector: Int { 3 }
+    var reservedForCollector: Int { Self.collectorWork + 3 }
+
+    /// Segments that emptying one may take: its blocks can begin in one and reach into a third, and
+    /// the changes of the map that it makes may need one more.
+    static let collectorWork = 3
 
     /// Free segments that only the map may use: a checkpoint writes every page that changed, at
     /// most a path for each delta and at most the whole map.

@@ -165,6 +165,9 @@ extension Superblock {
         guard geometry.segmentCount >= 8, geometry.segmentCount <= Geometry.segmentCountMax else {
             throw .impossible("\(geometry.segmentCount) segments")
         }
+        guard geometry.containerSizeBytes <= Geometry.containerSizeBytesMax else {
+            throw .impossible("container of \(geometry.containerSizeBytes) bytes")
+        }
         guard blockSizeBytes == Geometry.blockSizeBytes, levels == geometry.levels else {
             throw .impossible("blocks of \(blockSizeBytes) bytes in \(levels) levels")
         }

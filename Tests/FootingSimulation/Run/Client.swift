@@ -207,12 +207,14 @@ extension Client {
     }
 
     /// Makes everything durable.
-    func flush(_ engine: EngineDriver) {
+    @discardableResult
+    func flush(_ engine: EngineDriver) -> Bool {
         confirm("flush") { () throws(DiskError) in try engine.flush() }
     }
 
     /// Writes the map out.
-    func checkpoint(_ engine: EngineDriver) {
+    @discardableResult
+    func checkpoint(_ engine: EngineDriver) -> Bool {
         confirm("checkpoint") { () throws(DiskError) in try engine.checkpoint() }
     }
 

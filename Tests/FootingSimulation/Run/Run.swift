@@ -94,9 +94,8 @@ struct Run {
     /// Damages sectors that are durable and in the map, all at once, and looks around.
     private mutating func rot() {
         guard let engine = client.engine else { return }
-        client.flush(engine)
-        client.checkpoint(engine)
-        guard client.canGoOn else { return }
+        // With commits that are not in the map yet, damage to the last one would be a known limit.
+        guard client.flush(engine), client.checkpoint(engine), client.canGoOn else { return }
         client.model.withLock { model in
             model.oracle.settle()
             model.isDamaged = true
@@ -170,7 +169,7 @@ struct Run {
             model.mustRestart = false
         }
         store.setFaults(Faults())
-        if summary.restartCount > 0 { try checkImage() }
+        if random.oneIn(4) { try checkImage(isRecovered: false) }
         while random.oneIn(4), summary.restartCount > 0 {
             store.crash(atCall: 1 + random.below(4))
             _ = try? openOnce()
@@ -191,6 +190,7 @@ struct Run {
         }
         summary.restartCount += 1
         try verify()
+        if random.oneIn(4) { try checkImage(isRecovered: true) }
         store.setFaults(faults)
     }
 
@@ -256,6 +256,25 @@ struct Run {
     }
 
     /// The checker must find nothing on a disk to which nothing was done.
-    private func checkImage() throws(SimulationFailure) {
+    ///
+    /// - Parameter isRecovered: whether the superblocks were written since the crash: before that, one
+    ///   may be torn.
+    private func checkImage(isRecovered: Bool) throws(SimulationFailure) {
+        if !simulation.verifiesChecksums { return }
+        let isDamaged = client.model.withLock { $0.isDamaged }
+        if isDamaged || store.counts.misdirectedWrites > 0 { return }
+        let report: CheckReport
+        do throws(DiskError) {
+            report = try DiskCheck.run(store: store)
+        } catch {
+            throw SimulationFailure("check: \(error)")
+        }
+        for finding in report.findings where finding.severity > .note {
+            let isSuperblock = finding.what.hasPrefix("superblock")
+            if isSuperblock && !isRecovered { continue }
+            throw SimulationFailure(
+                "check, \(isRecovered ? "after" : "before") recovery: \(finding)"
+            )
+        }
     }
 }

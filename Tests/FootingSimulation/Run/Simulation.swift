@@ -50,6 +50,33 @@ package struct Simulation: Sendable {
     }
 }
 
+extension Simulation {
+    /// Runs a short seed again and again, crashing at every write and sync it makes.
+    ///
+    /// - Returns: how many runs that took.
+    package static func runExhaustively(seed: UInt64) throws(SimulationFailure) -> Int {
+        var simulation = Simulation()
+        simulation.isShort = true
+        simulation.crash = (1 << 40, .all)
+        let callCount = try simulation.run(seed: seed).callCount
+        var random = SeededRandom(seed: seed)
+        var runCount = 1
+        for call in 1...callCount {
+            let survivals: [Survival] = [.none, .all, .subset(random.next()), .random]
+            for survival in survivals {
+                simulation.crash = (call, survival)
+                do throws(SimulationFailure) {
+                    try simulation.run(seed: seed)
+                } catch {
+                    throw SimulationFailure("crash at call \(call), \(survival): \(error)")
+                }
+                runCount += 1
+            }
+        }
+        return runCount
+    }
+}
+
 extension Profile {
     /// A disk of a few segments and a handful of operations.
     fileprivate mutating func shorten(_ random: inout SeededRandom) {
@@ -62,7 +89,7 @@ extension Profile {
         layout = Layout(windows: [0..<sectors])
         trouble = .crashesOnly
         cycleCount = 1
-        operationCount = 14
+        operationCount = 50
         startsFull = false
         options.deltaCountMax = 32
         options.checkpointLogBytes = 128 << 10

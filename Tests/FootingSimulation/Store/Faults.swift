@@ -31,8 +31,6 @@ package enum Sabotage: Sendable, CaseIterable {
     case syncAfterSuperblock
     /// Every sync that is not followed by a superblock: those of flushes.
     case syncOfFlush
-    /// The second half of writes longer than a page.
-    case endOfLongWrite
 }
 
 /// What a crash leaves of the writes that were not synced.

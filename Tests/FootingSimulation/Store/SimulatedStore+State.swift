@@ -25,14 +25,7 @@ extension SimulatedStore.State {
     /// Takes a write into the volatile cache.
     mutating func accept(_ write: SimulatedStore.Write) {
         unsafe write.bytes.withUnsafeBytes { unsafe current.write(at: write.offset, $0) }
-        guard sabotage == .endOfLongWrite, write.bytes.count > 4096 else {
-            pending.append(write)
-            return
-        }
-        let half = write.bytes.count / 8192 * 4096
-        pending.append(
-            SimulatedStore.Write(offset: write.offset, bytes: Array(write.bytes[..<half]))
-        )
+        pending.append(write)
     }
 
     /// Carries out the last sync, now that it is known what comes after it.
@@ -45,7 +38,7 @@ extension SimulatedStore.State {
         case .syncBeforeSuperblock: if isSuperblock { return }
         case .syncOfFlush: if !isSuperblock && !containsSuperblock(count) { return }
         case .syncAfterSuperblock: if containsSuperblock(count) { return }
-        case .none, .endOfLongWrite: break
+        case .none: break
         }
         for write in pending[..<count] { makeDurable(write, sectors: nil) }
         pending.removeSubrange(..<count)

@@ -1,0 +1,180 @@
+import FootingSystem
+
+// The tree, and the data it points to.
+extension Checker {
+    func checkTree(_ progress: (CheckProgress) -> Void) {
+        let identity = MapPage.Identity(level: geometry.levels - 1, index: 0)
+        checkPage(superblock.root, identity, progress)
+    }
+
+    /// Checks a page and everything below it.
+    private func checkPage(
+        _ entry: MapEntry,
+        _ identity: MapPage.Identity,
+        _ progress: (CheckProgress) -> Void
+    ) {
+        if !entry.isMapped { return }
+        let span = MapReader.span(level: identity.level + 1)
+        let first = identity.index * span
+        let last = min(first + span, geometry.blockCount) - 1
+        let what = "map page \(identity.index) of level \(identity.level)"
+        let consequence = "blocks \(first) to \(last) cannot be read"
+        let offset = entry.location.offset
+        guard entry.isValid(in: geometry) else {
+            report.add(.error, "\(what) is said to be where none can be", at: offset, consequence)
+            return
+        }
+        if claim(entry.location, what) {
+            liveUnits[Int(geometry.segment(of: entry.location))] += 8
+        }
+        let page = AlignedBuffer(count: 4096)
+        guard read(what, at: offset, count: 4096, into: page, consequence) else { return }
+        guard page.checksum(8..<4096) == entry.checksum,
+            MapPage.identity(page, volume: superblock.volume) == identity
+        else {
+            report.add(.error, "\(what) is damaged or another one", at: offset, consequence)
+            return
+        }
+        report.mapPageCount += 1
+        if identity.level == 0 {
+            checkLeaf(page, first, offset, progress)
+            return
+        }
+        for slot in 0..<Geometry.entriesPerPage {
+            let child = MapPage.entry(page, slot)
+            if !child.isMapped { continue }
+            let index = identity.index * 336 + UInt64(slot)
+            guard index * (span / 336) < geometry.blockCount else {
+                report.add(
+                    .error,
+                    "\(what) has a child \(index) beyond the disk's end",
+                    at: offset,
+                    "none"
+                )
+                continue
+            }
+            checkPage(child, MapPage.Identity(level: identity.level - 1, index: index), progress)
+        }
+    }
+
+    private func checkLeaf(
+        _ page: borrowing AlignedBuffer,
+        _ first: UInt64,
+        _ offset: UInt64,
+        _ progress: (CheckProgress) -> Void
+    ) {
+        var blocks: [(block: UInt64, entry: MapEntry)] = []
+        for slot in 0..<Geometry.entriesPerPage {
+            let entry = MapPage.entry(page, slot)
+            let block = first + UInt64(slot)
+            if !entry.isMapped { continue }
+            guard block < geometry.blockCount else {
+                report.add(
+                    .error,
+                    "the map has an entry for block \(block), beyond the disk's end",
+                    at: offset,
+                    "none"
+                )
+                continue
+            }
+            guard isPossible(block, entry, at: offset) else { continue }
+            liveUnits[Int(geometry.segment(of: entry.location))] += 8
+            // What was overwritten or trimmed since is not read by anyone.
+            if overlay.entry(block) == nil { blocks.append((block, entry)) }
+        }
+        checkBlocks(&blocks, progress)
+    }
+
+    /// Whether an entry can be, and nothing else is where it points.
+    private func isPossible(
+        _ block: UInt64,
+        _ entry: MapEntry,
+        at offset: UInt64
+    ) -> Bool {
+        guard entry.isValid(in: geometry) else {
+            report.add(
+                .error,
+                "the map says that block \(block) is where none can be",
+                at: offset,
+                "block \(block) cannot be read"
+            )
+            return false
+        }
+        return claim(entry.location, "block \(block)")
+    }
+
+    /// Verifies the blocks that were changed since the checkpoint.
+    func checkOverlay(_ progress: (CheckProgress) -> Void) {
+        var blocks: [(block: UInt64, entry: MapEntry)] = []
+        let offset = geometry.offset(segment: superblock.user.segment, page: 0)
+        for delta in overlay.deltas.sorted() where delta.entry.isMapped {
+            let (block, entry) = (delta.block, delta.entry)
+            if !isPossible(block, entry, at: offset) { continue }
+            blocks.append((block, entry))
+            if blocks.count == Geometry.entriesPerPage {
+                checkBlocks(&blocks, progress)
+                blocks = []
+            }
+        }
+        checkBlocks(&blocks, progress)
+    }
+
+    /// Reads blocks, neighbours in one go, and verifies their checksums.
+    private func checkBlocks(
+        _ blocks: inout [(block: UInt64, entry: MapEntry)],
+        _ progress: (CheckProgress) -> Void
+    ) {
+        blocks.sort { $0.entry.location.units < $1.entry.location.units }
+        var start = 0
+        while start < blocks.count {
+            var count = 1
+            let location = blocks[start].entry.location
+            while start + count < blocks.count,
+                blocks[start + count].entry.location == location.advanced(byBlocks: count)
+            {
+                count += 1
+            }
+            checkRun(blocks[start..<start + count])
+            tell(progress)
+            start += count
+        }
+    }
+
+    private func checkRun(_ run: ArraySlice<(block: UInt64, entry: MapEntry)>) {
+        guard let first = run.first else { return }
+        let offset = first.entry.location.offset
+        let isReadable = run.count > 1 && canRead(at: offset, count: run.count * 4096)
+        for (number, item) in run.enumerated() {
+            report.blockCount += 1
+            let place = item.entry.location.offset
+            let consequence = "block \(item.block) of the disk cannot be read"
+            var at = number * 4096
+            if !isReadable {
+                // One by one: only what cannot be read is lost.
+                let what = "block \(item.block)"
+                guard read(what, at: place, count: 4096, into: buffer, consequence) else {
+                    continue
+                }
+                at = 0
+            }
+            if buffer.checksum(at..<at + 4096) != item.entry.checksum {
+                report.add(
+                    .error,
+                    "block \(item.block) does not have the checksum it was written with",
+                    at: place,
+                    consequence
+                )
+            }
+        }
+    }
+
+    private func canRead(at offset: UInt64, count: Int) -> Bool {
+        do throws(Errno) {
+            try unsafe store.read(at: offset, into: buffer.slice(0..<count))
+            report.bytesVerified += UInt64(count)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import FootingSystem
+
+/// A check in progress, of a container whose superblock is known.
+final class Checker {
+    let store: any BlockStore
+    let superblock: Superblock
+    let geometry: Geometry
+    var report: CheckReport
+    /// The changes since the checkpoint.
+    var overlay = Overlay()
+    /// By segment: a bit for each page that something refers to; empty until the first.
+    var isUsed: [[UInt64]]
+    /// By segment: units that the tree refers to.
+    var liveUnits: [UInt32]
+    var bytesTotal: UInt64 = 0
+    var bytesReported: UInt64 = 0
+    /// Where blocks are read into.
+    let buffer = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
+
+    init(store: any BlockStore, superblock: Superblock, report: CheckReport) {
+        self.store = store
+        self.superblock = superblock
+        geometry = superblock.geometry
+        self.report = report
+        isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
+        liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
+    }
+
+    func run(_ progress: (CheckProgress) -> Void) {
+        if store.sizeBytes < geometry.containerSizeBytes {
+            report.add(
+                .error,
+                "the container ends early, it should have \(geometry.containerSizeBytes) bytes",
+                at: store.sizeBytes,
+                "the disk cannot be opened, and what was there is lost"
+            )
+        }
+        let table = loadTable()
+        replayLog()
+        if let table {
+            bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
+        }
+        checkTree(progress)
+        checkOverlay(progress)
+        if let table { compareCounts(table) }
+        progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
+    }
+
+    /// Reads a range; false, and a finding, if that is impossible.
+    func read(
+        _ what: String,
+        at offset: UInt64,
+        count: Int,
+        into buffer: borrowing AlignedBuffer,
+        _ consequence: String
+    ) -> Bool {
+        do throws(Errno) {
+            guard offset + UInt64(count) <= store.sizeBytes else { throw .inputOutput }
+            try unsafe store.read(at: offset, into: buffer.slice(0..<count))
+            report.bytesVerified += UInt64(count)
+            return true
+        } catch {
+            report.add(.error, "\(what) cannot be read (\(error))", at: offset, consequence)
+            return false
+        }
+    }
+
+    /// Notes that something is at a location.
+    ///
+    /// - Returns: false, and a finding, if something else is there already.
+    func claim(_ location: Location, _ what: String) -> Bool {
+        let segment = Int(geometry.segment(of: location))
+        let page =
+            Int((location.offset - geometry.segmentsOffset) % geometry.segmentSizeBytes)
+            / 4096
+        if isUsed[segment].isEmpty {
+            isUsed[segment] = Array(repeating: 0, count: (geometry.pagesPerSegment + 63) / 64)
+        }
+        let bit: UInt64 = 1 << UInt64(page % 64)
+        if isUsed[segment][page / 64] & bit != 0 {
+            report.add(
+                .error,
+                "\(what) is where something else is",
+                at: location.offset,
+                "one of the two is lost"
+            )
+            return false
+        }
+        isUsed[segment][page / 64] |= bit
+        return true
+    }
+
+    /// Tells how far it has come, every few megabytes.
+    func tell(_ progress: (CheckProgress) -> Void) {
+        guard report.bytesVerified - bytesReported >= 4 << 20 else { return }
+        bytesReported = report.bytesVerified
+        progress(
+            CheckProgress(
+                bytesDone: report.bytesVerified,
+                bytesTotal: max(bytesTotal, report.bytesVerified)
+            )
+        )
+    }
+
+    // MARK: - Table and log
+
+    private func loadTable() -> [SegmentEntry]? {
+        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+        let offset = geometry.tableOffset(region: superblock.tableRegion)
+        let consequence = "the disk cannot be opened"
+        let count = Int(geometry.tableRegionSizeBytes)
+        guard read("the segment table", at: offset, count: count, into: region, consequence)
+        else { return nil }
+        guard let table = SegmentTable.load(region, superblock) else {
+            report.add(
+                .error,
+                "the segment table is not the one that the superblock names",
+                at: offset,
+                consequence
+            )
+            return nil
+        }
+        return table.entries
+    }
+
+    private func replayLog() {
+        var log = LogReplay(store: store, superblock: superblock, verifies: true)
+        var overlay = Overlay()
+        let geometry = geometry
+        do throws(DiskError) {
+            let result = try log.run { commit, header in
+                OpenedContainer.apply(commit, header, geometry, &overlay)
+            }
+            report.commitCount = result.commitCount
+            report.bytesVerified += result.byteCount
+            if result.discardedCount > 0 {
+                report.add(
+                    .note,
+                    "\(result.discardedCount) commits of an incomplete write end the log",
+                    at: geometry.offset(segment: result.user.segment, page: result.user.page),
+                    "they were never flushed and are left out"
+                )
+            }
+        } catch {
+            report.add(
+                .error,
+                "the log: \(error)",
+                at: error.offset
+                    ?? geometry.offset(
+                        segment: superblock.user.segment,
+                        page: min(superblock.user.page, geometry.pagesPerSegment - 1)
+                    ),
+                "the disk cannot be opened; what was written since the last checkpoint is in doubt"
+            )
+        }
+        self.overlay = overlay
+    }
+
+    private func compareCounts(_ table: [SegmentEntry]) {
+        for (index, entry) in table.enumerated() {
+            let offset = geometry.offset(segment: UInt32(index), page: 0)
+            if entry.liveUnits != liveUnits[index] {
+                report.add(
+                    .warning,
+                    "segment \(index) has \(liveUnits[index]) live units, and the table says "
+                        + "\(entry.liveUnits)",
+                    at: offset,
+                    "its space is not won back when it should be"
+                )
+            }
+            if entry.state == .free, liveUnits[index] > 0 {
+                report.add(
+                    .error,
+                    "segment \(index) is free in the table and holds data",
+                    at: offset,
+                    "the data will be overwritten; copy the disk and do not open it"
+                )
+            }
+        }
+    }
+}

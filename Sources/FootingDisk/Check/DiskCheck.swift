@@ -1,0 +1,117 @@
+import FootingSystem
+
+/// Verifies every structure and every checksum of a container, and changes nothing.
+///
+/// It goes on after a finding as far as it can: a damaged page of the map hides what is below it, and
+/// nothing else. Memory is bounded by the container's size: one bit for each page in use, the segment
+/// table, and the changes since the last checkpoint.
+public enum DiskCheck {
+    /// Checks a container that nobody has open.
+    ///
+    /// - Parameters:
+    ///   - path: a file or a block device.
+    ///   - progress: called from time to time.
+    /// - Throws: kind `busy` if a process has it open for writing; kind `unsupported` if it is no
+    ///   container; kind `inputOutput` if it cannot be opened. What is wrong inside is no error here.
+    public static func run(
+        path: String,
+        progress: (CheckProgress) -> Void = { _ in }
+    ) throws(DiskError) -> CheckReport {
+        let isLocked: Bool
+        do throws(Errno) {
+            isLocked = try FileDescriptor.open(path, .readOnly).isLockedElsewhere()
+        } catch {
+            throw DiskError("check", cause: error).at(path)
+        }
+        if isLocked {
+            throw DiskError(.busy, "check", "another process has it open; stop that one first")
+                .at(path)
+        }
+        let store = try FileStore(path: path, access: .readOnly)
+        do throws(DiskError) {
+            return try run(store: store, progress: progress)
+        } catch {
+            throw error.at(path)
+        }
+    }
+
+    /// Checks a container on any store.
+    public static func run(
+        store: any BlockStore,
+        progress: (CheckProgress) -> Void = { _ in }
+    ) throws(DiskError) -> CheckReport {
+        var report = CheckReport()
+        guard let superblock = try superblock(store, &report) else { return report }
+        report.wasClean = superblock.isClean
+        let checker = Checker(store: store, superblock: superblock, report: report)
+        checker.run(progress)
+        return checker.report
+    }
+
+    /// The current superblock; nil if there is none, which is a finding then.
+    private static func superblock(
+        _ store: any BlockStore,
+        _ report: inout CheckReport
+    ) throws(DiskError) -> Superblock? {
+        let page = AlignedBuffer(count: 4096)
+        var found: [Superblock] = []
+        for (offset, name) in zip(Geometry.superblockOffsets, ["A", "B"]) {
+            var problem: String
+            do throws(Errno) {
+                guard offset + 4096 <= store.sizeBytes else { throw .inputOutput }
+                try unsafe store.read(at: offset, into: page.slice(0..<4096))
+                do throws(Superblock.Refusal) {
+                    found.append(try Superblock(page))
+                    continue
+                } catch {
+                    problem = error.text
+                }
+            } catch {
+                problem = "cannot be read (\(error))"
+            }
+            report.add(
+                .warning,
+                "superblock \(name) \(problem)",
+                at: offset,
+                "the other copy is used; the next opening writes this one anew"
+            )
+        }
+        guard let best = found.max(by: { $0.generation < $1.generation }) else {
+            // Says what kind of container it is, if it is none.
+            do throws(DiskError) {
+                _ = try OpenedContainer.readSuperblock(store)
+            } catch {
+                if error.kind == .unsupported { throw error }
+            }
+            report.add(
+                .error,
+                "both superblocks are damaged",
+                at: 0,
+                "the disk cannot be opened"
+            )
+            return nil
+        }
+        if let other = found.first(where: { $0 != best }) {
+            report.add(
+                .note,
+                "the superblocks are of generations \(best.generation) and \(other.generation)",
+                at: 0,
+                "a crash came between writing the two; the newer one is used"
+            )
+        }
+        return best
+    }
+}
+
+extension Superblock.Refusal {
+    /// What is wrong, as the end of a sentence.
+    var text: String {
+        switch self {
+        case .foreign: "is not one"
+        case .damaged: "does not have its checksum"
+        case .version(let version): "is of format version \(version)"
+        case .features(let bits): "has unknown features 0x\(hexadecimal(bits, digits: 1))"
+        case .impossible(let what): "is impossible: \(what)"
+        }
+    }
+}

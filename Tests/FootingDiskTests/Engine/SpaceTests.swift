@@ -1,0 +1,112 @@
+import FootingSimulation
+import FootingSystem
+import Testing
+
+@testable import FootingDisk
+
+/// Full disks, full hosts, and very large disks.
+@Suite struct SpaceTests {
+    @Test(arguments: [1 << 20, 6 << 20] as [UInt64])
+    func `A disk at 90 percent takes any number of overwrites`(_ sizeBytes: UInt64) throws {
+        var options = EngineOptions()
+        options.deltaCountMax = 512
+        var disk = try TestDisk(sizeBytes: sizeBytes, sparePercent: 11, options: options)
+        let blockCount = Int(sizeBytes / 4096)
+        var random = SeededRandom(seed: 9)
+        var values = [UInt8](repeating: 1, count: blockCount)
+        for block in 0..<blockCount { try disk.write(UInt64(block) * 4096, 4096, 1) }
+        for _ in 0..<blockCount * 12 {
+            let block = random.below(blockCount)
+            values[block] = UInt8(1 + random.below(255))
+            try disk.write(UInt64(block) * 4096, 4096, values[block])
+            if random.oneIn(500) { try disk.engine.flush() }
+        }
+        #expect(disk.engine.statistics.segmentsCollected > 0)
+        try disk.engine.flush()
+        try disk.restart()
+        for block in 0..<blockCount {
+            #expect(try disk.holds(UInt64(block) * 4096, 4096, values[block]))
+        }
+        #expect(try disk.check().findings.isEmpty)
+    }
+
+    @Test func `A full host is a clear error, and nothing is lost`() throws {
+        var faults = Faults()
+        faults.spaceBytesMax = 1 << 20
+        var disk = try TestDisk(sizeBytes: 4 << 20, faults: faults)
+        var written = 0
+        let error = #expect(throws: DiskError.self) {
+            while true {
+                try disk.write(UInt64(written) * 4096, 4096, 3)
+                written += 1
+            }
+        }
+        #expect(error?.kind == .noSpace)
+        #expect(written > 50)
+        // Reads go on, and so do flushes.
+        #expect(try disk.holds(0, written * 4096, 3))
+        try disk.engine.flush()
+        // A trim wins space.
+        try disk.engine.trim(0..<UInt64(written / 2) * 4096)
+        try disk.write(0, 4096, 4)
+        try disk.engine.flush()
+        // The host has space again: the rest can be written.
+        disk.store.setFaults(Faults())
+        disk.clock.advance(nanoseconds: 2_000_000_000)
+        try disk.write(2 << 20, 1 << 20, 5)
+        try disk.engine.flush()
+        try disk.restart()
+        #expect(try disk.holds(0, 4096, 4))
+        #expect(try disk.holds(UInt64(written / 2) * 4096, (written - written / 2) * 4096, 3))
+        #expect(try disk.holds(2 << 20, 1 << 20, 5))
+        #expect(try disk.check().findings.isEmpty)
+    }
+
+    @Test func `Trimmed space goes back to the host`() throws {
+        let disk = try TestDisk(sizeBytes: 16 << 20)
+        let before = disk.store.spaceBytes
+        try disk.write(0, 16 << 20, 1)
+        try disk.engine.checkpoint()
+        let full = disk.store.spaceBytes
+        try disk.engine.trim(0..<16 << 20)
+        try disk.engine.checkpoint()
+        #expect(full > before + (16 << 20))
+        #expect(disk.store.spaceBytes < before + (4 << 20))
+    }
+
+    @Test func `A disk of 64 TiB is quick, and small where nothing is written`() throws {
+        let size: UInt64 = 64 << 40
+        let geometry = try DiskOptions(sizeBytes: size).geometry()
+        let store = MemoryStore(sizeBytes: geometry.containerSizeBytes)
+        let clock = SimulatedClock()
+        try Disk.format(
+            store,
+            geometry,
+            identifier: Identifier(high: 1, low: 2),
+            unixSeconds: 0
+        )
+        let options = EngineOptions()
+        var engine = try EngineDriver.open(store: store, options: options, clock: clock).driver
+        let buffer = AlignedBuffer(count: 8192)
+        buffer.set(UInt64(0x1234), at: 0)
+        let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<8192))
+        for offset in [0, size / 2, size - 8192] {
+            try unsafe engine.write(at: offset, bytes)
+        }
+        try engine.checkpoint()
+        engine = try EngineDriver.open(store: store, options: options, clock: clock).driver
+        let result = AlignedBuffer(count: 8192)
+        for offset in [0, size / 2, size - 8192] {
+            try unsafe engine.read(at: offset, into: result.slice(0..<8192))
+            let value = result.get(UInt64.self, at: 0)
+            #expect(value == 0x1234)
+        }
+        #expect(try DiskCheck.run(store: store).findings.isEmpty)
+        try engine.trim(0..<size)
+        try engine.checkpoint()
+        try unsafe engine.read(at: size / 2, into: result.slice(0..<8192))
+        let value = result.get(UInt64.self, at: 0)
+        #expect(value == 0)
+        #expect(try DiskCheck.run(store: store).blockCount == 0)
+    }
+}

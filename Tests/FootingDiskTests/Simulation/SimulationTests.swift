@@ -1,0 +1,80 @@
+import FootingSimulation
+import FootingSystem
+import Testing
+
+/// The engine on a disk that loses, tears, reorders and fails; see docs/SIMULATION.md.
+@Suite struct SimulationTests {
+    /// A failure names its seed; `footing-simulate --runs 1 --seed <n>` replays it.
+    private func run(_ seeds: Range<UInt64>, _ simulation: Simulation = Simulation()) {
+        for seed in seeds {
+            do throws(SimulationFailure) {
+                try simulation.run(seed: seed)
+            } catch {
+                Issue.record("footing-simulate --runs 1 --seed \(seed): \(error)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func `Thirty seeds of every kind`(_ part: UInt64) {
+        run(part * 30 + 1..<part * 30 + 31)
+    }
+
+    @Test(arguments: Profile.Trouble.allCases)
+    func `Ten seeds of each trouble`(_ trouble: Profile.Trouble) {
+        var simulation = Simulation()
+        simulation.trouble = trouble
+        run(5000..<5010, simulation)
+    }
+
+    @Test(arguments: [1, 2] as [UInt64])
+    func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
+        let runCount = try Simulation.runExhaustively(seed: seed)
+        #expect(runCount > 100)
+    }
+
+    @Test func `A seed gives the same run twice`() throws {
+        for seed in 40..<52 as Range<UInt64> {
+            let first = try Simulation().run(seed: seed)
+            let second = try Simulation().run(seed: seed)
+            #expect(first == second, "seed \(seed)")
+        }
+    }
+}
+
+/// What the simulation is worth: it must fail when something that matters is left out.
+@Suite struct SabotageTests {
+    /// Whether any of the seeds fails.
+    private func isNoticed(_ simulation: Simulation, seeds: Range<UInt64>) -> Bool {
+        for seed in seeds {
+            do throws(SimulationFailure) {
+                try simulation.run(seed: seed)
+            } catch {
+                return true
+            }
+        }
+        return false
+    }
+
+    @Test(arguments: Sabotage.allCases.filter { $0 != .none })
+    func `A sync that is left out is noticed`(_ sabotage: Sabotage) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.sabotage = sabotage
+        #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test func `Checksums that are not compared are noticed`() {
+        var simulation = Simulation()
+        simulation.verifiesChecksums = false
+        #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test func `Checksums that are not compared are noticed when sectors rot`() {
+        var simulation = Simulation()
+        simulation.trouble = .rot
+        simulation.verifiesChecksums = false
+        #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+}
