@@ -177,7 +177,7 @@ struct ClientTests {
             job+=" --verify=crc32c --minimal"
             fio $job --rw=write --do_verify=0 --end_fsync=1
             for round in 1 2 3; do
-                fio $job --rw=read
+                fio $job --rw=read --verify=0 --time_based --runtime=1
                 # Its pages leave the cache as the container is written past it.
                 fio $job --rw=write --do_verify=0
             done

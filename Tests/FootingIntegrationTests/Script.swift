@@ -56,7 +56,7 @@ enum Script {
         serve() {
             "$footing" serve disk.footing "${@:---socket=$socket}" >serve.log 2>serve.err &
             server=$!
-            until grep -q '^ready' serve.log; do
+            until grep -qs '^ready' serve.log; do
                 kill -0 "$server" 2>/dev/null || fail "the server ended: $(cat serve.err)"
                 sleep 0.01
             done
