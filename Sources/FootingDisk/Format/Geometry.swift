@@ -24,6 +24,9 @@ public struct Geometry: Sendable, Equatable {
     static let containerSizeBytesMax: UInt64 = 512 << 40
     /// Most segments: their table is in memory.
     static let segmentCountMax: UInt32 = 1 << 24
+    /// Largest LSN, sequence or generation that is believed: what counts on from there never
+    /// overflows.
+    static let counterMax: UInt64 = 1 << 62
     /// Offsets of the two superblocks.
     static let superblockOffsets: [UInt64] = [0, 64 << 10]
     /// Offset of the first segment table.
