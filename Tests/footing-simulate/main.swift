@@ -6,8 +6,8 @@ import Glibc
 //
 //   footing-simulate [--runs N] [--seed S] [--first]
 //
-// --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure prints
-// the seed and the command that replays it.
+// --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
+// prints the seed and the command that replays it.
 
 func say(_ text: String) {
     print(text)
@@ -51,7 +51,8 @@ struct Progress {
     var segmentsCollected: UInt64 = 0
 }
 
-/// The seeds in progress, where a signal handler finds them: a broken precondition ends the process.
+/// The seeds in progress, where a signal handler finds them: a broken precondition ends the
+/// process.
 @safe
 struct SeedsInProgress: @unchecked Sendable {
     static let threadCount = 2

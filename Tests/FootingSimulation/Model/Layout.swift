@@ -2,8 +2,8 @@ import FootingSystem
 
 /// The parts of a disk that a simulation uses, and watches every sector of.
 ///
-/// A small disk is watched as a whole. Of a large one only some windows are used: its map is as deep as
-/// the disk is large, and the oracle stays small. Sectors are numbered through the windows.
+/// A small disk is watched as a whole. Of a large one only some windows are used: its map is as
+/// deep as the disk is large, and the oracle stays small. Sectors are numbered through the windows.
 package struct Layout: Sendable {
     /// Ranges of the disk's sectors, in order.
     package let windows: [Range<UInt64>]

@@ -3,8 +3,9 @@ import FootingSystem
 /// What a disk must hold: the truth that an engine is compared with.
 ///
 /// Every change has a number of its own, its version. The engine keeps changes in order, so after a
-/// crash the disk is what it was after some number of them: at least those that were flushed. That one
-/// number must explain every sector also proves that each change is there as a whole or not at all.
+/// crash the disk is what it was after some number of them: at least those that were flushed. That
+/// one number must explain every sector also proves that each change is there as a whole or not at
+/// all.
 package struct Oracle: Sendable {
     /// Stands for a sector that could not be read.
     package static let unknown = UInt64.max
@@ -19,8 +20,8 @@ package struct Oracle: Sendable {
     private(set) var current: [UInt64]
     private var changes: [Change] = []
     private var lastVersion: UInt64 = 0
-    /// How many of the changes a flush confirmed, where an older state must be kept in mind because a
-    /// fault may bring it back.
+    /// How many of the changes a flush confirmed, where an older state must be kept in mind because
+    /// a fault may bring it back.
     private var confirmedCount = 0
     /// Whether flushed changes are kept in mind.
     package var remembersFlushed = false

@@ -3,8 +3,8 @@ import Glibc
 
 /// Content of sectors that tells which write it is of.
 ///
-/// A sector holds the number of its write, its own number, and bytes that follow from the first: so a
-/// stale sector, one of another place, and a mixture are all told apart. Version 0 is all zeros.
+/// A sector holds the number of its write, its own number, and bytes that follow from the first: so
+/// a stale sector, one of another place, and a mixture are all told apart. Version 0 is all zeros.
 enum Pattern {
     private static let filler: [UInt8] = {
         var random = SeededRandom(seed: 0x466f_6f74)

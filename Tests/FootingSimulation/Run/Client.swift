@@ -3,8 +3,8 @@ import FootingSystem
 
 /// A client of the engine that remembers what it wrote, and checks what it reads.
 ///
-/// It can be called from within the store, while the engine is in the middle of something: so no lock
-/// of its own is held while it calls the engine.
+/// It can be called from within the store, while the engine is in the middle of something: so no
+/// lock of its own is held while it calls the engine.
 final class Client: Sendable {
     struct Model: ~Copyable {
         var oracle: Oracle

@@ -257,8 +257,8 @@ struct Run {
 
     /// The checker must find nothing on a disk to which nothing was done.
     ///
-    /// - Parameter isRecovered: whether the superblocks were written since the crash: before that, one
-    ///   may be torn.
+    /// - Parameter isRecovered: whether the superblocks were written since the crash: before that,
+    ///   one may be torn.
     private func checkImage(isRecovered: Bool) throws(SimulationFailure) {
         if !simulation.verifiesChecksums { return }
         let isDamaged = client.model.withLock { $0.isDamaged }

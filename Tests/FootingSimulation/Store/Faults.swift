@@ -1,8 +1,8 @@
 /// What goes wrong in a simulated store, and how often.
 ///
 /// The first group are the faults of hardware that keeps its promises: what a correct engine must
-/// survive without losing anything. The others are explained errors: the engine may fail, and must not
-/// lie.
+/// survive without losing anything. The others are explained errors: the engine may fail, and must
+/// not lie.
 package struct Faults: Sendable {
     /// Reads that fail with EIO: one in so many; 0 for none.
     package var readErrorOneIn = 0

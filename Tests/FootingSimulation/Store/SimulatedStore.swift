@@ -3,8 +3,8 @@ package import FootingSystem
 
 /// A disk in memory that loses, tears and reorders what was not synced, and fails as it is told.
 ///
-/// Reads see every write at once, as through a page cache; a crash goes back to what was durable and
-/// an arbitrary part of the rest.
+/// Reads see every write at once, as through a page cache; a crash goes back to what was durable
+/// and an arbitrary part of the rest.
 package final class SimulatedStore: BlockStore {
     struct Write {
         let offset: UInt64
