@@ -6,9 +6,10 @@ public struct DiskOptions: Sendable {
     public var sizeBytes: UInt64
     /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
     public var sparePercent = 33
-    /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size. Writes are
-    /// atomic up to 1 MiB, but in segments of less than 2 MiB only up to two pages less than a
-    /// segment.
+    /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
+    ///
+    /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
+    /// less than a segment.
     public var segmentSizeBytes: UInt64?
 
     /// Smallest room that lets the collector keep up.
@@ -73,7 +74,34 @@ public struct DiskOptions: Sendable {
 }
 
 extension Disk {
-    /// Creates a container in a new file, or on a block device that is named explicitly.
+    /// Creates a container on a block device, whose content is given up.
+    ///
+    /// - Throws: kind `busy` if the device is mounted or otherwise in use; kind `invalid` if it is no
+    ///   block device, or too small for the disk and its spare room.
+    public static func create(onDevice path: String, _ options: DiskOptions) throws(DiskError) {
+        let geometry = try options.geometry()
+        let store = try FileStore(path: path, access: .exclusive)
+        guard store.isBlockDevice else {
+            throw DiskError(.invalid, "create", "it is not a block device").at(path)
+        }
+        do throws(DiskError) {
+            try format(store, geometry)
+        } catch {
+            throw error.at(path)
+        }
+    }
+
+    private static func format(_ store: FileStore, _ geometry: Geometry) throws(DiskError) {
+        var generator = SystemRandomNumberGenerator()
+        try format(
+            store,
+            geometry,
+            identifier: Identifier(using: &generator),
+            unixSeconds: SystemClock().unixSeconds
+        )
+    }
+
+    /// Creates a container in a new file.
     ///
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
@@ -81,13 +109,7 @@ extension Disk {
         let geometry = try options.geometry()
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            var generator = SystemRandomNumberGenerator()
-            try format(
-                store,
-                geometry,
-                identifier: Identifier(using: &generator),
-                unixSeconds: SystemClock().unixSeconds
-            )
+            try format(store, geometry)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {

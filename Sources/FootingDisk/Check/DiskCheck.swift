@@ -2,9 +2,9 @@ import FootingSystem
 
 /// Verifies every structure and every checksum of a container, and changes nothing.
 ///
-/// It goes on after a finding as far as it can: a damaged page of the map hides what is below it, and
-/// nothing else. Memory is bounded by the container's size: one bit for each page in use, the segment
-/// table, and the changes since the last checkpoint.
+/// It goes on after a finding as far as it can: a damaged page of the map hides what is below it,
+/// and nothing else. Memory is bounded by the container's size: one bit for each page in use, the
+/// segment table, and the changes since the last checkpoint.
 public enum DiskCheck {
     /// Checks a container that nobody has open.
     ///
@@ -12,7 +12,8 @@ public enum DiskCheck {
     ///   - path: a file or a block device.
     ///   - progress: called from time to time.
     /// - Throws: kind `busy` if a process has it open for writing; kind `unsupported` if it is no
-    ///   container; kind `inputOutput` if it cannot be opened. What is wrong inside is no error here.
+    ///   container; kind `inputOutput` if it cannot be opened. What is wrong inside is no error
+    ///   here.
     public static func run(
         path: String,
         progress: (CheckProgress) -> Void = { _ in }

@@ -261,7 +261,8 @@ extension Engine {
             try readPage(victim, page, into: header)
             guard let commit = CommitHeader(header, volume: volume),
                 commit.sequence == victim.entry.sequence, commit.page == page,
-                commit.segment == victim.segment
+                commit.segment == victim.segment,
+                page + commit.pageCount <= geometry.pagesPerSegment
             else {
                 // Without its headers nobody knows what else is in there.
                 return false
@@ -337,6 +338,7 @@ extension Engine {
             guard let descriptor = Descriptor.load(index, from: header) else { continue }
             guard descriptor.hasPayload else { continue }
             defer { slot += 1 }
+            guard slot < commit.payloadCount else { break }
             guard descriptor.kind == .data, descriptor.block < geometry.blockCount else { continue }
             let location = base.advanced(byBlocks: slot)
             let answer = try reader.find(descriptor.block, root: root)

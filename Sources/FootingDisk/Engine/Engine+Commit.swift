@@ -93,9 +93,7 @@ extension Engine {
         state.isCommitBlocked = false
     }
 
-    /// No space: the commit stays queued and nothing is lost.
-    ///
-    /// Anything else: the end.
+    /// Without space the commit stays queued and nothing is lost; anything else is the end.
     private func commitFailure(_ error: DiskError) -> DiskError {
         guard error.kind == .noSpace else {
             fail(error)

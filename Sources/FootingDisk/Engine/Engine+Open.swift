@@ -55,6 +55,12 @@ struct OpenedContainer: ~Copyable {
             lastLSN[index] = commit.lsn
             nextSequence = max(nextSequence, commit.sequence + 1)
         }
+        let heads = [
+            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
+        ]
+        guard Set(heads).count == heads.count else {
+            throw DiskError(.corrupt, "recover", "the streams of the log share a segment")
+        }
         for head in [replay.user, replay.collector] {
             segments[Int(head.next)].state = .data
             segments[Int(head.segment)].state = .data
@@ -123,6 +129,8 @@ struct OpenedContainer: ~Copyable {
             switch descriptor.kind {
             case .void: slot += 1
             case .data:
+                // A damaged commit can be replayed, if it is known to have been durable.
+                guard slot < commit.payloadCount else { return }
                 if descriptor.block < geometry.blockCount {
                     overlay.set(
                         descriptor.block,

@@ -180,7 +180,7 @@ struct LogReplay: ~Copyable {
             commit.lsn == last.lsn + 1, commit.previousChecksum == last.checksum,
             commit.stream == stream, commit.segment == segment, commit.page == page,
             commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch,
-            commit.nextSegment < geometry.segmentCount,
+            commit.nextSegment < geometry.segmentCount, commit.sequence <= Geometry.counterMax,
             page + commit.pageCount <= geometry.pagesPerSegment
         else { return nil }
         return commit

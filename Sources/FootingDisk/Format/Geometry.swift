@@ -24,6 +24,9 @@ public struct Geometry: Sendable, Equatable {
     static let containerSizeBytesMax: UInt64 = 512 << 40
     /// Most segments: their table is in memory.
     static let segmentCountMax: UInt32 = 1 << 24
+    /// Largest LSN, sequence or generation that is believed: what counts on from there never
+    /// overflows.
+    static let counterMax: UInt64 = 1 << 62
     /// Offsets of the two superblocks.
     static let superblockOffsets: [UInt64] = [0, 64 << 10]
     /// Offset of the first segment table.
@@ -83,8 +86,9 @@ public struct Geometry: Sendable, Equatable {
     /// Segments the two log streams hold at all times (current and next), and the map's.
     static let headSegments: UInt32 = 5
 
-    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     /// Larger segments on larger disks keep the segment table, which stays in memory, small.
+    ///
+    /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
     static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
         switch sizeBytes {
         case ..<(1 << 30): 2 << 20

@@ -37,7 +37,7 @@ struct MapEntry: Equatable, Sendable {
     /// Units of 512 bytes that it takes.
     var storedUnits: UInt64 { word >> 40 & 0xff }
 
-    /// How the bytes are encoded, 0 as they are.
+    /// How the bytes are encoded: 0 as they are.
     ///
     /// Others belong to feature flags still to come.
     var encoding: UInt16 { UInt16(truncatingIfNeeded: word >> 48) }

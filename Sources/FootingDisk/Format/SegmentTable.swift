@@ -78,6 +78,9 @@ enum SegmentTable {
             buffer.get(UInt64.self, at: 8) == superblock.volume,
             buffer.get(UInt32.self, at: 24) == UInt32(count)
         else { return nil }
+        let pageCount = superblock.geometry.pagesPerSegment
+        let nextSequence = buffer.get(UInt64.self, at: 32)
+        guard nextSequence <= Geometry.counterMax else { return nil }
         var entries: [SegmentEntry] = []
         entries.reserveCapacity(count)
         for index in 0..<count {
@@ -85,17 +88,20 @@ enum SegmentTable {
             guard let state = SegmentEntry.State(rawValue: buffer.get(UInt8.self, at: offset + 12))
             else { return nil }
             let flags = buffer.get(UInt8.self, at: offset + 13)
-            entries.append(
-                SegmentEntry(
-                    sequence: buffer.get(UInt64.self, at: offset),
-                    liveUnits: buffer.get(UInt32.self, at: offset + 8),
-                    state: state,
-                    hasSpace: flags & 1 != 0,
-                    isQuarantined: flags & 2 != 0,
-                    pagesWritten: Int(buffer.get(UInt16.self, at: offset + 14))
-                )
+            let entry = SegmentEntry(
+                sequence: buffer.get(UInt64.self, at: offset),
+                liveUnits: buffer.get(UInt32.self, at: offset + 8),
+                state: state,
+                hasSpace: flags & 1 != 0,
+                isQuarantined: flags & 2 != 0,
+                pagesWritten: Int(buffer.get(UInt16.self, at: offset + 14))
             )
+            // A right checksum does not make a hostile table true.
+            guard entry.sequence <= nextSequence, entry.pagesWritten <= pageCount,
+                entry.liveUnits <= UInt32(pageCount) * UInt32(Geometry.unitsPerBlock)
+            else { return nil }
+            entries.append(entry)
         }
-        return (entries, buffer.get(UInt64.self, at: 32))
+        return (entries, nextSequence)
     }
 }

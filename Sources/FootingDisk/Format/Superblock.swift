@@ -173,9 +173,12 @@ extension Superblock {
         }
         guard tableRegion < 2 else { throw .impossible("segment table \(tableRegion)") }
         guard root.isValid(in: geometry) else { throw .impossible("root page") }
+        guard generation <= Geometry.counterMax, lsn <= Geometry.counterMax, epoch < UInt32.max
+        else { throw .impossible("generation \(generation), LSN \(lsn), epoch \(epoch)") }
         for head in [user, collector] {
             guard head.segment < geometry.segmentCount, head.next < geometry.segmentCount,
-                head.page >= 0, head.page <= geometry.pagesPerSegment
+                head.page >= 0, head.page <= geometry.pagesPerSegment,
+                head.sequence <= Geometry.counterMax
             else { throw .impossible("head of the log") }
         }
     }

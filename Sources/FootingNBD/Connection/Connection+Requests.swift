@@ -70,7 +70,7 @@ extension Connection {
             if let ending = begin(request, refusal, isStopping) { return ending }
             // The client reads while the rest is served.
             if replies.count >= Self.sendThresholdBytes, !link.send(&replies) {
-                return .broken("the replies are not read")
+                return link.endingOfSend
             }
         }
     }
@@ -254,8 +254,8 @@ extension Connection {
 
     /// Answers once everything that was acknowledged is durable; later requests go on meanwhile.
     private mutating func flush(_ request: Request) {
-        // Nothing was acknowledged since the last flush was asked for: its answer is this one's
-        // too.
+        // This one was there already when the last flush began, and nothing came between them: one
+        // answer holds for both.
         if let flushGroup, flushGroup.join(request.cookie) { return }
         waitForRoom(bytes: 0)
         link.begin(bytes: 0, gathers: true)

@@ -28,7 +28,8 @@ struct Connection: ~Copyable {
     var turn = Statistics()
     /// A write whose payload is still arriving.
     var payload: Payload?
-    /// The last flush, as long as nothing else came after it.
+    /// The last flush, as long as nothing else came after it, and only for what was received
+    /// before it began.
     var flushGroup: FlushGroup?
     /// When the request that is half there must be complete.
     private var deadlineNanoseconds: UInt64?
@@ -84,10 +85,10 @@ extension Connection {
         while true {
             var answers: [UInt8] = []
             let outcome = unsafe negotiation.step(input.content.bytes, replies: &answers)
-            if !answers.isEmpty, !say(answers) { return .closed }
+            if !answers.isEmpty, !say(answers) { return link.endingOfSend }
             switch outcome {
             case .needs(let byteCount):
-                guard link.send(&replies) else { return .closed }
+                guard link.send(&replies) else { return link.endingOfSend }
                 if let ending = collect(byteCount, until: deadline) { return ending }
             case .consumed(let byteCount):
                 input.consume(byteCount)
@@ -95,7 +96,7 @@ extension Connection {
                 input.consume(byteCount)
                 self.session = session
                 rules = RequestRules(offer: offer, session: session)
-                return link.send(&replies) ? nil : .closed
+                return link.send(&replies) ? nil : link.endingOfSend
             case .close(let reason):
                 _ = link.send(&replies)
                 return reason == Handshake.goodbye ? .left : .broken(reason)
@@ -151,7 +152,7 @@ extension Connection {
             }
             let hasProgress = turn.requests > requestsBefore
             counters.add(&turn)
-            guard link.send(&replies) else { return .broken("the replies are not read") }
+            guard link.send(&replies) else { return link.endingOfSend }
             watch(hasProgress)
             do throws(Errno) {
                 guard try receive() else { return leave(endOfStream()) }
@@ -211,6 +212,9 @@ extension Connection {
     }
 
     private mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
+        // A flush that is yet to come may follow a write of another connection that the flush
+        // under way does not cover.
+        flushGroup = nil
         if let count = try receiveStaged(waits: waits) { return count }
         return try input.receive(from: link, waits: waits)
     }

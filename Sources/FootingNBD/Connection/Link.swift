@@ -21,6 +21,8 @@ final class Link: Sendable {
         /// The own thread waits for a request to finish.
         var ownerWaits = false
         var isClosed = false
+        /// Why: the peer left its replies unread for too long.
+        var isUnread = false
         var pendingRequests = 0
         var pendingBytes = 0
 
@@ -234,6 +236,11 @@ extension Link {
         }
     }
 
+    /// How a connection ends whose replies cannot be sent: a peer that has left needs no remark.
+    var endingOfSend: Ending {
+        state.withLock { $0.isUnread } ? .broken("the replies are not read") : .closed
+    }
+
     private func sendAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var done = 0
         while done < bytes.count {
@@ -241,6 +248,7 @@ extension Link {
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
                 done += unsafe try socket.send(rest, waits: true)
             } catch {
+                if error == .again { state.withLock { $0.isUnread = true } }
                 return false
             }
         }

@@ -32,7 +32,7 @@ import Testing
 
     @Test func `A full host is a clear error, and nothing is lost`() throws {
         var faults = Faults()
-        faults.spaceBytesMax = 1 << 20
+        faults.spaceBytesMax = 5 << 18
         var disk = try TestDisk(sizeBytes: 4 << 20, faults: faults)
         var written = 0
         let error = #expect(throws: DiskError.self) {

@@ -75,7 +75,11 @@ struct Run {
         let client = client
         if profile.isInterleaved { store.setHook { client.interrupt() } }
         if simulation.crash == nil, random.below(3) > 0 {
-            store.crash(atCall: 1 + random.below(profile.operationCount * 2))
+            if random.oneIn(4) {
+                store.crash(afterSuperblock: 1 + random.below(4))
+            } else {
+                store.crash(atCall: 1 + random.below(profile.operationCount * 2))
+            }
         }
         for _ in 0..<profile.operationCount {
             guard client.canGoOn else { break }
@@ -257,8 +261,8 @@ struct Run {
 
     /// The checker must find nothing on a disk to which nothing was done.
     ///
-    /// - Parameter isRecovered: whether the superblocks were written since the crash: before that, one
-    ///   may be torn.
+    /// - Parameter isRecovered: whether the superblocks were written since the crash: before that,
+    ///   one may be torn.
     private func checkImage(isRecovered: Bool) throws(SimulationFailure) {
         if !simulation.verifiesChecksums { return }
         let isDamaged = client.model.withLock { $0.isDamaged }

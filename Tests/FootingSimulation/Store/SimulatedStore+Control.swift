@@ -35,12 +35,18 @@ extension SimulatedStore {
         state.withLock { $0.crashAtCall = $0.callCount + count }
     }
 
+    /// Lets the power go between a superblock and the sync behind it, the narrowest place there is.
+    package func crash(afterSuperblock count: Int) {
+        state.withLock { $0.superblocksToCrash = count }
+    }
+
     /// The power went, and is back: what was not synced is there in part.
     package func restart(_ survival: Survival) {
         state.withLock { state in
             state.survive(survival)
             state.isDown = false
             state.crashAtCall = .max
+            state.superblocksToCrash = 0
         }
     }
 

@@ -26,6 +26,10 @@ extension SimulatedStore.State {
     mutating func accept(_ write: SimulatedStore.Write) {
         unsafe write.bytes.withUnsafeBytes { unsafe current.write(at: write.offset, $0) }
         pending.append(write)
+        if write.offset == 0, superblocksToCrash > 0 {
+            superblocksToCrash -= 1
+            if superblocksToCrash == 0 { crashAtCall = callCount + 1 }
+        }
     }
 
     /// Carries out the last sync, now that it is known what comes after it.

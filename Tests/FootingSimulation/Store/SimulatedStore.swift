@@ -25,6 +25,8 @@ package final class SimulatedStore: BlockStore {
         /// Writes and syncs so far, and the number of the one that finds the power gone.
         var callCount = 0
         var crashAtCall = Int.max
+        /// Superblocks until the power goes; 0: it does not for that.
+        var superblocksToCrash = 0
         var isDown = false
         var spaceUnits: Set<UInt64> = []
         var trace: UInt64 = 0xcbf2_9ce4_8422_2325
