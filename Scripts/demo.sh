@@ -48,6 +48,7 @@ shown() { echo "\$ $*" | sed "s|$folder/||g; s|^\$ bin/|$ |"; "$@" | sed "s|$fol
 # serve EDIT: starts the server, waits until it says where it listens, and shows what it says.
 serve() {
     echo "\$ footing serve demo.footing --socket demo.sock &"
+    rm -f "$folder/serve.log"
     "$footing" serve "$disk" --socket "$socket" >"$folder/serve.log" &
     server=$!
     until grep -qs '^ready' "$folder/serve.log"; do
@@ -142,7 +143,7 @@ wait "$server" # Its status is this script's.
 server=
 shown "$footing" disk info "$disk"
 row "SIGTERM" "closed cleanly, status 0"
-"$footing" disk --help | grep '^  check ' >/dev/null && shown "$footing" disk check "$disk"
+shown "$footing" disk check "$disk"
 
 printf '\n'
 printf '%s\n' "${rows[@]}" |

@@ -54,6 +54,8 @@ enum Script {
         create() { "$footing" disk create disk.footing --size "$1" >/dev/null; }
         # serve OPTIONS...: starts the server and waits until it listens.
         serve() {
+            # The ready line of the server before would do otherwise.
+            rm -f serve.log
             "$footing" serve disk.footing "${@:---socket=$socket}" >serve.log 2>serve.err &
             server=$!
             until grep -qs '^ready' serve.log; do
