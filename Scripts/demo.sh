@@ -63,8 +63,8 @@ fio_run() {
     local name=$1
     shift
     # --aux-path: where fio leaves the state of its verification.
-    fio --aux-path="$folder" --name="$name" --ioengine=nbd --uri="$uri" --verify=crc32c --bs=4k --iodepth=16 \
-        --offset="$fio_offset" --size="$fio_bytes" --output-format=normal "$@" \
+    fio --aux-path="$folder" --name="$name" --ioengine=nbd --uri="$uri" --verify=crc32c \
+        --bs=4k --iodepth=16 --offset="$fio_offset" --size="$fio_bytes" --output-format=normal "$@" \
         >"$folder/fio-$name.log" 2>&1
 }
 
