@@ -5,8 +5,9 @@
 Two connections write, zero and trim at random, with up to 16 operations in flight. Every sector
 carries the number of the operation that wrote it. After a kill a sector must hold what the last
 flush covered or something newer, as a whole, and a write of up to 128 KiB of which any sector
-survived must be there in all its sectors; longer ones go to the disk as they arrive. With 'lose' the container is put back to an earlier state before it is
-served again: the program must then be found guilty, or this check checks nothing.
+survived must be there in all its sectors; longer ones go to the disk as they arrive. With 'lose'
+the container is put back to an earlier state before it is served again: the program must then be
+found guilty, or this check checks nothing.
 """
 
 import os
