@@ -87,6 +87,7 @@ let package = Package(
             .testTarget(
                 name: "FootingIntegrationTests",
                 dependencies: ["FootingSystem"],
+                exclude: ["Clients"],
                 swiftSettings: strict
             ),
             .testTarget(name: "TidyTests", dependencies: ["FootingSystem"], swiftSettings: strict),

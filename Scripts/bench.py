@@ -85,6 +85,16 @@ class Server:
             time.sleep(0.002)
         return time.monotonic() - began
 
+    def said(self):
+        """The JSON that the program prints when it is ready."""
+        text = ""
+        while not text.endswith("\n}\n"):
+            line = self.process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{self.name} said: {text}")
+            text += line
+        return json.loads(text)
+
     def stop(self, number=signal.SIGTERM):
         if self.process:
             self.process.send_signal(number)
@@ -99,7 +109,9 @@ class Server:
         os.close(descriptor)
 
     def processor_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        text = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        # The process's name is in parentheses and may contain anything.
+        fields = text.rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
@@ -137,6 +149,7 @@ class Workload:
         self.options = options
         # Least ratio by peer; "best" is whichever peer is fastest.
         self.bars = bars
+        # Runs over the whole image before the sample; None for a third of a sample of the same.
         self.prepare = prepare
 
     @property
@@ -146,8 +159,9 @@ class Workload:
 
 def fio(server, options, seconds=None):
     """Runs fio over the whole image and gives its job's figures."""
-    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}", f"--size={IMAGE_BYTES}"]
-    words += ["--output-format=json", "--randrepeat=0", "--norandommap", *options]
+    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}"]
+    words += [f"--size={IMAGE_BYTES}", "--output-format=json", "--randrepeat=0", "--norandommap"]
+    words += options
     if seconds:
         words += ["--time_based", f"--runtime={seconds}"]
     text = run(*words)
@@ -156,15 +170,17 @@ def fio(server, options, seconds=None):
 
 RANDOM = ["--bs=4k", "--iodepth=16"]
 LARGE = ["--bs=1M", "--iodepth=4"]
-# Reading in sequence means little if the image was not written so.
+# Reading in sequence means little if the image was not written so, and reading at all if some
+# servers have just written what the page cache then holds, and others past it.
 REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
+READ_ALL = ["--rw=read", *LARGE]
 WORKLOADS = [
     Workload("1 MiB sequential write, 4 in flight", ["--rw=write", *LARGE], {"nbdkit-file": 0.8}),
     Workload(
         "1 MiB sequential read, 4 in flight",
         ["--rw=read", *LARGE],
         {"nbdkit-file": 0.7},
-        prepare=REWRITE,
+        prepare=[REWRITE, READ_ALL],
     ),
     Workload(
         "4 KiB random write, flush every 8, 16 in flight",
@@ -172,8 +188,18 @@ WORKLOADS = [
         {"best": 1.0},
     ),
     Workload("4 KiB random write, 16 in flight", ["--rw=randwrite", *RANDOM], {"nbdkit-file": 1.0}),
-    Workload("4 KiB random read, 16 in flight", ["--rw=randread", *RANDOM], {"nbdkit-file": 0.8}),
-    Workload("1 MiB sequential read after random writes", ["--rw=read", *LARGE], {}),
+    Workload(
+        "4 KiB random read, 16 in flight",
+        ["--rw=randread", *RANDOM],
+        {"nbdkit-file": 0.8},
+        prepare=[READ_ALL],
+    ),
+    Workload(
+        "1 MiB sequential read, first after random writes",
+        ["--rw=read", *LARGE],
+        {},
+        prepare=[["--rw=randwrite", *RANDOM, "--fsync=8", "--io_size=256m", "--end_fsync=1"]],
+    ),
 ]
 CAPPED = Workload(
     f"4 KiB random write, flush every 8, 16 in flight, {CAPPED_WRITES} writes/s",
@@ -186,10 +212,10 @@ def sample(server, workload, group=None):
     """One server, started for it, under one workload."""
     server.start(group)
     try:
-        if workload.prepare:
-            fio(server, workload.prepare)
-        else:
+        if workload.prepare is None:
             fio(server, workload.options + ["--end_fsync=1"], SAMPLE_SECONDS / 3)
+        for options in workload.prepare or []:
+            fio(server, options)
         server.settle()
         before = server.processor_seconds()
         job = fio(server, workload.options, SAMPLE_SECONDS)
@@ -445,7 +471,7 @@ def measure_recovery(report, server):
         server.stop(signal.SIGKILL)
         load.wait()
         wall = server.start()
-        said = json.loads(server.process.stdout.readline())["recovery"]
+        said = server.said()["recovery"]
         walls.append(wall)
         inside.append(said["nanoseconds"] / 1e9)
         replayed.append(said["bytes"] / MIB)
@@ -537,8 +563,9 @@ def main():
                     measure_memory(report, server)
             finally:
                 server.stop()
-        report.print(describe_machine(folder))
     finally:
+        # Also after a failure: what was measured until then took long enough.
+        report.print(describe_machine(folder))
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -74,7 +74,34 @@ public struct DiskOptions: Sendable {
 }
 
 extension Disk {
-    /// Creates a container in a new file, or on a block device that is named explicitly.
+    /// Creates a container on a block device, whose content is given up.
+    ///
+    /// - Throws: kind `busy` if the device is mounted or otherwise in use; kind `invalid` if it is
+    ///   no block device, or too small for the disk and its spare room.
+    public static func create(onDevice path: String, _ options: DiskOptions) throws(DiskError) {
+        let geometry = try options.geometry()
+        let store = try FileStore(path: path, access: .exclusive)
+        guard store.isBlockDevice else {
+            throw DiskError(.invalid, "create", "it is not a block device").at(path)
+        }
+        do throws(DiskError) {
+            try format(store, geometry)
+        } catch {
+            throw error.at(path)
+        }
+    }
+
+    private static func format(_ store: FileStore, _ geometry: Geometry) throws(DiskError) {
+        var generator = SystemRandomNumberGenerator()
+        try format(
+            store,
+            geometry,
+            identifier: Identifier(using: &generator),
+            unixSeconds: SystemClock().unixSeconds
+        )
+    }
+
+    /// Creates a container in a new file.
     ///
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
@@ -82,13 +109,7 @@ extension Disk {
         let geometry = try options.geometry()
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            var generator = SystemRandomNumberGenerator()
-            try format(
-                store,
-                geometry,
-                identifier: Identifier(using: &generator),
-                unixSeconds: SystemClock().unixSeconds
-            )
+            try format(store, geometry)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {

@@ -39,6 +39,8 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let notSupported = Errno(rawValue: EOPNOTSUPP)
     /// Function not implemented.
     public static let notImplemented = Errno(rawValue: ENOSYS)
+    /// Device or resource busy.
+    public static let busy = Errno(rawValue: EBUSY)
     /// File exists.
     public static let fileExists = Errno(rawValue: EEXIST)
     /// Not a directory.

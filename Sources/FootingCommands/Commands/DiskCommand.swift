@@ -3,7 +3,7 @@ internal import FootingSystem
 
 /// `footing disk`: make a disk, look at it, and verify it.
 enum DiskCommand {
-    static let path = Argument("path", .file, help: "The disk's container: a file.")
+    static let path = Argument("path", .file, help: "The disk's container: a file or block device.")
 
     static let declaration = Command(
         name: "disk",
@@ -39,14 +39,19 @@ enum DiskCreateCommand {
         help: "Size of a segment, a power of two from 64K to 64M; by default chosen by size."
     )
 
+    static let device = Flag(
+        "device",
+        help: "The path is a block device, and what is on it is given up."
+    )
+
     static let declaration = Command(
         name: "create",
         overview: "Create a disk.",
         discussion: """
-            The file is sparse: it takes space on the host as data is written, at most the size \
-            plus the spare room.
+            A file is sparse: it takes space on the host as data is written, at most the size \
+            plus the spare room. A block device must be that large.
             """,
-        parameters: [DiskCommand.path, size, spare, segment, SharedParameters.json],
+        parameters: [DiskCommand.path, size, spare, segment, device, SharedParameters.json],
         run: run
     )
 
@@ -56,7 +61,11 @@ enum DiskCreateCommand {
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
         do throws(DiskError) {
-            try Disk.create(path: input[DiskCommand.path], options)
+            if input[device] {
+                try Disk.create(onDevice: input[DiskCommand.path], options)
+            } else {
+                try Disk.create(path: input[DiskCommand.path], options)
+            }
             let information = try DiskInformation(path: input[DiskCommand.path])
             try DiskInfoCommand.print(information, input, console)
         } catch {

@@ -5,7 +5,7 @@ internal import FootingSystem
 
 /// `footing serve`: a disk over NBD, tuned to the place it runs in.
 enum ServeCommand {
-    static let path = Argument("path", .file, help: "The disk's container: a file.")
+    static let path = Argument("path", .file, help: "The disk's container: a file or block device.")
     static let socket = Option(
         optional: "socket",
         .file,

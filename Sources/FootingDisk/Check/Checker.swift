@@ -12,6 +12,8 @@ final class Checker {
     var isUsed: [[UInt64]]
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
+    /// By segment: whether a reader can come to something in it through the tree.
+    var isReached: [Bool]
     var bytesTotal: UInt64 = 0
     var bytesReported: UInt64 = 0
     /// Where blocks are read into.
@@ -24,6 +26,7 @@ final class Checker {
         self.report = report
         isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
+        isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
     }
 
     func run(_ progress: (CheckProgress) -> Void) {
@@ -168,7 +171,8 @@ final class Checker {
                     "its space is not won back when it should be"
                 )
             }
-            if entry.state == .free, liveUnits[index] > 0 {
+            // What the log has newer copies of may be in a segment that was released since.
+            if entry.state == .free, isReached[index] {
                 report.add(
                     .error,
                     "segment \(index) is free in the table and holds data",

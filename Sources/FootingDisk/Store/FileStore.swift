@@ -34,7 +34,12 @@ public final class FileStore: BlockStore {
         self.path = path
         isReadOnly = access == .readOnly
         do throws(Errno) {
-            reading = try FileDescriptor.open(path, isReadOnly ? .readOnly : .readWrite)
+            // O_EXCL keeps a block device from being mounted or swapped to meanwhile, and fails if
+            // it is; a regular file does not mind.
+            reading = try FileDescriptor.open(
+                path,
+                isReadOnly ? .readOnly : [.readWrite, .exclusive]
+            )
             let status = try reading.status()
             isBlockDevice = status.kind == .blockDevice
             guard isBlockDevice || status.kind == .regular else {
@@ -93,6 +98,12 @@ public final class FileStore: BlockStore {
                     "open",
                     "another process serves or checks it; stop that one first",
                     cause: nil
+                )
+            case .busy:
+                DiskError(
+                    .busy,
+                    "open",
+                    "the device is mounted, or used by another device or process"
                 )
             case .fileExists:
                 DiskError(

@@ -94,7 +94,7 @@ import Testing
         return versions.withLock { $0 }
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: TemporaryFile.directories)
+    @Test(.timeLimit(.minutes(5)), arguments: TemporaryFile.directories)
     func `Concurrent writers, readers and flushes agree`(_ directory: String) throws {
         let file = TemporaryFile(in: directory)
         defer { file.remove() }
@@ -117,7 +117,7 @@ import Testing
         #expect(try DiskCheck.run(path: file.path).findings.isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: TemporaryFile.directories)
+    @Test(.timeLimit(.minutes(5)), arguments: TemporaryFile.directories)
     func `A disk whose process died has everything that was flushed`(_ directory: String) throws {
         let file = TemporaryFile(in: directory)
         let copy = TemporaryFile(in: directory)
@@ -197,7 +197,7 @@ import Testing
         #expect(throws: DiskError.self) { try disk.trim(0..<8192) }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `A full host does not keep a disk from being closed`() throws {
         let geometry = Geometry(sizeBytes: 4 << 20, sparePercent: 33, segmentSizeBytes: 64 << 10)
         let store = SimulatedStore(sizeBytes: geometry.containerSizeBytes, seed: 1)
