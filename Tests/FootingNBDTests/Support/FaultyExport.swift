@@ -69,7 +69,7 @@ final class FaultyExport: Export {
 
     /// Ends the flush that waits longest.
     func releaseOldestFlush() {
-        pending.withLock { $0.removeFirst() }(nil)
+        pending.withLock { $0.isEmpty ? nil : $0.removeFirst() }?(nil)
     }
 
     var pendingFlushes: Int { pending.withLock { $0.count } }
