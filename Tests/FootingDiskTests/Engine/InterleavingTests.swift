@@ -47,6 +47,51 @@ import Testing
         #expect(allocated == Set([0]).union(400..<500))
     }
 
+    /// Recovery starts at the segments that the superblock names, so they must stay the log's.
+    @Test func `A segment where recovery starts is not used for something else`() throws {
+        var disk = try TestDisk()
+        let driver = disk.engine
+        let engine = driver.engine
+        // The clients' first segment ends with a trim of all that is in it.
+        for value in 1...7 as ClosedRange<UInt8> {
+            try disk.write(0, 4096, value)
+            try driver.flush()
+        }
+        try driver.trim(0..<1 << 20)
+        try driver.flush()
+        let full = engine.state.withLock { $0.user.head }
+        #expect(full.page + 2 > engine.geometry.pagesPerSegment)
+        // A write comes to the next segment while the checkpoint is written.
+        let store = disk.store
+        store.setHook {
+            store.setHook(nil)
+            let block = AlignedBuffer(count: 4096)
+            try? unsafe driver.write(at: 8192, UnsafeRawBufferPointer(block.slice(0..<4096)))
+        }
+        try driver.checkpoint()
+        #expect(engine.state.withLock { $0.user.head.segment } == full.next)
+        #expect(engine.state.withLock { $0.superblock.user.segment } == full.segment)
+        // The collector comes first, and takes the free segments in any order.
+        engine.state.withLock { state in
+            guard let index = state.ready.firstIndex(of: full.segment) else { return }
+            state.ready.remove(at: index)
+            state.ready.insert(full.segment, at: 0)
+        }
+        let block = AlignedBuffer(count: 4096)
+        for number in 20..<40 as Range<UInt64> {
+            engine.state.withLock { state in
+                let bytes = unsafe UnsafeRawBufferPointer(block.slice(0..<4096))
+                let sum = unsafe Checksum.crc32c(bytes)
+                let batch = engine.open(.collector, &state)
+                state.active.set(number, unsafe batch.append(number, bytes, checksum: sum))
+                engine.seal(.collector, continues: false, &state)
+            }
+            #expect(try driver.commitStep())
+        }
+        #expect(try disk.restart(.all).commitCount == 20)
+        #expect(try disk.check().findings == [])
+    }
+
     private func open(_ store: HookedStore) throws -> EngineDriver {
         let clock = SimulatedClock()
         return try EngineDriver.open(store: store, options: EngineOptions(), clock: clock).driver
