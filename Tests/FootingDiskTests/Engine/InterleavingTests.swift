@@ -92,6 +92,26 @@ import Testing
         #expect(try disk.check().findings == [])
     }
 
+    /// A trim that needs a commit of its own must leave room for the segment that it may need.
+    @Test func `A trim without space does not take a segment that is not there`() throws {
+        let disk = try TestDisk()
+        let engine = disk.engine.engine
+        try disk.write(0, 14 * 4096, 1)
+        for index in 0..<322 as Range<UInt64> {
+            let block = 100 + index % 2 * 50
+            try disk.engine.trim(block * 4096..<(block + 1) * 4096)
+        }
+        engine.state.withLock { state in
+            #expect(state.user.open?.hasRoomForDescriptor == false)
+            state.isStuck = true
+            let ready = state.ready
+            state.ready = []
+            let hasRoom = engine.hasRoom(forBlocks: 1, isTrim: true, state)
+            #expect(!hasRoom)
+            state.ready = ready
+        }
+    }
+
     private func open(_ store: HookedStore) throws -> EngineDriver {
         let clock = SimulatedClock()
         return try EngineDriver.open(store: store, options: EngineOptions(), clock: clock).driver
