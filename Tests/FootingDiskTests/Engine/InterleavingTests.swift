@@ -112,6 +112,46 @@ import Testing
         }
     }
 
+    /// Whoever waits for a flush is told, also when the threads end.
+    @Test(.timeLimit(.minutes(1)))
+    func `A flush that waits when the disk ends is answered`() throws {
+        let geometry = Geometry(sizeBytes: 1 << 20, sparePercent: 33, segmentSizeBytes: 64 << 10)
+        let store = HookedStore(sizeBytes: geometry.containerSizeBytes)
+        let identifier = Identifier(high: 1, low: 2)
+        try Disk.format(store, geometry, identifier: identifier, unixSeconds: 0)
+        let engine = try Engine.open(
+            store: store,
+            options: EngineOptions(),
+            clock: SystemClock(),
+            drive: .threads
+        ).engine
+        let gate = Locked((isReached: false, isOpen: false))
+        store.onNextWrite {
+            gate.withLock { gate in gate.isReached = true }
+            while !gate.withLock({ $0.isOpen }) {}
+        }
+        var threads = try DiskThreads(engine)
+        let answers = Locked(0)
+        let block = AlignedBuffer(count: 4096)
+        for number in 0..<2 as Range<UInt64> {
+            try unsafe engine.write(
+                at: number * 4096,
+                UnsafeRawBufferPointer(block.slice(0..<4096))
+            )
+            engine.flush { _ in answers.withLock { $0 += 1 } }
+            while !gate.withLock({ $0.isReached }) {}
+        }
+        _ = threads.stopMaintenance()
+        let opener = try Thread(name: "opener") {
+            let pause = Locked(())
+            pause.withLock { _ = pause.wait(&$0, nanoseconds: 200_000_000) }
+            gate.withLock { $0.isOpen = true }
+        }
+        threads.stopCommitter()
+        opener.join()
+        #expect(answers.withLock { $0 } == 2)
+    }
+
     private func open(_ store: HookedStore) throws -> EngineDriver {
         let clock = SimulatedClock()
         return try EngineDriver.open(store: store, options: EngineOptions(), clock: clock).driver
