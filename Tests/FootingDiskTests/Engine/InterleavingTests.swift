@@ -152,6 +152,23 @@ import Testing
         #expect(answers.withLock { $0 } == 2)
     }
 
+    /// A sync that failed for another thread may have been about the checkpoint's pages.
+    @Test func `A checkpoint does not become valid after a failure`() throws {
+        let geometry = Geometry(sizeBytes: 1 << 20, sparePercent: 33, segmentSizeBytes: 64 << 10)
+        let store = HookedStore(sizeBytes: geometry.containerSizeBytes)
+        let identifier = Identifier(high: 1, low: 2)
+        try Disk.format(store, geometry, identifier: identifier, unixSeconds: 0)
+        let driver = try open(store)
+        try write(driver, block: 0)
+        try driver.flush()
+        let before = try OpenedContainer.readSuperblock(store).0
+        store.onNextSync {
+            driver.engine.fail(DiskError("flush", cause: .inputOutput))
+        }
+        #expect(throws: DiskError.self) { try driver.checkpoint() }
+        #expect(try OpenedContainer.readSuperblock(store).0 == before)
+    }
+
     private func open(_ store: HookedStore) throws -> EngineDriver {
         let clock = SimulatedClock()
         return try EngineDriver.open(store: store, options: EngineOptions(), clock: clock).driver
