@@ -109,7 +109,9 @@ class Server:
         os.close(descriptor)
 
     def processor_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        text = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        # The process's name is in parentheses and may contain anything.
+        fields = text.rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
@@ -157,8 +159,9 @@ class Workload:
 
 def fio(server, options, seconds=None):
     """Runs fio over the whole image and gives its job's figures."""
-    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}", f"--size={IMAGE_BYTES}"]
-    words += ["--output-format=json", "--randrepeat=0", "--norandommap", *options]
+    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}"]
+    words += [f"--size={IMAGE_BYTES}", "--output-format=json", "--randrepeat=0", "--norandommap"]
+    words += options
     if seconds:
         words += ["--time_based", f"--runtime={seconds}"]
     text = run(*words)

@@ -76,8 +76,8 @@ public struct DiskOptions: Sendable {
 extension Disk {
     /// Creates a container on a block device, whose content is given up.
     ///
-    /// - Throws: kind `busy` if the device is mounted or otherwise in use; kind `invalid` if it is no
-    ///   block device, or too small for the disk and its spare room.
+    /// - Throws: kind `busy` if the device is mounted or otherwise in use; kind `invalid` if it is
+    ///   no block device, or too small for the disk and its spare room.
     public static func create(onDevice path: String, _ options: DiskOptions) throws(DiskError) {
         let geometry = try options.geometry()
         let store = try FileStore(path: path, access: .exclusive)

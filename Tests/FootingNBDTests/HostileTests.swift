@@ -259,6 +259,12 @@ import Testing
             if index % 3 == 0 { try? client.send([UInt8](repeating: 7, count: 100)) }
             if index % 100 == 0 { #expect(try bystander.isServed()) }
         }
+        #expect(
+            try eventually {
+                let statistics = test.server.statistics
+                return statistics.connections + statistics.refusedConnections == 1001
+            }
+        )
         #expect(try test.hasLeft(1))
         #expect(try bystander.isServed())
         let late = try TestClient(try Socket.connect(unixPath: path)).negotiate()

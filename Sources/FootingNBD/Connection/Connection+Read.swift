@@ -51,10 +51,12 @@ extension Connection {
             offset = stop
         }
         guard let ticket else { return }
-        // From here on another thread may send the reply's end, which must come after its chunks:
-        // those in the arena go first, unless the end goes through the arena as well.
-        if ticket.hasOthers { makeRoom(replies.freeBytes + 1) }
-        if ticket.finishOne() { queue(Reply.end(request.cookie)) }
+        // The reply's end must come after its chunks. Without the help of other threads all of them
+        // are in the arena. With it, some may be in the link's queue, and join the arena behind
+        // what is there already: the arena goes first, and the end through the queue.
+        guard ticket.isShared else { return queue(Reply.end(request.cookie)) }
+        makeRoom(replies.freeBytes + 1)
+        if ticket.finishOne() { link.deliver(Reply.end(request.cookie), finishing: nil) }
     }
 
     /// Reads one frame, now or elsewhere.
@@ -82,7 +84,10 @@ extension Connection {
 
     /// A read too long for memory, answered by a simple reply, which cannot take back its promise
     /// of success: an error after the header ends the connection, as the protocol demands.
+    ///
+    /// It is sent in parts, between which no other reply may come: those under way go first.
     private mutating func stream(_ request: Request) {
+        while link.send(&replies), !link.isDrained() { waitForOthers() }
         var frame = DataFrame(
             cookie: request.cookie,
             isStructured: false,
@@ -134,21 +139,29 @@ extension Connection {
 
 /// Counts the chunks of a read that are not sent yet; the last one sends the reply's end.
 final class ReadTicket: Sendable {
-    /// One more than the chunks under way, until all were started.
-    private let rest = Locked(1)
-
-    func startOne() {
-        rest.withLock { $0 += 1 }
+    private struct State {
+        /// One more than the chunks under way, until all were started.
+        var rest = 1
+        var isShared = false
     }
 
-    /// Whether chunks are under way on other threads.
-    var hasOthers: Bool { rest.withLock { $0 > 1 } }
+    private let state = Locked(State())
+
+    func startOne() {
+        state.withLock { state in
+            state.rest += 1
+            state.isShared = true
+        }
+    }
+
+    /// Whether chunks are, or were, under way on other threads.
+    var isShared: Bool { state.withLock { $0.isShared } }
 
     /// - Returns: whether nothing is left.
     func finishOne() -> Bool {
-        rest.withLock { rest in
-            rest -= 1
-            return rest == 0
+        state.withLock { state in
+            state.rest -= 1
+            return state.rest == 0
         }
     }
 }

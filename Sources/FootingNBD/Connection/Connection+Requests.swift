@@ -48,6 +48,8 @@ final class FlushGroup: Sendable {
 extension Connection {
     /// A payload larger than this goes to the disk piece by piece, as it arrives.
     private static let payloadPieceBytes = 128 << 10
+    /// Up to this size a write reaches the disk as one, and so is atomic if the disk can do that.
+    private static let wholePayloadBytes = 1 << 20
 
     /// Serves every request that is complete.
     ///
@@ -90,9 +92,7 @@ extension Connection {
         let refusal = isStopping ? .shutdown : refusal
         if refusal != nil { turn.refusedRequests += 1 }
         if request.payloadBytes > 0 {
-            let stage =
-                refusal == nil
-                ? export.stage(at: request.offset, count: Int(request.length)) : nil
+            let stage = refusal == nil ? stage(for: request) : nil
             payload = Payload(request: request, refusal: refusal, stage: stage)
         } else if let refusal {
             refuse(request, refusal)
@@ -137,6 +137,16 @@ extension Connection {
         payload = isComplete ? nil : current
         if isComplete { finish(current.request, current.refusal) }
         return true
+    }
+
+    /// Where a payload that does not fit the input buffer, but is to be one write, is gathered.
+    private func stage(for request: Request) -> (any StagedPayload)? {
+        let count = Int(request.length)
+        if let stage = export.stage(at: request.offset, count: count) { return stage }
+        guard (Self.payloadPieceBytes + 1...Self.wholePayloadBytes).contains(count) else {
+            return nil
+        }
+        return GatheredPayload(export, offset: request.offset, count: count)
     }
 
     /// Moves what has arrived of a staged payload to its place; the rest is received there.

@@ -165,8 +165,8 @@ public final class Server: Sendable {
             counters: counters
         )
         if case .broken(let reason) = connection.run() {
-            counters.brokenConnections.add(1, ordering: .relaxed)
             log("NBD connection \(link.identifier) was cut off: \(reason)")
+            counters.brokenConnections.add(1, ordering: .releasing)
         }
         delist(link)
     }

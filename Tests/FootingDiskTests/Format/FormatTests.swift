@@ -101,8 +101,8 @@ import Testing
         var random = SeededRandom(seed: 3)
         let entries = (0..<Int(geometry.segmentCount)).map { _ in
             SegmentEntry(
-                sequence: random.next(),
-                liveUnits: UInt32(random.below(1000)),
+                sequence: UInt64(random.below(77)),
+                liveUnits: UInt32(random.below(128)),
                 state: SegmentEntry.State(rawValue: UInt8(random.below(3))) ?? .free,
                 hasSpace: random.oneIn(2),
                 isQuarantined: random.oneIn(2),

@@ -4,9 +4,10 @@
 
 Two connections write, zero and trim at random, with up to 16 operations in flight. Every sector
 carries the number of the operation that wrote it. After a kill a sector must hold what the last
-flush covered or something newer, as a whole, and a write of up to 128 KiB of which any sector
-survived must be there in all its sectors; longer ones go to the disk as they arrive. With 'lose' the container is put back to an earlier state before it is
-served again: the program must then be found guilty, or this check checks nothing.
+flush covered or something newer, as a whole, and a write of up to 1 MiB of which any sector
+survived must be there in all its sectors; longer ones go to the disk as they arrive. With 'lose'
+the container is put back to an earlier state before it is served again: the program must then be
+found guilty, or this check checks nothing.
 """
 
 import os
@@ -21,7 +22,7 @@ from serving import Server
 
 SECTOR = 512
 IN_FLIGHT = 16
-WHOLE_SECTORS = (128 << 10) // SECTOR
+WHOLE_SECTORS = (1 << 20) // SECTOR
 WRITE, ZERO, TRIM = "write", "zero", "trim"
 
 

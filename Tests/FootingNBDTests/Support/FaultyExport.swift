@@ -14,6 +14,8 @@ final class FaultyExport: Export {
         var readsWait = false
         /// Waiting reads stay where they are.
         var readsBlock = false
+        /// Waiting reads that start below this offset stay where they are.
+        var readsBlockBelow: UInt64 = 0
         /// Flushes are collected and end by ``releaseFlushes()``.
         var flushesBlock = false
         var zeroIsFast = true
@@ -75,8 +77,9 @@ final class FaultyExport: Export {
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         calls.withLock { $0.waitingReads += 1 }
         while faults.withLock({ faults in
-            if faults.readsBlock { self.faults.wait(&faults, nanoseconds: 1_000_000_000) }
-            return faults.readsBlock
+            let blocks = faults.readsBlock || offset < faults.readsBlockBelow
+            if blocks { self.faults.wait(&faults, nanoseconds: 1_000_000_000) }
+            return blocks
         }) {}
         try failRead(offset, buffer.count)
         unsafe try memory.read(at: offset, into: buffer)

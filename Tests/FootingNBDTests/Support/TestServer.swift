@@ -21,7 +21,10 @@ final class TestServer {
     }
 
     deinit {
-        export.set { $0.readsBlock = false }
+        export.set {
+            $0.readsBlock = false
+            $0.readsBlockBelow = 0
+        }
         _ = export.releaseFlushes()
         try? server.stop(within: .seconds(5))
     }
