@@ -197,9 +197,13 @@ extension Link {
                 var skippedBytes = headSentBytes
                 var isOpen = true
                 for message in queue where isOpen {
-                    // Whole replies may travel in any order, so small ones join the arena.
-                    if skippedBytes > 0 || !arena.appendIfSmall(message) {
+                    // Small ones join the arena; they stay in order, since one may be the end of
+                    // a reply whose chunks are before it.
+                    if skippedBytes > 0 {
                         isOpen = sendAll(message, from: skippedBytes)
+                    } else if !arena.appendIfSmall(message) {
+                        isOpen = unsafe sendAll(arena.content) && sendAll(message, from: 0)
+                        arena.removeAll()
                     }
                     skippedBytes = 0
                 }
