@@ -33,4 +33,13 @@ import Testing
         }
         #expect(test.export.calls.withLock { $0.waitingReads } == 4 * requestCount)
     }
+
+    /// A request's time limit is for the client, not for the disk.
+    @Test func aSlowDiskIsNotTheClientsFault() throws {
+        let test = try TestServer { $0.requestTimeoutMilliseconds = 400 }
+        let client = try test.client()
+        test.export.set { $0.writePauseMilliseconds = 200 }
+        #expect(try client.write(0, pattern(2 << 20)) == 0)
+        #expect(test.server.statistics.brokenConnections == 0)
+    }
 }
