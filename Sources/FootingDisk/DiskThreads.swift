@@ -46,6 +46,8 @@ struct DiskThreads: ~Copyable {
     private static let idleNanoseconds: UInt64 = 500_000_000
 
     private static func commit(_ engine: Engine, _ isStopping: Stop) {
+        // Nobody else would answer those that came too late.
+        defer { engine.endFlushes(DiskError(.closed, "flush", "the disk was closed")) }
         while !isStopping.withLock({ $0.commits }) {
             engine.gather()
             var didWork = false

@@ -204,6 +204,10 @@ extension Engine {
         var inUse: Set<UInt32> = [
             state.user.head.segment, state.user.head.next,
             state.collector.head.segment, state.collector.head.next,
+            // Where recovery starts, also if the log went on from there meanwhile: another stream
+            // that used them could not be told from this one.
+            state.superblock.user.segment, state.superblock.user.next,
+            state.superblock.collector.segment, state.superblock.collector.next,
         ]
         if let mapHead = state.mapHead { inUse.insert(mapHead.segment) }
         for index in state.segments.indices {

@@ -158,6 +158,12 @@ extension Engine {
             fail(failure)
             throw failure
         }
-        state.withLock { state in state.statistics.synchronizations += 1 }
+        // The kernel tells one of several callers of a failed write: what failed for another
+        // thread meanwhile may concern this one's data.
+        let failure = state.withLock { state -> DiskError? in
+            state.statistics.synchronizations += 1
+            return state.failure
+        }
+        if let failure { throw failure }
     }
 }

@@ -20,9 +20,28 @@ extension Engine {
         try checkBounds("block status", range.lowerBound, range.count)
         precondition(limit > 0)
         if range.isEmpty { return [] }
-        let (parity, root) = state.withLock { state in
+        while true {
+            let extents = try scan(range, limit: limit)
+            if !extents.isEmpty { return extents }
+        }
+    }
+
+    /// A root, and which checkpoint's it is: its changes are in the overlays no longer than until
+    /// the next.
+    private struct View {
+        var root: MapEntry
+        var generation: UInt64
+    }
+
+    /// - Returns: fewer extents if a checkpoint ended meanwhile, possibly none.
+    private func scan(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
+        let (parity, view) = state.withLock { state in
             state.readers[state.readerParity] += 1
-            return (state.readerParity, state.superblock.root)
+            let superblock = state.superblock
+            return (
+                state.readerParity,
+                View(root: superblock.root, generation: superblock.generation)
+            )
         }
         defer { endRead(parity) }
         var result: [DiskExtent] = []
@@ -32,7 +51,7 @@ extension Engine {
         var runStart = block
         var runIsAllocated: Bool?
         while block < scanEnd {
-            let step = try classify(block, scanEnd, root: root)
+            guard let step = try classify(block, scanEnd, view) else { break }
             if let allocated = runIsAllocated, allocated != step.isAllocated {
                 result.append(extent(runStart..<block, allocated, in: range))
                 if result.count == limit { return result }
@@ -47,21 +66,26 @@ extension Engine {
         return result
     }
 
-    /// Whether a block is mapped, and up to where at least the same holds.
+    /// Whether a block is mapped, and up to where at least the same holds; nil if the view is no
+    /// longer that of the overlays.
     private func classify(
         _ block: UInt64,
         _ end: UInt64,
-        root: MapEntry
-    ) throws(DiskError) -> (isAllocated: Bool, end: UInt64) {
-        let known = state.withLock { state in overlayEntry(block, state) }
+        _ view: View
+    ) throws(DiskError) -> (isAllocated: Bool, end: UInt64)? {
+        let (isCurrent, known) = state.withLock { state in
+            (state.superblock.generation == view.generation, overlayEntry(block, state))
+        }
+        if !isCurrent { return nil }
         if let known { return (known.isMapped, block + 1) }
-        guard let answer = try reader.find(block, root: root) else {
+        guard let answer = try reader.find(block, root: view.root) else {
             preconditionFailure("a look-up that may wait")
         }
         if answer.entry.isMapped { return (true, block + 1) }
         let limit = min(end, answer.end)
         // The tree has a hole; the overlays may have something in it.
         let next = state.withLock { state in
+            if state.superblock.generation != view.generation { return block + 1 }
             if state.active.isEmpty && (state.frozen?.isEmpty ?? true) { return limit }
             var next = block + 1
             while next < limit, overlayEntry(next, state).map({ !$0.isMapped }) ?? true {

@@ -86,12 +86,19 @@ final class Engine: Sendable {
 
     /// Puts an end to all writes: what is durable stays, nothing more is promised.
     func fail(_ error: DiskError) {
-        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
+        state.withLock { state in
             if state.failure == nil { state.failure = error }
+        }
+        wakeAll()
+        endFlushes(error)
+    }
+
+    /// Tells everyone who waits for a flush that it failed.
+    func endFlushes(_ error: DiskError) {
+        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }
-        wakeAll()
         for waiter in waiters { waiter.completion(error) }
     }
 

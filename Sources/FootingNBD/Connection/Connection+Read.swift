@@ -132,6 +132,14 @@ extension Connection {
             maximumBytes: configuration.maximumPendingBytes
         ) {
             _ = link.send(&replies)
+            // What was queued may have been all that took the room: nobody would wake this thread.
+            if link.hasRoom(
+                bytes: bytes,
+                maximumRequests: configuration.maximumPendingRequests,
+                maximumBytes: configuration.maximumPendingBytes
+            ) {
+                return
+            }
             waitForOthers()
         }
     }

@@ -147,10 +147,13 @@ extension Connection {
         }
         while true {
             let requestsBefore = turn.requests
+            let start = deadlineNanoseconds == nil ? 0 : clock.nanoseconds
             if let ending = takeRequests() {
                 return leave(ending)
             }
             let hasProgress = turn.requests > requestsBefore
+            // The time that the disk took is not the client's.
+            deadlineNanoseconds = deadlineNanoseconds.map { $0 + clock.nanoseconds - start }
             counters.add(&turn)
             guard link.send(&replies) else { return link.endingOfSend }
             watch(hasProgress)

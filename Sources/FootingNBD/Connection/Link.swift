@@ -25,6 +25,8 @@ final class Link: Sendable {
         var isUnread = false
         var pendingRequests = 0
         var pendingBytes = 0
+        /// Bytes of memory that requests take until their replies are sent.
+        var heldBytes: Int { queue.reduce(pendingBytes) { $0 + $1.count } }
 
         var isQuiet: Bool { pendingRequests == 0 && !isSending && queue.isEmpty }
     }
@@ -88,7 +90,8 @@ extension Link {
     /// Whether another slow request may start; if not, the own thread is woken when one has ended.
     func hasRoom(bytes: Int, maximumRequests: Int, maximumBytes: Int) -> Bool {
         state.withLock { state in
-            let fits = state.pendingBytes == 0 || state.pendingBytes + bytes <= maximumBytes
+            let heldBytes = state.heldBytes
+            let fits = heldBytes == 0 || heldBytes + bytes <= maximumBytes
             let hasRoom = state.isClosed || (fits && state.pendingRequests < maximumRequests)
             state.ownerWaits = !hasRoom
             return hasRoom
@@ -194,9 +197,13 @@ extension Link {
                 var skippedBytes = headSentBytes
                 var isOpen = true
                 for message in queue where isOpen {
-                    // Whole replies may travel in any order, so small ones join the arena.
-                    if skippedBytes > 0 || !arena.appendIfSmall(message) {
+                    // Small ones join the arena; they stay in order, since one may be the end of
+                    // a reply whose chunks are before it.
+                    if skippedBytes > 0 {
                         isOpen = sendAll(message, from: skippedBytes)
+                    } else if !arena.appendIfSmall(message) {
+                        isOpen = unsafe sendAll(arena.content) && sendAll(message, from: 0)
+                        arena.removeAll()
                     }
                     skippedBytes = 0
                 }

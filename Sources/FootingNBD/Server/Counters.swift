@@ -35,7 +35,8 @@ final class Counters: Sendable {
 
     /// Adds what a connection did since the last time: once per turn, not per request.
     func add(_ turn: inout Statistics) {
-        guard turn.requests > 0 else { return }
+        // The rest of a request may arrive in a turn without another.
+        guard turn.requests > 0 || turn.writtenBytes > 0 else { return }
         requests.add(turn.requests, ordering: .relaxed)
         refusedRequests.add(turn.refusedRequests, ordering: .relaxed)
         waitingReads.add(turn.waitingReads, ordering: .relaxed)

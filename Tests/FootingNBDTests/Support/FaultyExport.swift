@@ -7,6 +7,7 @@ final class FaultyExport: Export {
         var readError: Errno?
         var readErrorFrom: UInt64 = 0
         var writeError: Errno?
+        var writePauseMilliseconds: UInt64 = 0
         var flushError: Errno?
         var zeroError: Errno?
         var extents: [Extent]?
@@ -101,7 +102,12 @@ final class FaultyExport: Export {
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         calls.withLock { $0.writes.append(offset..<(offset + UInt64(bytes.count))) }
-        if let error = faults.withLock({ $0.writeError }) { throw error }
+        let (error, pause) = faults.withLock { ($0.writeError, $0.writePauseMilliseconds) }
+        if pause > 0 {
+            let sleep = Locked(())
+            sleep.withLock { _ = sleep.wait(&$0, nanoseconds: pause * 1_000_000) }
+        }
+        if let error { throw error }
         unsafe try memory.write(at: offset, bytes)
     }
 
