@@ -11,6 +11,9 @@ reports=.build/reports
 rm -rf "$reports"
 mkdir -p "$reports"
 passed=0 failed=0 skipped=0
+# What to look for further up, said again at the end.
+failures=$reports/failures
+: >"$failures"
 
 # step NAME COMMAND...: one part that passes or fails as a whole.
 step() {
@@ -22,6 +25,7 @@ step() {
         echo "== $name: done in $((SECONDS - start)) s"
     else
         failed=$((failed + 1))
+        echo "$name" >>"$failures"
         echo "== $name: FAILED after $((SECONDS - start)) s"
     fi
 }
@@ -33,7 +37,8 @@ tests() {
     echo "== $name tests"
     # The linker's remarks on the address sanitizer's own symbols would fill the log.
     timeout "$limit_seconds" swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
-        grep --line-buffered --invert-match 'Cannot export local symbol .__asan_'
+        grep --line-buffered --invert-match 'Cannot export local symbol .__asan_' |
+        tee "$reports/$name.log"
     status=${PIPESTATUS[0]}
     counts=$(sed -n 's/.*<testsuite .* tests="\([0-9]*\)" failures="\([0-9]*\)" skipped="\([0-9]*\)".*/\1 \2 \3/p' \
         "$report" 2>/dev/null)
@@ -50,6 +55,12 @@ tests() {
         wrong=1
     fi
     failed=$((failed + wrong))
+    if ((wrong > 0)); then
+        echo "$name tests:" >>"$failures"
+        grep --extended-regexp '^✘|: (error|warning|fatal error): |^SUMMARY: |WARNING: Thread' \
+            "$reports/$name.log" | cut --characters=1-300 | head -n 20 >>"$failures"
+        ((status != 124)) || echo "did not end within $limit_seconds s" >>"$failures"
+    fi
     skipped=$((skipped + left))
     echo "== $name tests: $ran in $((SECONDS - start)) s, $wrong failed, $left skipped"
 }
@@ -69,5 +80,9 @@ if [[ -d Fuzz ]]; then
     step "fuzz corpora" Scripts/fuzz.sh corpus
 fi
 
+if ((failed > 0)); then
+    echo "== what failed"
+    cat "$failures"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
