@@ -57,11 +57,12 @@ public struct Configuration: Sendable {
                 "the longest NBD request must be 1 MiB to 64 MiB, not \(maximumPayloadBytes) bytes"
             )
         }
-        // The longest option carries an export name (4096 bytes) and a query.
-        guard 4200...(1 << 20) ~= maximumOptionBytes else {
+        // The longest option carries an export name (4096 bytes) and a query; all of it must fit
+        // into the receive buffer.
+        guard 4200...(ReceiveBuffer.capacityBytes / 2) ~= maximumOptionBytes else {
             throw NBDError(
                 .invalidConfiguration,
-                "the longest NBD option must be 4200 bytes to 1 MiB, not \(maximumOptionBytes)"
+                "the longest NBD option must be 4200 bytes to 128 KiB, not \(maximumOptionBytes)"
             )
         }
         return self

@@ -75,9 +75,16 @@ extension Connection {
         let export = export
         let link = link
         runElsewhere(bytes: frame.messageBytes) {
-            link.deliver(frame.read(from: export), finishing: frame.messageBytes)
-            if let ticket, ticket.finishOne() {
-                link.deliver(Reply.end(frame.cookie), finishing: nil)
+            let reply = frame.read(from: export)
+            guard let ticket else {
+                return link.deliver(reply, finishing: frame.messageBytes)
+            }
+            // The request lasts until its end is on its way, or the connection could leave before.
+            link.deliver(reply, finishing: nil)
+            if ticket.finishOne() {
+                link.deliver(Reply.end(frame.cookie), finishing: frame.messageBytes)
+            } else {
+                link.finish(bytes: frame.messageBytes)
             }
         }
     }

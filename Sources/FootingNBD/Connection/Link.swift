@@ -110,6 +110,14 @@ extension Link {
     /// Whether another thread may want to wake the own one: it must not wait on the socket alone.
     var isQuiet: Bool { state.withLock { $0.isQuiet } }
 
+    /// Ends a slow request that has nothing more to say.
+    func finish(bytes: Int) {
+        state.withLock { state in
+            Self.finish(bytes, &state)
+            if state.ownerWaits { wakeUp.set() }
+        }
+    }
+
     /// Sends a message from any thread; never waits.
     ///
     /// - Parameter bytes: what ``begin(bytes:gathers:)`` was told, if this ends the request.
