@@ -148,6 +148,12 @@ int footing_lock_exclusive(int file)
 	return result_of(fcntl(file, F_OFD_SETLK, &lock));
 }
 
+int footing_lock_shared(int file)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	return result_of(fcntl(file, F_OFD_SETLK, &lock));
+}
+
 int footing_unlock(int file)
 {
 	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
@@ -156,7 +162,7 @@ int footing_unlock(int file)
 
 int footing_is_locked(int file)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	int result = result_of(fcntl(file, F_OFD_GETLK, &lock));
 	return result < 0 ? result : lock.l_type != F_UNLCK;
 }

@@ -72,6 +72,7 @@ struct DiskThreads: ~Copyable {
 
     private static func maintain(_ engine: Engine, _ isStopping: Stop) {
         while !isStopping.withLock({ $0.maintenance }) {
+            let callsBefore = engine.state.withLock { $0.maintenanceCalls }
             var didWork = false
             do throws(DiskError) {
                 didWork = try engine.maintenanceStep()
@@ -81,6 +82,8 @@ struct DiskThreads: ~Copyable {
             if didWork { continue }
             engine.state.withLock { state in
                 if isStopping.withLock({ $0.maintenance }) { return }
+                // Whoever called meanwhile may have done so after the look at what there is to do.
+                if state.maintenanceCalls != callsBefore { return }
                 engine.state.wait(
                     &state,
                     on: Engine.Condition.maintenance,
@@ -139,7 +142,7 @@ extension Engine {
         try state.withLock { (state) throws(DiskError) in
             while state.superblock.lsn < target {
                 state.checkpointRequested = true
-                self.state.wakeAll(on: Condition.maintenance)
+                callMaintenance(&state)
                 try requireWritable(state)
                 if state.hostIsFull {
                     throw DiskError(.noSpace, "checkpoint", "the host has no space left")

@@ -217,7 +217,14 @@ extension FileDescriptor {
         _ = try checked(footing_lock_exclusive(number))
     }
 
-    /// Gives the exclusive lock up.
+    /// Takes a shared lock of the whole file: others may have one too, but none an exclusive one.
+    ///
+    /// - Throws: `EAGAIN` if another description holds the exclusive lock.
+    public func lockShared() throws(Errno) {
+        _ = try checked(footing_lock_shared(number))
+    }
+
+    /// Gives the lock up.
     public func unlock() {
         _ = footing_unlock(number)
     }

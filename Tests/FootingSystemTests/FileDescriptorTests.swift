@@ -119,6 +119,18 @@ import Testing
         try first.lockExclusively()
     }
 
+    @Test func `shared locks exclude only exclusive ones`() throws {
+        let first = try open()
+        let second = try open()
+        try first.lockShared()
+        try second.lockShared()
+        #expect(try !first.isLockedElsewhere())
+        #expect(failure { () throws(Errno) in try first.lockExclusively() } == Errno.again)
+        second.unlock()
+        try first.lockExclusively()
+        #expect(failure { () throws(Errno) in try second.lockShared() } == Errno.again)
+    }
+
     @Test func `a lock ends with its description`() throws {
         let second = try open()
         do {

@@ -53,6 +53,9 @@ int footing_block_sector_size(int file, uint32_t *bytes);
  * description holds one. It ends with the last descriptor, also by kill -9. */
 int footing_lock_exclusive(int file);
 
+/* The same, but several descriptions may hold one at a time, and nobody an exclusive one. */
+int footing_lock_shared(int file);
+
 /* Gives the lock up (F_OFD_SETLK). */
 int footing_unlock(int file);
 

@@ -18,17 +18,7 @@ public enum DiskCheck {
         path: String,
         progress: (CheckProgress) -> Void = { _ in }
     ) throws(DiskError) -> CheckReport {
-        let isLocked: Bool
-        do throws(Errno) {
-            isLocked = try FileDescriptor.open(path, .readOnly).isLockedElsewhere()
-        } catch {
-            throw DiskError("check", cause: error).at(path)
-        }
-        if isLocked {
-            throw DiskError(.busy, "check", "another process has it open; stop that one first")
-                .at(path)
-        }
-        let store = try FileStore(path: path, access: .readOnly)
+        let store = try FileStore(path: path, access: .unchanging)
         do throws(DiskError) {
             return try run(store: store, progress: progress)
         } catch {

@@ -257,6 +257,7 @@ extension Engine {
         let header = AlignedBuffer(count: 4096)
         let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
         var page = 0
+        var liveCount = 0
         while page < victim.entry.pagesWritten {
             try readPage(victim, page, into: header)
             guard let commit = CommitHeader(header, volume: volume),
@@ -267,10 +268,14 @@ extension Engine {
                 // Without its headers nobody knows what else is in there.
                 return false
             }
-            guard try collectCommit(victim, commit, header, payload) else { return false }
+            guard let count = try collectCommit(victim, commit, header, payload) else {
+                return false
+            }
+            liveCount += count
             page += commit.pageCount
         }
-        return true
+        // The tree refers to this many: with fewer found, something in use was overlooked.
+        return liveCount == Int(victim.entry.liveUnits / UInt32(Geometry.unitsPerBlock))
     }
 
     private func readPage(
@@ -293,15 +298,17 @@ extension Engine {
         var slot: Int
     }
 
-    /// Moves one commit's live blocks; false if one of them is damaged.
+    /// Moves one commit's live blocks.
+    ///
+    /// - Returns: how many the tree refers to; nil if one of them is damaged.
     private func collectCommit(
         _ victim: Victim,
         _ commit: CommitHeader,
         _ header: borrowing AlignedBuffer,
         _ payload: borrowing AlignedBuffer
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> Int? {
         let live = try liveBlocks(victim, commit, header)
-        guard let first = live.first, let last = live.last else { return true }
+        guard let first = live.first, let last = live.last else { return 0 }
         let span = last.slot - first.slot + 1
         let offset = geometry.offset(
             segment: victim.segment,
@@ -318,11 +325,11 @@ extension Engine {
             if options.verifiesChecksums,
                 unsafe Checksum.crc32c(bytes) != item.entry.checksum
             {
-                return false
+                return nil
             }
             try unsafe move(item, bytes)
         }
-        return true
+        return live.count
     }
 
     private func liveBlocks(

@@ -158,8 +158,7 @@ extension Engine {
             fail(failure)
             throw failure
         }
-        // The kernel tells one of several callers of a failed write: what failed for another
-        // thread meanwhile may concern this one's data.
+        // What failed for another thread meanwhile may concern this one's data.
         let failure = state.withLock { state -> DiskError? in
             state.statistics.synchronizations += 1
             return state.failure

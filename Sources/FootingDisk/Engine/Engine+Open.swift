@@ -45,8 +45,9 @@ struct OpenedContainer: ~Copyable {
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
         var overlay = Overlay()
         var log = LogReplay(store: store, superblock: superblock, verifies: verifies)
-        let replay = try log.run { commit, header in
+        let replay = try log.run { (commit, header) throws(DiskError) in
             Self.apply(commit, header, geometry, &overlay)
+            try Self.requirePossible(overlay)
             let index = Int(commit.segment)
             segments[index].state = .data
             segments[index].hasSpace = true
@@ -90,6 +91,20 @@ struct OpenedContainer: ~Copyable {
             healedSuperblock: isHealed,
             nanoseconds: clock.nanoseconds &- start
         )
+    }
+
+    /// Throws if the log holds more than any engine leaves in it: a forged one must not take all
+    /// memory, nor for ever.
+    private static func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
+        if overlay.deltas.count > EngineLimits.replayedDeltaCountMax
+            || overlay.trims.ranges.count > EngineLimits.replayedTrimRangeCountMax
+        {
+            throw DiskError(
+                .corrupt,
+                "recover",
+                "the log after the last checkpoint holds more changes than any this program writes"
+            )
+        }
     }
 
     /// Frees the segments that neither the tree nor the log needs.

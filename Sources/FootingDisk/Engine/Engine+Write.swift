@@ -189,7 +189,7 @@ extension Engine {
                     hasWaited = true
                     if drive == .callers { return nil }
                     self.state.wakeAll(on: Condition.committer)
-                    self.state.wakeAll(on: Condition.maintenance)
+                    callMaintenance(&state)
                     self.state.wait(&state, on: Condition.progress)
                 }
             }

@@ -106,6 +106,12 @@ final class Engine: Sendable {
         for condition in 0..<Condition.count { state.wakeAll(on: condition) }
     }
 
+    /// Wakes the maintenance thread, or keeps it from going to sleep.
+    func callMaintenance(_ state: inout EngineState) {
+        state.maintenanceCalls += 1
+        self.state.wakeAll(on: Condition.maintenance)
+    }
+
     /// Throws if the disk must not be written any more.
     func requireWritable(_ state: borrowing EngineState) throws(DiskError) {
         if let failure = state.failure {

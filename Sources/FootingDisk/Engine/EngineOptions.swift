@@ -39,4 +39,8 @@ enum EngineLimits {
     static let atomicBlockCount = 257
     /// Large trims between checkpoints; each is a range to be kept in order.
     static let trimRangeCountMax = 1024
+    /// What a log can hold at most: twice the limits before the checkpoint in progress and twice
+    /// after it, and as much again for the collector's moves.
+    static let replayedDeltaCountMax = 8 * deltaCountMax
+    static let replayedTrimRangeCountMax = 8 * trimRangeCountMax
 }

@@ -93,6 +93,8 @@ struct EngineState: ~Copyable {
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    /// Counts the calls for the maintenance thread.
+    var maintenanceCalls: UInt64 = 0
 
     var statistics = EngineStatistics()
 }

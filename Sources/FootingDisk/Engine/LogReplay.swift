@@ -32,6 +32,9 @@ struct LogReplay: ~Copyable {
     private let header = AlignedBuffer(count: 4096)
     private let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
     private var lastEpoch: UInt32 = 0
+    /// The highest LSN that a later commit was found to call durable: each search goes on from what
+    /// the ones before it found, so that a log of damaged commits does not take for ever.
+    private var provenLSN: UInt64 = 0
 
     init(store: any BlockStore, superblock: Superblock, verifies: Bool) {
         self.store = store
@@ -44,7 +47,7 @@ struct LogReplay: ~Copyable {
     ///
     /// - Throws: kind `corrupt` if a commit that was durable once is not there any more.
     mutating func run(
-        _ apply: (CommitHeader, borrowing AlignedBuffer) -> Void
+        _ apply: (CommitHeader, borrowing AlignedBuffer) throws(DiskError) -> Void
     ) throws(DiskError) -> Result {
         var result = Result(
             lsn: superblock.lsn,
@@ -77,9 +80,9 @@ struct LogReplay: ~Copyable {
             if commit.continues || !group.isEmpty { group.append((commit, copyOfHeader())) }
             if commit.continues || (!group.isEmpty && commit.stream == .collector) { continue }
             if group.isEmpty {
-                apply(commit, header)
+                try apply(commit, header)
             } else {
-                applyGroup(group, apply)
+                try applyGroup(group, apply)
                 group = []
             }
             result = tentative
@@ -87,13 +90,13 @@ struct LogReplay: ~Copyable {
         let isClosed = superblock.isClean && tentative.commitCount == 0
         var isLost = result.lsn < superblock.durableLSN
         if !isClosed && !isLost {
-            isLost = try isProvenDurable(tentative.lsn + 1, tentative, after: nil)
+            isLost = try isProvenDurable(result.lsn + 1, result, after: nil)
         }
         if isLost {
             throw DiskError(
                 .corrupt,
                 "recover",
-                "commit \(tentative.lsn + 1) was durable and is damaged or gone; "
+                "commit \(result.lsn + 1) or one soon after it was durable and is damaged or gone; "
                     + "what was written after it cannot be trusted"
             )
         }
@@ -107,12 +110,12 @@ struct LogReplay: ~Copyable {
 
     private func applyGroup(
         _ group: [(CommitHeader, [UInt8])],
-        _ apply: (CommitHeader, borrowing AlignedBuffer) -> Void
-    ) {
+        _ apply: (CommitHeader, borrowing AlignedBuffer) throws(DiskError) -> Void
+    ) throws(DiskError) {
         let page = AlignedBuffer(count: 4096)
         for (commit, bytes) in group {
             unsafe bytes.withUnsafeBytes { unsafe page.copy(from: $0, at: 0) }
-            apply(commit, page)
+            try apply(commit, page)
         }
     }
 
@@ -205,11 +208,12 @@ struct LogReplay: ~Copyable {
     ///
     /// Looks at every page where a later commit can be: the rest of both streams' segments, the
     /// ones they named next, and those that the commits found there name.
-    private func isProvenDurable(
+    private mutating func isProvenDurable(
         _ lsn: UInt64,
         _ last: Result,
         after candidate: Candidate?
     ) throws(DiskError) -> Bool {
+        if provenLSN >= lsn { return true }
         var places: [(segment: UInt32, page: Int)] = []
         var heads = [last.user, last.collector]
         if let candidate { heads.append(candidate.head) }
@@ -234,7 +238,8 @@ struct LogReplay: ~Copyable {
                         continue
                     }
                     guard commit.lsn > lsn, commit.epoch <= superblock.epoch else { continue }
-                    if commit.durableLSN >= lsn { return true }
+                    provenLSN = max(provenLSN, commit.durableLSN)
+                    if provenLSN >= lsn { return true }
                     let next = commit.nextSegment
                     if next < geometry.segmentCount, seen.insert(next).inserted {
                         places.append((next, 0))

@@ -39,7 +39,8 @@ public protocol BlockStore: AnyObject, Sendable {
 
     /// Makes all writes that returned before this call durable.
     ///
-    /// After an error nothing is known about any of them; calling again proves nothing.
+    /// After an error nothing is known about any of them, and every later call must fail as well:
+    /// the kernel forgets what it could not write. Any thread may call.
     func synchronize() throws(Errno)
 
     /// Makes sure that a range has space behind it, without changing what it holds.

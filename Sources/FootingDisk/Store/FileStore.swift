@@ -18,11 +18,16 @@ public final class FileStore: BlockStore {
     private let reading: FileDescriptor
     private let writing: FileDescriptor?
     private let isReadOnly: Bool
+    /// The first failure of a sync. The kernel tells it to one caller of several: the lock is held
+    /// during the call, so that no other can take the next one's success for its own.
+    private let syncFailure = Locked<Errno?>(nil)
 
     /// How to open.
     public enum Access: Sendable {
-        /// For reading, without a lock.
+        /// For reading, without a lock: it may change at any time.
         case readOnly
+        /// For reading, with a shared lock: it does not change meanwhile.
+        case unchanging
         /// For reading and writing, with the exclusive lock.
         case exclusive
     }
@@ -32,7 +37,7 @@ public final class FileStore: BlockStore {
     /// - Throws: kind `busy` if another process has it open for writing.
     public init(path: String, access: Access) throws(DiskError) {
         self.path = path
-        isReadOnly = access == .readOnly
+        isReadOnly = access != .exclusive
         do throws(Errno) {
             // O_EXCL keeps a block device from being mounted or swapped to meanwhile, and fails if
             // it is; a regular file does not mind.
@@ -46,7 +51,11 @@ public final class FileStore: BlockStore {
                 throw Errno.invalidArgument
             }
             sizeBytes = isBlockDevice ? try reading.blockDeviceSize() : status.sizeBytes
-            if !isReadOnly { try reading.lockExclusively() }
+            switch access {
+            case .readOnly: break
+            case .unchanging: try reading.lockShared()
+            case .exclusive: try reading.lockExclusively()
+            }
             writing = isReadOnly ? nil : try Self.openForDirectWrites(path, status)
             writesDirectly = writing != nil
         } catch {
@@ -170,9 +179,17 @@ extension FileStore {
         }
     }
 
-    /// Flushes the file's data and the device's volatile cache.
+    /// Flushes the file's data and the device's volatile cache; after a failure it only fails.
     public func synchronize() throws(Errno) {
-        try reading.synchronize()
+        try syncFailure.withLock { (failure) throws(Errno) in
+            if let failure { throw failure }
+            do throws(Errno) {
+                try reading.synchronize()
+            } catch {
+                failure = error
+                throw error
+            }
+        }
     }
 
     /// Reserves space in a file; a block device has its space already.

@@ -177,6 +177,19 @@ import Testing
         #expect(try DiskInformation(path: file.path).isClean)
     }
 
+    @Test func `Nobody opens a disk while it is checked`() throws {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try create(file)
+        let kinds = Locked<[DiskError.Kind]>([])
+        _ = try DiskCheck.run(path: file.path) { _ in
+            let error = #expect(throws: DiskError.self) { try Disk(path: file.path) }
+            if let error { kinds.withLock { $0.append(error.kind) } }
+        }
+        #expect(kinds.withLock { Set($0) } == [.busy])
+        try Disk(path: file.path).close()
+    }
+
     @Test func `A file that is there is not overwritten`() throws {
         let file = TemporaryFile()
         defer { file.remove() }

@@ -159,6 +159,19 @@ import Testing
         #expect(error?.kind == .corrupt)
     }
 
+    @Test func `A durable write of which a later commit is damaged is an error`() throws {
+        let store = store()
+        var sum = put(Commit(lsn: 1, after: 0), in: store)
+        // Of the write in 2 and 3 the end is gone, and 4 was sealed when both were durable.
+        sum = put(Commit(lsn: 2, after: sum, page: 2, continues: true), in: store)
+        let lost = put(Commit(lsn: 3, after: sum, page: 4), in: store)
+        put(Commit(lsn: 4, after: lost, page: 6, durableLSN: 3), in: store)
+        store.put([1], at: geometry.offset(segment: 0, page: 4) + 70)
+        let error = #expect(throws: DiskError.self) { try replay(store, superblock(epoch: 1)) }
+        #expect(error?.kind == .corrupt)
+        #expect(error?.description.contains("commit 2") == true)
+    }
+
     @Test func `A log that ends before what the last opening found is an error`() throws {
         let store = store()
         put(Commit(lsn: 1, after: 0), in: store)
