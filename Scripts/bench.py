@@ -6,6 +6,7 @@ sample, warmed, and has its file flushed, so that nobody pays for another's back
 the ratio to a peer within a round; medians over the rounds are printed.
 """
 
+import argparse
 import json
 import os
 import pathlib
@@ -18,15 +19,65 @@ import tempfile
 import time
 
 FOOTING = os.path.abspath("bin/footing")
-ROUNDS = int(os.environ.get("ROUNDS", "5"))
-SAMPLE_SECONDS = float(os.environ.get("SECONDS_PER_SAMPLE", "3"))
-MEMORY_SECONDS = (
-    float(os.environ["HOURS"]) * 3600
-    if os.environ.get("HOURS")
-    else float(os.environ.get("MINUTES", "3")) * 60
-)
-PARTS = os.environ.get("ONLY", "detect,nbd,capped,recovery,memory").split(",")
-RESULTS = os.environ.get("RESULTS", ".build/bench.json")
+ALL_PARTS = ("detect", "nbd", "capped", "recovery", "memory")
+
+
+def parse():
+    """The command line; `make bench` gives the same by variables."""
+
+    def words(text):
+        return [word for word in text.split(",") if word]
+
+    def parts(text):
+        unknown = set(words(text)) - set(ALL_PARTS)
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no such part: {', '.join(sorted(unknown))}")
+        return words(text)
+
+    given = os.environ.get
+    parser = argparse.ArgumentParser(
+        prog="Scripts/bench.sh",
+        description="Measure bin/footing against its peers; see docs/BENCHMARKS.md.",
+        epilog="Each option's default is the variable in brackets, as in `make bench ROUNDS=3`. "
+        "The images go below TMPDIR, /var/tmp by default: 15 GiB on a real disk.",
+    )
+    add = parser.add_argument
+    add("--rounds", type=int, default=given("ROUNDS", "5"), help="rounds [ROUNDS]")
+    add(
+        "--seconds",
+        type=float,
+        default=given("SECONDS_PER_SAMPLE", "3"),
+        help="length of a sample [SECONDS_PER_SAMPLE]",
+    )
+    add(
+        "--minutes",
+        type=float,
+        default=float(given("HOURS") or 0) * 60 or given("MINUTES", "3"),
+        help="length of the run that watches the memory [MINUTES or HOURS]",
+    )
+    add(
+        "--only",
+        type=parts,
+        default=given("ONLY", ",".join(ALL_PARTS)),
+        help=f"parts to run, of {', '.join(ALL_PARTS)} [ONLY]",
+    )
+    add("--servers", type=words, default=given("SERVERS", ""), help="peers to run [SERVERS]")
+    add(
+        "--workloads",
+        type=words,
+        default=given("WORKLOADS", ""),
+        help="words of the titles of the workloads to run [WORKLOADS]",
+    )
+    add("--results", default=given("RESULTS", ".build/bench.json"), help="figures [RESULTS]")
+    return parser.parse_args()
+
+
+OPTIONS = parse()
+ROUNDS = OPTIONS.rounds
+SAMPLE_SECONDS = OPTIONS.seconds
+MEMORY_SECONDS = OPTIONS.minutes * 60
+PARTS = OPTIONS.only
+RESULTS = OPTIONS.results
 IMAGE_BYTES = 1 << 30
 CAPPED_WRITES = 2000
 MIB = 1 << 20
@@ -297,6 +348,8 @@ class Report:
         peers = {p: statistics.median(ratios(samples, p)) for p in samples if p != "footing"}
         spread = {p: ratios(samples, p) for p in peers}
         for peer, least in workload.bars.items():
+            if not peers or (peer != "best" and peer not in peers):
+                continue
             name = min(peers, key=peers.get) if peer == "best" else peer
             low, high = min(spread[name]), max(spread[name])
             self.bar(
@@ -410,12 +463,22 @@ def measure_detect(report):
 
 
 def measure_nbd(report, folder):
-    servers = all_servers(folder)
+    wanted = OPTIONS.servers
+    servers = [
+        server
+        for server in all_servers(folder)
+        if not wanted or server.name in wanted or server.name == "footing"
+    ]
+    workloads = [
+        workload
+        for workload in WORKLOADS
+        if all(word in workload.title for word in OPTIONS.workloads)
+    ]
     try:
         fill(servers, folder)
         if "nbd" in PARTS:
-            samples = rounds(servers, WORKLOADS)
-            for workload in WORKLOADS:
+            samples = rounds(servers, workloads)
+            for workload in workloads:
                 report.add(workload, samples[workload.title])
         if "capped" in PARTS:
             measure_capped(report, servers, folder)

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 #if defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
 #endif
 
 /* The Castagnoli polynomial, bit-reflected. */
@@ -16,7 +16,9 @@
 static uint32_t byte_table[256];
 /* shift_table[k][b]: what byte k of a sum, holding b, becomes after STREAM zero bytes. */
 static uint32_t shift_table[4][256];
-static int hardware;
+/* Which of the ways below the processor has. */
+static int has_crc32;
+static int has_wide_multiply;
 static int is_prepared;
 static pthread_once_t preparation = PTHREAD_ONCE_INIT;
 
@@ -25,6 +27,30 @@ static uint32_t portable_update(uint32_t sum, const unsigned char *bytes, size_t
 	while (length--)
 		sum = byte_table[(sum ^ *bytes++) & 0xff] ^ (sum >> 8);
 	return sum;
+}
+
+/* The lanes of a 512-bit register are 16 bytes; those of four registers are folded at a time. */
+#define STRIDE 256
+
+/* Multipliers that move a lane by a number of bytes: for its first and for its second half. */
+static uint64_t fold_by_64[2], fold_by_128[2], fold_by_192[2], fold_by_256[2];
+
+/* x^n modulo the polynomial, bit-reflected, as the carry-less product of reflected numbers needs
+ * it: one bit further up. */
+static uint64_t power(int n)
+{
+	uint32_t sum = 0x80000000u;
+	while (n--)
+		sum = (sum >> 1) ^ ((sum & 1) ? POLYNOMIAL : 0);
+	return (uint64_t)sum << 1;
+}
+
+/* Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel,
+ * 2009): a half that is moved by n bits is multiplied by x^(n + 32) or x^(n - 32). */
+static void prepare_fold(uint64_t multipliers[2], int bytes)
+{
+	multipliers[0] = power(bytes * 8 + 32);
+	multipliers[1] = power(bytes * 8 - 32);
 }
 
 /* Not a constructor: it takes 0.1 ms, a tenth of a program that never sums anything. */
@@ -55,7 +81,13 @@ static void prepare(void)
 		}
 #if defined(__x86_64__)
 	__builtin_cpu_init();
-	hardware = __builtin_cpu_supports("sse4.2");
+	has_crc32 = __builtin_cpu_supports("sse4.2");
+	has_wide_multiply = has_crc32 && __builtin_cpu_supports("avx512f") &&
+			    __builtin_cpu_supports("vpclmulqdq");
+	prepare_fold(fold_by_64, 64);
+	prepare_fold(fold_by_128, 128);
+	prepare_fold(fold_by_192, 192);
+	prepare_fold(fold_by_256, 256);
 #endif
 	__atomic_store_n(&is_prepared, 1, __ATOMIC_RELEASE);
 }
@@ -110,14 +142,62 @@ __attribute__((target("sse4.2"))) static uint32_t hardware_update(uint32_t seed,
 		sum = _mm_crc32_u8(sum, *bytes++);
 	return sum;
 }
+
+#define WIDE __attribute__((target("avx512f,vpclmulqdq,sse4.2")))
+
+WIDE static __m512i multipliers(const uint64_t fold[2])
+{
+	return _mm512_broadcast_i32x4(_mm_set_epi64x((long long)fold[1], (long long)fold[0]));
+}
+
+/* `sum` moved, plus what is there. 0x96: the exclusive or of all three. */
+WIDE static __m512i fold(__m512i sum, __m512i by, __m512i into)
+{
+	__m512i first = _mm512_clmulepi64_epi128(sum, by, 0x00);
+	__m512i second = _mm512_clmulepi64_epi128(sum, by, 0x11);
+	return _mm512_ternarylogic_epi64(first, second, into, 0x96);
+}
+
+/* Four registers go through the bytes side by side; what they hold at the end has the sum that all
+ * of it has. `length` is at least STRIDE. */
+WIDE static uint32_t wide_update(uint32_t seed, const unsigned char *bytes, size_t length)
+{
+	__m512i a = _mm512_loadu_si512(bytes), b = _mm512_loadu_si512(bytes + 64);
+	__m512i c = _mm512_loadu_si512(bytes + 128), d = _mm512_loadu_si512(bytes + 192);
+	a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)seed)));
+	const __m512i by = multipliers(fold_by_256);
+	for (bytes += STRIDE, length -= STRIDE; length >= STRIDE;
+	     bytes += STRIDE, length -= STRIDE) {
+		a = fold(a, by, _mm512_loadu_si512(bytes));
+		b = fold(b, by, _mm512_loadu_si512(bytes + 64));
+		c = fold(c, by, _mm512_loadu_si512(bytes + 128));
+		d = fold(d, by, _mm512_loadu_si512(bytes + 192));
+	}
+	d = fold(a, multipliers(fold_by_192), d);
+	d = fold(b, multipliers(fold_by_128), d);
+	d = fold(c, multipliers(fold_by_64), d);
+	unsigned char rest[64];
+	_mm512_storeu_si512(rest, d);
+	return hardware_update(hardware_update(0, rest, sizeof rest), bytes, length);
+}
 #endif
+
+uint32_t footing_crc32c_narrow(uint32_t seed, const void *data, size_t length)
+{
+	ensure_prepared();
+#if defined(__x86_64__)
+	if (has_crc32)
+		return ~hardware_update(~seed, data, length);
+#endif
+	return footing_crc32c_portable(seed, data, length);
+}
 
 uint32_t footing_crc32c(uint32_t seed, const void *data, size_t length)
 {
 	ensure_prepared();
 #if defined(__x86_64__)
-	if (hardware)
-		return ~hardware_update(~seed, data, length);
+	if (has_wide_multiply && length >= STRIDE)
+		return ~wide_update(~seed, data, length);
 #endif
-	return footing_crc32c_portable(seed, data, length);
+	return footing_crc32c_narrow(seed, data, length);
 }

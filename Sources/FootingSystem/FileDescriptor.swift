@@ -125,6 +125,36 @@ extension FileDescriptor {
         }
     }
 
+    /// Writes several buffers one after the other at an offset, in one call (`pwritev(2)`).
+    public func write(
+        at offset: UInt64,
+        _ buffers: [UnsafeRawBufferPointer]
+    ) throws(Errno) {
+        let total = unsafe buffers.reduce(0) { $0 + $1.count }
+        let count = try retrying {
+            let vectors = unsafe buffers.map {
+                unsafe iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress),
+                    iov_len: $0.count
+                )
+            }
+            let count = unsafe pwritev(number, vectors, Int32(vectors.count), off_t(offset))
+            return count < 0 ? -Int(Glibc.errno) : count
+        }
+        if count == total { return }
+        // Rarely less is written: the rest follows piece by piece.
+        var start = 0
+        for index in unsafe buffers.indices {
+            let buffer = unsafe buffers[index]
+            let done = min(max(count - start, 0), buffer.count)
+            try unsafe write(
+                at: offset + UInt64(start + done),
+                UnsafeRawBufferPointer(rebasing: buffer[done...])
+            )
+            start += buffer.count
+        }
+    }
+
     /// Reads from the current position, as from a pipe or a `/proc` file.
     ///
     /// - Returns: the bytes read; 0 at the end.

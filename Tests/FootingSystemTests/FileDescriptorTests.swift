@@ -108,6 +108,25 @@ import Testing
         #expect(try file.status().allocatedBytes <= 131_072)
     }
 
+    @Test func `several buffers are written behind one another`() throws {
+        let file = try open()
+        let first = AlignedBuffer(count: 4096)
+        let second = AlignedBuffer(count: 8192)
+        first.set(UInt64(1), at: 0)
+        second.set(UInt64(2), at: 4096)
+        try unsafe file.write(
+            at: 4096,
+            [
+                UnsafeRawBufferPointer(first.slice(0..<4096)),
+                UnsafeRawBufferPointer(second.slice(0..<0)),
+                UnsafeRawBufferPointer(second.slice(0..<8192)),
+            ]
+        )
+        #expect(try file.status().sizeBytes == 16384)
+        #expect(try file.read(8, at: 4096) == [1, 0, 0, 0, 0, 0, 0, 0])
+        #expect(try file.read(8, at: 12288) == [2, 0, 0, 0, 0, 0, 0, 0])
+    }
+
     @Test func `a lock belongs to the open description`() throws {
         let first = try open()
         let second = try open()

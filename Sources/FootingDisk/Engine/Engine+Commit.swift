@@ -37,27 +37,40 @@ extension Engine {
     /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
     func commitStep() throws(DiskError) -> Bool {
         let start = clock.nanoseconds
-        let batch = state.withLock { state -> Batch? in
-            if state.failure != nil { return nil }
+        let batches = state.withLock { state -> [Batch] in
+            if state.failure != nil { return [] }
             if state.sealed.isEmpty { sealWhatIsAwaited(start, &state) }
-            return state.sealed.first
+            return neighbours(state)
         }
-        var didWrite = false
-        if let batch {
+        if let first = batches.first {
             do throws(Errno) {
-                let bytes = unsafe UnsafeRawBufferPointer(
-                    batch.buffer.slice(0..<batch.sizeBytes)
+                try unsafe store.write(
+                    at: first.offset,
+                    batches.map { unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes)) }
                 )
-                try unsafe store.write(at: batch.offset, bytes)
             } catch {
-                throw commitFailure(DiskError("write commit", offset: batch.offset, cause: error))
+                throw commitFailure(DiskError("write commit", offset: first.offset, cause: error))
             }
-            state.withLock { state in finishWrite(batch, &state) }
+            state.withLock { state in
+                for batch in batches { finishWrite(batch, &state) }
+            }
             if drive == .threads { state.wakeAll(on: Condition.progress) }
-            didWrite = true
         }
         let didSync = try synchronizeIfAwaited(since: start)
-        return didWrite || didSync
+        return !batches.isEmpty || didSync
+    }
+
+    /// The first sealed commits that are one behind the other in the log: one call writes them, and
+    /// a device that can takes its parts side by side.
+    private func neighbours(_ state: borrowing EngineState) -> [Batch] {
+        var batches: [Batch] = []
+        var end: UInt64?
+        for batch in state.sealed.prefix(EngineLimits.batchesPerWrite) {
+            guard end == nil || batch.offset == end else { break }
+            batches.append(batch)
+            end = batch.offset + UInt64(batch.sizeBytes)
+        }
+        return batches
     }
 
     /// Seals the open commits if a flush waits for them, or they have been open for too long.

@@ -49,7 +49,7 @@ extension Engine {
 
     /// What tells whether someone else wrote a block meanwhile: the overlays' entries, and the
     /// checkpoint they are relative to.
-    private struct EdgeVersion {
+    struct EdgeVersion {
         var generation: UInt64
         var entries: [(block: UInt64, entry: MapEntry?)]
     }
@@ -94,12 +94,22 @@ extension Engine {
                     UnsafeRawBufferPointer(rebasing: bytes[index * 4096..<(index + 1) * 4096])
                 )
             }
-            return try admit(blocks: count) { state in
-                if let version, !isCurrent(version, state) { return false }
-                unsafe appendUser(first, bytes, sums, &state)
-                state.statistics.blocksWritten += UInt64(count)
-                return true
-            }
+            return try unsafe writeBlocks(at: first, bytes, sums, ifStill: version)
+        }
+    }
+
+    /// The same, with the blocks' checksums at hand.
+    func writeBlocks(
+        at first: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        _ sums: UnsafeMutableBufferPointer<UInt32>,
+        ifStill version: EdgeVersion?
+    ) throws(DiskError) -> Bool {
+        try admit(blocks: sums.count) { state in
+            if let version, !isCurrent(version, state) { return false }
+            unsafe appendUser(first, bytes, sums, &state)
+            state.statistics.blocksWritten += UInt64(sums.count)
+            return true
         }
     }
 

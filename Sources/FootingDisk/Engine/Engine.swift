@@ -42,6 +42,8 @@ final class Engine: Sendable {
     let drive: Drive
     let reader: MapReader
     let state: Locked<EngineState>
+    /// What the collector has read of the segment it is emptying.
+    let window = Locked(SegmentWindow())
 
     init(
         store: any BlockStore,

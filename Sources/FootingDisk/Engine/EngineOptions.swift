@@ -28,9 +28,14 @@ enum EngineLimits {
     /// Changes of the map that start a checkpoint; writers wait at twice as many.
     static let deltaCountMax = 32768
     /// Commits of clients that are in memory at a time.
-    static let userBatchCount = 8
+    static let userBatchCount = 12
+    /// Commits written in one call: enough to keep a fast device busy, few enough that the next
+    /// ones can be filled meanwhile.
+    static let batchesPerWrite = 4
     /// Commits that must be left for others when a large write takes one for itself.
     static let unstagedBatchCount = 5
+    /// How long a large write waits for a commit of its own: what a fast device needs to write one.
+    static let stageWaitNanoseconds: UInt64 = 3_000_000
     /// Blocks from which on a write gets a commit of its own: the header page is then 1.5 % of it.
     static let stagedBlockCountMin = 64
     /// Commits of the collector that are in memory at a time.

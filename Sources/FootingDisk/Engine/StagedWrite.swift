@@ -62,10 +62,28 @@ public final class StagedWrite {
         }
         if !isAdopted {
             // The segment ends too soon for it: as any other write, then, in two commits.
-            try unsafe engine.write(at: first * 4096, UnsafeRawBufferPointer(bytes))
+            try copy(batch)
             engine.giveBack(batch)
         }
         self.batch = nil
+    }
+
+    private func copy(_ batch: Batch) throws(DiskError) {
+        try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: blockCount) {
+            (sums) throws(DiskError) in
+            for index in 0..<blockCount {
+                guard let descriptor = Descriptor.load(index, from: batch.buffer) else {
+                    preconditionFailure("a block that was not summed")
+                }
+                unsafe sums[index] = descriptor.value
+            }
+            _ = try unsafe engine.writeBlocks(
+                at: first,
+                UnsafeRawBufferPointer(bytes),
+                sums,
+                ifStill: nil
+            )
+        }
     }
 }
 
@@ -78,11 +96,28 @@ extension Engine {
             UInt64(count) <= geometry.sizeBytes - offset
         else { return nil }
         let batch = state.withLock { state -> Batch? in
+            waitForStage(&state)
             guard state.user.free.count > EngineLimits.unstagedBatchCount else { return nil }
             return state.user.free.removeLast()
         }
         return batch.map {
             StagedWrite(self, $0, first: offset / 4096, blockCount: blocks)
+        }
+    }
+
+    /// Waits a little for a commit to come back from the device: a write that is gathered elsewhere
+    /// would have to wait for it in the end, and be copied besides.
+    ///
+    /// Not for long: slow clients may hold what others wait for.
+    private func waitForStage(_ state: inout EngineState) {
+        guard drive == .threads else { return }
+        let deadline = clock.nanoseconds + EngineLimits.stageWaitNanoseconds
+        while state.user.free.count <= EngineLimits.unstagedBatchCount, !state.sealed.isEmpty,
+            state.failure == nil
+        {
+            let now = clock.nanoseconds
+            if now >= deadline { return }
+            self.state.wait(&state, on: Condition.progress, nanoseconds: deadline - now)
         }
     }
 

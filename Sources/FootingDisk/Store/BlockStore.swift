@@ -37,6 +37,9 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Writes all bytes.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
 
+    /// Writes several buffers, one behind the other, as one write of all of them would.
+    func write(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno)
+
     /// Makes all writes that returned before this call durable.
     ///
     /// After an error nothing is known about any of them, and every later call must fail as well:
@@ -60,6 +63,16 @@ extension BlockStore {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {
         try unsafe read(at: offset, into: buffer)
+    }
+
+    /// One after the other.
+    public func write(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno) {
+        var offset = offset
+        for index in unsafe buffers.indices {
+            let buffer = unsafe buffers[index]
+            try unsafe write(at: offset, buffer)
+            offset += UInt64(buffer.count)
+        }
     }
 
     /// Nothing is locked.

@@ -179,6 +179,16 @@ extension FileStore {
         }
     }
 
+    /// Writes several buffers in one call, which the device works on side by side.
+    public func write(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno) {
+        precondition(!isReadOnly, "a write to a store that was opened for reading")
+        if writing != nil {
+            try unsafe writing?.write(at: offset, buffers)
+        } else {
+            try unsafe reading.write(at: offset, buffers)
+        }
+    }
+
     /// Flushes the file's data and the device's volatile cache; after a failure it only fails.
     public func synchronize() throws(Errno) {
         try syncFailure.withLock { (failure) throws(Errno) in

@@ -1,0 +1,44 @@
+import FootingSystem
+
+/// A part of a segment in memory, read in large pieces.
+///
+/// The collector goes through a segment from its beginning to its end, and to read 4 KiB takes a
+/// device nearly as long as to read a megabyte.
+struct SegmentWindow: ~Copyable {
+    /// One huge page: the device sees one piece of memory, and any commit fits.
+    private static let pageCountMax = 512
+
+    private let buffer = AlignedBuffer(count: pageCountMax * 4096, isHuge: true)
+    /// The pages that are there, of the segment in use.
+    private var pages = 0..<0
+
+    /// Forgets what is there: another segment follows, or the same one in another life.
+    mutating func reset() { pages = 0..<0 }
+
+    /// Makes sure that a range of pages is there.
+    ///
+    /// - Parameters:
+    ///   - wanted: at most a commit's pages.
+    ///   - end: where the segment's used pages end; what is before it is read ahead.
+    ///   - read: reads from a page on, as many bytes as the buffer has.
+    mutating func load(
+        _ wanted: Range<Int>,
+        before end: Int,
+        _ read: (Int, UnsafeMutableRawBufferPointer) throws(DiskError) -> Void
+    ) throws(DiskError) {
+        precondition(wanted.count <= Self.pageCountMax, "more than a window")
+        if pages.contains(wanted.lowerBound), wanted.upperBound <= pages.upperBound { return }
+        pages = 0..<0
+        let stop = min(max(end, wanted.upperBound), wanted.lowerBound + Self.pageCountMax)
+        let count = stop - wanted.lowerBound
+        try unsafe read(wanted.lowerBound, buffer.slice(0..<count * 4096))
+        pages = wanted.lowerBound..<stop
+    }
+
+    /// A page that is there.
+    func page(_ index: Int) -> UnsafeRawBufferPointer {
+        precondition(pages.contains(index), "a page that was not read")
+        let start = (index - pages.lowerBound) * 4096
+        return unsafe UnsafeRawBufferPointer(buffer.slice(start..<start + 4096))
+    }
+}
