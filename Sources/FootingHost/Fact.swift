@@ -127,6 +127,14 @@ struct Attributes {
         }
     }
 
+    /// A number of things, or a size: never negative.
+    func count(_ name: String) -> Fact<Int> {
+        switch number(name) {
+        case .known(let value) where value < 0: .absent("\(path)/\(name) is negative: \(value)")
+        case let fact: fact
+        }
+    }
+
     func flag(_ name: String) -> Fact<Bool> {
         number(name).map { $0 != 0 }
     }

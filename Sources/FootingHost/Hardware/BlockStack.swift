@@ -24,7 +24,7 @@ extension BlockDevice {
             var climber = DiskClimber(survey)
             climber.climb(name: name)
             disks =
-                climber.disks == [name]
+                climber.disks.isEmpty || climber.disks == [name]
                 ? .absent("no device of this machine is below it") : .known(climber.disks)
             paths =
                 made?.kind == "multipath" ? .known(lower) : .absent("no multipath device")

@@ -34,8 +34,8 @@ final class DeviceUsage {
         ) { first, _ in first }
         if container != "none" {
             blindness = "a container sees only its own mounts"
-        } else if survey.mounts == nil {
-            blindness = "proc/self/mountinfo is not there"
+        } else if mounts.isEmpty {
+            blindness = "proc/self/mountinfo shows no mount"
         } else {
             blindness = nil
         }

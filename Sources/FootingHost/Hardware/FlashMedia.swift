@@ -15,8 +15,8 @@ public struct FlashCard: Sendable {
     /// - Parameter folder: the card's device.
     init(_ folder: String, media: Fact<String>, _ root: HostRoot) {
         let card = Attributes(folder, root)
-        eraseBytes = card.number("erase_size")
-        preferredEraseBytes = card.number("preferred_erase_size")
+        eraseBytes = card.count("erase_size")
+        preferredEraseBytes = card.count("preferred_erase_size")
         guard media.value != "SD" else {
             usedPercentMaximum = .absent("an SD card does not tell")
             reserve = .absent("an SD card does not tell")
@@ -78,9 +78,9 @@ public struct MemoryTechnologyDevice: Sendable {
             return MemoryTechnologyDevice(
                 name: name,
                 type: device.fact("type"),
-                sizeBytes: device.number("size"),
-                eraseBytes: device.number("erasesize"),
-                writeBytes: device.number("writesize")
+                sizeBytes: device.count("size"),
+                eraseBytes: device.count("erasesize"),
+                writeBytes: device.count("writesize")
             )
         }
     }

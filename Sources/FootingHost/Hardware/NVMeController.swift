@@ -67,9 +67,12 @@ public struct NVMeController: Sendable {
         firmware = controller.fact("firmware_rev")
         transport = controller.fact("transport")
         state = controller.fact("state")
-        queues = controller.number("queue_count")
+        queues = controller.count("queue_count")
         // The kernel counts the entries from zero, as the controller's register MQES does.
-        queueDepth = controller.number("sqsize").map { $0 &+ 1 }
+        switch controller.count("sqsize") {
+        case .known(let size) where size > Int(UInt16.max): queueDepth = .absent("no size: \(size)")
+        case let size: queueDepth = size.map { $0 + 1 }
+        }
         let slot = Self.slot(controller.fact("address").value, path, root)
         let function = slot.flatMap { slot in pci.first { $0.slot == slot } }
         pciSlot = slot.map { .known($0) } ?? .absent("no PCI function above it")
@@ -77,7 +80,7 @@ public struct NVMeController: Sendable {
         product = BlockInterface.product(model: model.value, identity: function?.identity)
         namespaces = root.namesIfPresent(path).compactMap { entry in
             Self.head(ofPath: entry).map { head in
-                Namespace(name: head, id: controller.number("\(entry)/nsid"))
+                Namespace(name: head, id: controller.count("\(entry)/nsid"))
             }
         }
     }

@@ -96,7 +96,7 @@ public struct QATDevice: Sendable {
             let folder = Attributes("sys/bus/pci/devices/\(slot)", root)
             isUp = folder.fact("qat/state").map { $0 == "up" }
             services = folder.fact("qat/cfg_services").map { pieces($0, separator: ";") }
-            virtualFunctions = folder.number("sriov_numvfs")
+            virtualFunctions = folder.count("sriov_numvfs")
         }
         let finding = Self.finding(
             family,
