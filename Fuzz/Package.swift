@@ -20,6 +20,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzSuperblock", "FootingDisk"),
     ("FuzzCheckpoint", "FootingDisk"),
     ("FuzzCommitRecords", "FootingDisk"),
+    ("FuzzHostText", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

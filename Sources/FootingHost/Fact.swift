@@ -127,6 +127,11 @@ struct Attributes {
         }
     }
 
+    /// The names in a folder of this one, or none where it is missing.
+    func names(_ name: String) -> [String] {
+        (try? folder?.names(name)) ?? []
+    }
+
     /// A number of things, or a size: never negative.
     func count(_ name: String) -> Fact<Int> {
         switch number(name) {

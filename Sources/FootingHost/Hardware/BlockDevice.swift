@@ -99,22 +99,27 @@ public struct BlockDevice: Sendable {
         }
         var devices = root.namesIfPresent("sys/block").compactMap { name -> BlockDevice? in
             if let known, !known.contains(name) { return nil }
-            let size = root.number("sys/block/\(name)/size").value ?? 0
-            return size > 0 ? BlockDevice(name, sectors: UInt64(size), around) : nil
+            let folder = Attributes("sys/block/\(name)", root)
+            let size = folder.number("size").value ?? 0
+            return size > 0 ? BlockDevice(name, folder, sectors: UInt64(size), around) : nil
         }
         addSiblings(&devices, usage: around.usage)
         return devices
     }
 
-    private init(_ name: String, sectors: UInt64, _ around: Surroundings) {
+    private init(
+        _ name: String,
+        _ folder: Attributes,
+        sectors: UInt64,
+        _ around: Surroundings
+    ) {
         let root = around.survey.root
         let path = "sys/block/\(name)"
-        let queue = Attributes("\(path)/queue", root)
         let place = DevicePlace(name, root)
         self.name = name
         // sysfs counts in units of 512 bytes whatever the device's sector is.
         sizeBytes = sectors.multipliedReportingOverflow(by: 512).partialValue
-        number = root.fact("\(path)/dev")
+        number = folder.fact("dev")
         driver = place.driver
         driverChain = place.chain
         interface = place.interface
@@ -123,23 +128,23 @@ public struct BlockDevice: Sendable {
         pciSlot = place.pciSlot.map { .known($0) } ?? .absent("no PCI function above it")
         numaNode = function?.numaNode ?? .absent("no PCI function above it")
         let isSoftware = place.isSoftware
-        model = isSoftware ? .absent("not hardware") : root.fact("\(path)/device/model")
+        model = isSoftware ? .absent("not hardware") : folder.fact("device/model")
         product = BlockInterface.product(model: model.value, identity: function?.identity)
-        let queueNames = root.namesIfPresent("\(path)/mq")
+        let queueNames = folder.names("mq")
         queues = queueNames.isEmpty ? .absent("\(path)/mq is not there") : .known(queueNames.count)
-        queueDepth = Self.depth(path, place, hasQueues: !queueNames.isEmpty, root)
-        requests = queue.number("nr_requests")
-        scheduler = queue.fact("scheduler").map(Self.chosen)
-        rotational = queue.flag("rotational")
-        writeCache = queue.fact("write_cache")
-        fua = queue.flag("fua")
-        discardBytesMaximum = queue.number("discard_max_bytes")
-        discardGranularityBytes = queue.number("discard_granularity")
-        logicalBlockBytes = queue.number("logical_block_size")
-        physicalBlockBytes = queue.number("physical_block_size")
-        optimalBytes = queue.number("optimal_io_size")
+        queueDepth = Self.depth(folder, place, hasQueues: !queueNames.isEmpty)
+        requests = folder.number("queue/nr_requests")
+        scheduler = folder.fact("queue/scheduler").map(Self.chosen)
+        rotational = folder.flag("queue/rotational")
+        writeCache = folder.fact("queue/write_cache")
+        fua = folder.flag("queue/fua")
+        discardBytesMaximum = folder.number("queue/discard_max_bytes")
+        discardGranularityBytes = folder.number("queue/discard_granularity")
+        logicalBlockBytes = folder.number("queue/logical_block_size")
+        physicalBlockBytes = folder.number("queue/physical_block_size")
+        optimalBytes = folder.number("queue/optimal_io_size")
         let isCard = place.interface == "mmc"
-        media = isCard ? root.fact("\(path)/device/type") : .absent("not a flash card")
+        media = isCard ? folder.fact("device/type") : .absent("not a flash card")
         flash =
             isCard
             ? .known(FlashCard("\(path)/device", media: media, root))
@@ -174,17 +179,14 @@ public struct BlockDevice: Sendable {
     }
 
     private static func depth(
-        _ path: String,
+        _ folder: Attributes,
         _ place: DevicePlace,
-        hasQueues: Bool,
-        _ root: HostRoot
+        hasQueues: Bool
     ) -> Fact<Int> {
-        if place.chain.first == "sd",
-            case .known(let depth) = root.number("\(path)/device/queue_depth")
-        {
+        if place.chain.first == "sd", case .known(let depth) = folder.count("device/queue_depth") {
             return .known(depth)
         }
-        return hasQueues ? root.number("\(path)/mq/0/nr_tags") : .absent("\(path)/mq is not there")
+        return hasQueues ? folder.count("mq/0/nr_tags") : .absent("it has no hardware queues")
     }
 
     /// `[none] mq-deadline` means that `none` is in use.

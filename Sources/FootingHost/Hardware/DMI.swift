@@ -48,10 +48,16 @@ struct DMI: Sendable {
             let raw = try? root.firstBytes(
                 "sys/firmware/dmi/entries/0-0/raw",
                 count: 32
-            ), raw.count > 0x13
+            )
         else {
             return nil
         }
+        return virtualMachineBit(raw)
+    }
+
+    /// The same of the first bytes of the table's entry.
+    static func virtualMachineBit(_ raw: [UInt8]) -> Bool? {
+        guard raw.count > 0x13 else { return nil }
         // The formatted part must reach the byte; behind it stand strings.
         guard raw[0] == 0, raw[1] > 0x13 else { return nil }
         return raw[0x13] & 0x10 != 0

@@ -24,6 +24,11 @@ enum PlatformHypervisor {
     /// IBM Z: `/proc/sysinfo` names what runs this system, the second-level guest first.
     static func mainframe(_ root: HostRoot) -> Finding? {
         guard let text = try? root.beginning("proc/sysinfo", limitBytes: 16384) else { return nil }
+        return mainframe(text)
+    }
+
+    /// The same of the file's text.
+    static func mainframe(_ text: String) -> Finding? {
         if let program = text.field("VM00 Control Program") {
             let kind: HypervisorKind = program.hasPrefix("z/VM") ? .zvm : .kvm
             return (
