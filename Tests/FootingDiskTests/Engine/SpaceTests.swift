@@ -52,6 +52,40 @@ import Testing
         #expect(try disk.holds(0, 4096, 1))
     }
 
+    @Test(arguments: [11, 33], [UInt64(64 << 10), 256 << 10])
+    func `A full disk takes writes again whenever it is closed or killed, and opened`(
+        _ sparePercent: Int,
+        _ segmentSizeBytes: UInt64
+    ) throws {
+        var options = EngineOptions()
+        options.deltaCountMax = 256
+        let sizeBytes: UInt64 = 12 << 20
+        var disk = try TestDisk(
+            sizeBytes: sizeBytes,
+            sparePercent: sparePercent,
+            segmentSizeBytes: segmentSizeBytes,
+            options: options
+        )
+        let blockCount = Int(sizeBytes / 4096)
+        for block in 0..<blockCount { try disk.write(UInt64(block) * 4096, 4096, 1) }
+        var random = SeededRandom(seed: 4)
+        for round in 0..<120 {
+            for _ in 0..<random.below(700) {
+                try disk.write(UInt64(random.below(blockCount)) * 4096, 4096, UInt8(round))
+            }
+            if round % 3 == 0 {
+                try disk.engine.flush()
+            } else {
+                try disk.engine.close()
+            }
+            try disk.restart(.random)
+            // Whatever it does with its time, it must not be stuck.
+            for _ in 0..<random.below(200) where try !disk.engine.maintenanceStep() { break }
+            let isStuck = disk.engine.engine.state.withLock { $0.isStuck }
+            #expect(!isStuck, "round \(round)")
+        }
+    }
+
     @Test func `A checkpoint that never ends does not make the log longer than recovery takes`()
         throws
     {
@@ -101,12 +135,14 @@ import Testing
         let dead = disk.geometry.offset(segment: 0, page: 1)
         faults.unreadable = dead..<dead + 4096
         disk.store.setFaults(faults)
-        for round in 0..<400 {
-            try disk.write(UInt64(8 + round % 60) * 4096, 8192, 4)
+        var round: UInt64 = 0
+        while disk.engine.statistics.segmentsCollected == 0 {
+            try #require(round < 400)
+            try disk.write((8 + round % 60) * 4096, 8192, 4)
             try disk.engine.flush()
-            while try disk.engine.maintenanceStep() {}
+            _ = try disk.engine.maintenanceStep()
+            round += 1
         }
-        #expect(disk.engine.statistics.segmentsCollected > 0)
         let isAnyGivenUp = disk.engine.engine.state.withLock { state in
             state.segments.contains { $0.isQuarantined }
         }
