@@ -34,6 +34,37 @@ import Testing
         #expect(try disk.check().findings.isEmpty)
     }
 
+    @Test func `Segments larger than what is read at a time are emptied whole`() throws {
+        var options = EngineOptions()
+        options.deltaCountMax = 4096
+        var disk = try TestDisk(
+            sizeBytes: 40 << 20,
+            sparePercent: 11,
+            segmentSizeBytes: 4 << 20,
+            options: options
+        )
+        let groupBytes = 16 << 12
+        let groupCount = (40 << 20) / groupBytes
+        var values = [UInt8](repeating: 1, count: groupCount)
+        for group in 0..<groupCount {
+            try disk.write(UInt64(group * groupBytes), groupBytes, 1)
+        }
+        var random = SeededRandom(seed: 3)
+        while disk.engine.statistics.segmentsCollected < 8 {
+            let group = random.below(groupCount)
+            values[group] = UInt8(1 + random.below(255))
+            try disk.write(UInt64(group * groupBytes), groupBytes, values[group])
+            // Small commits, and many of them: none of the places in a segment is left out.
+            if random.oneIn(3) { try disk.engine.flush() }
+        }
+        try disk.engine.flush()
+        try disk.restart()
+        for group in 0..<groupCount {
+            #expect(try disk.holds(UInt64(group * groupBytes), groupBytes, values[group]))
+        }
+        #expect(try disk.check().findings.isEmpty)
+    }
+
     @Test func `A segment in which live blocks are overlooked is kept`() throws {
         let disk = try TestDisk(sizeBytes: 1 << 20, sparePercent: 100)
         try disk.write(0, 65536, 1)
