@@ -5,8 +5,9 @@ extension Engine {
     /// Segments fuller than this are not worth the work: 31/32.
     private static let worthwhileNumerator = 31
     private static let worthwhileDenominator = 32
-    /// After so many rounds in which there were never more free segments than before there are none
-    /// to be won. One round can win less than a segment, or cost some: a checkpoint writes pages.
+    /// After so many rounds without more free segments than ever there are none to be won.
+    ///
+    /// One round can win less than a segment, or cost some: a checkpoint writes pages.
     private static let spaceRoundCountMax = 64
 
     /// Does the most urgent piece of background work, if there is any.
