@@ -100,8 +100,10 @@ extension HostRoot {
 }
 
 /// The attributes of one folder, which is opened once.
+///
+/// In a recorded tree a link below the folder leads nowhere above it.
 struct Attributes {
-    private let path: String
+    let path: String
     private let folder: HostRoot?
 
     init(_ path: String, _ root: HostRoot) {

@@ -128,11 +128,11 @@ public struct BlockDevice: Sendable {
         pciSlot = place.pciSlot.map { .known($0) } ?? .absent("no PCI function above it")
         numaNode = function?.numaNode ?? .absent("no PCI function above it")
         let isSoftware = place.isSoftware
-        model = isSoftware ? .absent("not hardware") : folder.fact("device/model")
+        model = isSoftware ? .absent("not hardware") : root.fact("\(path)/device/model")
         product = BlockInterface.product(model: model.value, identity: function?.identity)
         let queueNames = folder.names("mq")
         queues = queueNames.isEmpty ? .absent("\(path)/mq is not there") : .known(queueNames.count)
-        queueDepth = Self.depth(folder, place, hasQueues: !queueNames.isEmpty)
+        queueDepth = Self.depth(folder, place, hasQueues: !queueNames.isEmpty, root)
         requests = folder.number("queue/nr_requests")
         scheduler = folder.fact("queue/scheduler").map(Self.chosen)
         rotational = folder.flag("queue/rotational")
@@ -144,7 +144,7 @@ public struct BlockDevice: Sendable {
         physicalBlockBytes = folder.number("queue/physical_block_size")
         optimalBytes = folder.number("queue/optimal_io_size")
         let isCard = place.interface == "mmc"
-        media = isCard ? folder.fact("device/type") : .absent("not a flash card")
+        media = isCard ? root.fact("\(path)/device/type") : .absent("not a flash card")
         flash =
             isCard
             ? .known(FlashCard("\(path)/device", media: media, root))
@@ -181,10 +181,13 @@ public struct BlockDevice: Sendable {
     private static func depth(
         _ folder: Attributes,
         _ place: DevicePlace,
-        hasQueues: Bool
+        hasQueues: Bool,
+        _ root: HostRoot
     ) -> Fact<Int> {
-        if place.chain.first == "sd", case .known(let depth) = folder.count("device/queue_depth") {
-            return .known(depth)
+        if place.chain.first == "sd" {
+            // Not below the opened folder: in a recorded tree a link may not climb out of it.
+            let device = Attributes("\(folder.path)/device", root)
+            if case .known(let depth) = device.count("queue_depth") { return .known(depth) }
         }
         return hasQueues ? folder.count("mq/0/nr_tags") : .absent("it has no hardware queues")
     }

@@ -39,11 +39,7 @@ public struct ProcessorTopology: Sendable {
         var rest = Set(online)
         var count = 0
         for number in online where rest.contains(number) {
-            // The second is what kernels before 5.3 call the first.
-            let texts = names.lazy.compactMap { name in
-                try? folder.attribute("cpu\(number)/topology/\(name)")
-            }
-            guard let text = texts.first, let members = kernelList(text) else {
+            guard let text = text(folder, number, names), let members = kernelList(text) else {
                 return .absent("cpu\(number)/topology/\(names[0]) does not tell")
             }
             rest.remove(number)
@@ -51,6 +47,14 @@ public struct ProcessorTopology: Sendable {
             count += 1
         }
         return .known(count)
+    }
+
+    /// The second name is what kernels before 5.3 have instead of the first.
+    private static func text(_ folder: HostRoot, _ number: Int, _ names: [String]) -> String? {
+        for name in names {
+            if let text = try? folder.attribute("cpu\(number)/topology/\(name)") { return text }
+        }
+        return nil
     }
 }
 
