@@ -30,7 +30,7 @@ struct CloudTrace: Sendable {
 
     init(
         _ place: Place,
-        _ match: CloudVendor.Match = .exact,
+        _ match: CloudVendor.Match,
         _ text: String,
         _ provider: String?,
         onXen: Bool = false
@@ -46,22 +46,22 @@ struct CloudTrace: Sendable {
     static let table: [CloudTrace] = [
         .init(.serial, .prefix, "GoogleCloud-", "gcp"),
         .init(.serial, .suffix, ".brightbox.com", "brightbox"),
-        .init(.path, "etc/vultr", "vultr"),
-        .init(.path, "run/scaleway", "scaleway"),
-        .init(.path, "native/.zonecontrol/metadata.sock", "smartos"),
+        .init(.path, .exact, "etc/vultr", "vultr"),
+        .init(.path, .exact, "run/scaleway", "scaleway"),
+        .init(.path, .exact, "native/.zonecontrol/metadata.sock", "smartos"),
         // The file system of a configuration drive that IBM gives the same number everywhere.
-        .init(.path, "dev/disk/by-uuid/9796-932E", "ibmcloud", onXen: true),
-        .init(.path, "dev/lxd/sock", "lxd"),
-        .init(.commandLine, "scaleway", "scaleway"),
-        .init(.commandLine, "vultr", "vultr"),
-        .init(.label, "METADATA", "ibmcloud", onXen: true),
-        .init(.label, "CLOUDMD", "rbxcloud"),
-        .init(.label, "CONTEXT", "opennebula"),
-        .init(.label, "config-2", nil),
-        .init(.label, "cidata", nil),
-        .init(.port, "com.canonical.lxd", "lxd"),
-        .init(.port, "org.linuxcontainers.lxd", "lxd"),
-        .init(.initEnvironment, "product_name=OpenStack Nova", "openstack"),
+        .init(.path, .exact, "dev/disk/by-uuid/9796-932E", "ibmcloud", onXen: true),
+        .init(.path, .exact, "dev/lxd/sock", "lxd"),
+        .init(.commandLine, .exact, "scaleway", "scaleway"),
+        .init(.commandLine, .exact, "vultr", "vultr"),
+        .init(.label, .exact, "METADATA", "ibmcloud", onXen: true),
+        .init(.label, .exact, "CLOUDMD", "rbxcloud"),
+        .init(.label, .exact, "CONTEXT", "opennebula"),
+        .init(.label, .exact, "config-2", nil),
+        .init(.label, .exact, "cidata", nil),
+        .init(.port, .exact, "com.canonical.lxd", "lxd"),
+        .init(.port, .exact, "org.linuxcontainers.lxd", "lxd"),
+        .init(.initEnvironment, .exact, "product_name=OpenStack Nova", "openstack"),
     ]
 
     /// Every sign that is there, in the table's order.

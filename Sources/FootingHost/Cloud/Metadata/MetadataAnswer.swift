@@ -139,7 +139,7 @@ extension MetadataService.Form {
     func apply(to text: String) -> String {
         switch self {
         case .whole: return text
-        case .lastComponent: return lastComponent(text)
+        case .lastName: return lastComponent(text)
         case .regionOfZone:
             let zone = lastComponent(text)
             guard let dash = zone.utf8.lastIndex(of: UInt8(ascii: "-")) else { return "" }

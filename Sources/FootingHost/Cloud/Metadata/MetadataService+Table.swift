@@ -63,8 +63,8 @@ extension MetadataService {
         proofs: [Proof(.body, .digits)],
         instanceID: Detail(.body),
         region: Detail(.further("/computeMetadata/v1/instance/zone"), .regionOfZone),
-        zone: Detail(.further("/computeMetadata/v1/instance/zone"), .lastComponent),
-        instanceType: Detail(.further("/computeMetadata/v1/instance/machine-type"), .lastComponent)
+        zone: Detail(.further("/computeMetadata/v1/instance/zone"), .lastName),
+        instanceType: Detail(.further("/computeMetadata/v1/instance/machine-type"), .lastName)
     )
 
     /// <https://docs.oracle.com/iaas/Content/Compute/Tasks/gettingmetadata.htm>; version 2 only.

@@ -62,7 +62,7 @@ struct MetadataService: Sendable {
     enum Form: Sendable {
         case whole
         /// What stands behind the last slash.
-        case lastComponent
+        case lastName
         /// The same without the last dash and what follows: the region of `europe-west1-b`.
         case regionOfZone
     }
