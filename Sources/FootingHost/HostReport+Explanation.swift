@@ -43,7 +43,8 @@ extension HostReport {
         // What proved itself is in the cloud's own evidence already.
         let asked = hardware.cloud.metadata.value?.evidence ?? []
         let cloud = hardware.cloud.evidence
-        for item in hardware.virtualization.evidence + cloud + asked.filter({ !cloud.contains($0) }) {
+        for item in hardware.virtualization.evidence + cloud + asked.filter({ !cloud.contains($0) })
+        {
             let value = item.value.isEmpty ? "is there" : "\"\(item.value)\""
             text += "  \(item.source) \(value): \(item.says)\n"
         }

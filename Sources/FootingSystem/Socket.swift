@@ -3,8 +3,8 @@ import Glibc
 
 /// Stream sockets: Unix, and TCP on this machine only.
 ///
-/// Nothing here can reach another machine but a cloud's metadata server at its link-local address: a
-/// service that is open to a network needs TLS, which a front end in front of this program provides.
+/// Nothing here can reach another machine, a cloud's metadata server excepted: a service that is
+/// open to a network needs TLS, which a front end in front of this program provides.
 public enum Socket {
     /// Which half of a connection ``shutDown(_:_:)`` ends.
     public enum Half: Sendable {

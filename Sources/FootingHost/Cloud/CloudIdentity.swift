@@ -46,7 +46,8 @@ public struct CloudIdentity: Sendable {
             ? .known("none") : .absent("no DMI to name a cloud, nothing was asked")
     }
 
-    /// The line that decides, and every sign that is there; one of another provider is told as such.
+    /// The line that decides, and every sign that is there; one of another provider is told as
+    /// such.
     private static func named(
         _ dmi: DMI,
         _ virtualization: HypervisorInfo

@@ -61,11 +61,13 @@ struct CloudVendor: Sendable {
             : "a machine of \(provider)"
     }
 
-    /// One line for each sign; the first that fits counts, so brands stand before what they sell, and
-    /// lookalikes before AWS.
+    /// One line for each sign; the first that fits counts.
     ///
-    /// Not in it, as physical machines have them too: `Microsoft Corporation` with `Virtual Machine`
-    /// (any Hyper-V), `Google` as a maker (Chromebooks), `Oracle Corporation`, `Hetzner` on hardware.
+    /// Brands stand before what they sell, and lookalikes before AWS.
+    ///
+    /// Not in it, as machines off the clouds have them too: `Microsoft Corporation` with
+    /// `Virtual Machine` (any Hyper-V), `Google` as a maker (Chromebooks), `Oracle Corporation`, and
+    /// `Hetzner` on hardware.
     static let table: [CloudVendor] = [
         .init(.chassisAssetTag, .exact, "7783-7084-3265-9085-8269-3286-77", "azure"),
         .init(.chassisAssetTag, .exact, "OracleCloud.com", "oracle"),
@@ -76,7 +78,13 @@ struct CloudVendor: Sendable {
         .init(.chassisAssetTag, .suffix, ".zstack.io", "zstack"),
         .init(.chassisAssetTag, .exact, "ibmcloud", "ibmcloud"),
         .init(.chassisVendor, .prefix, "IBM:Cloud Compute Server 1.0:", "ibmcloud"),
-        .init(.productName, .exact, "3DS Outscale VM", "outscale", with: (.systemVendor, "3DS Out")),
+        .init(
+            .productName,
+            .exact,
+            "3DS Outscale VM",
+            "outscale",
+            with: (.systemVendor, "3DS Out")
+        ),
         .init(.systemVendor, .exact, "e24cloud", "e24cloud"),
         .init(.systemVendor, .exact, "Tilaa", "tilaa"),
         .init(.productName, .prefix, "Google Compute Engine", "gcp"),

@@ -2,8 +2,8 @@ internal import FootingSystem
 
 /// The UUID by which EC2's instances can be told, where the firmware does not name EC2.
 ///
-/// It is a weak sign: a random UUID begins with `ec2` once in 4,096 times, and fits the byte-swapped
-/// form as often, so that whatever contradicts it outweighs it.
+/// It is a weak sign: a random UUID begins with `ec2` once in 4,096 times, and fits the
+/// byte-swapped form as often, so whatever contradicts it outweighs it.
 enum EC2UUID {
     /// What the UUIDs say.
     ///

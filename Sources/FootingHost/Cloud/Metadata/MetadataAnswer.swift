@@ -24,7 +24,9 @@ struct MetadataAnswer: Sendable {
         }
         for proof in service.proofs {
             guard let value = value(proof.place), proof.pattern.fits(value) else {
-                throw Self.unproven("it has no \(Self.name(proof.place)) as \(service.provider) has")
+                throw Self.unproven(
+                    "it has no \(Self.name(proof.place)) as \(service.provider) has"
+                )
             }
         }
     }

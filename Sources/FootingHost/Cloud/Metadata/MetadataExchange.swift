@@ -38,7 +38,9 @@ struct MetadataExchange: Sendable {
             let now = clock.nanoseconds
             guard now < deadline else { throw .timedOut }
             let milliseconds = Int32(clamping: (deadline - now + 999_999) / 1_000_000)
-            if try socket.waitUntilReady(for: interest, timeoutMilliseconds: milliseconds) { return }
+            if try socket.waitUntilReady(for: interest, timeoutMilliseconds: milliseconds) {
+                return
+            }
         }
     }
 
@@ -112,9 +114,12 @@ extension MetadataExchange {
         switch error {
         case .tooLarge:
             let limit = HTTPResponseParser.bytesMaximum >> 10
-            return MetadataFailure(outcome: .tooLarge, reason: "more than \(limit) KiB, or a long head")
+            return MetadataFailure(outcome: .tooLarge, reason: "over \(limit) KiB, or a long head")
         case .cutOff:
-            return MetadataFailure(outcome: .cutOff, reason: "the connection ended within the answer")
+            return MetadataFailure(
+                outcome: .cutOff,
+                reason: "the connection ended within the answer"
+            )
         case .malformed(let what):
             return MetadataFailure(outcome: .malformed, reason: "no proper HTTP: \(what)")
         }

@@ -120,7 +120,11 @@ struct MetadataProbe: Sendable {
         _ says: String
     ) -> Evidence {
         let source = "http://\(service.address.rawValue)\(service.path)"
-        return Evidence(source: source, value: value, says: "asked as \(service.provider)'s: \(says)")
+        return Evidence(
+            source: source,
+            value: value,
+            says: "asked as \(service.provider)'s: \(says)"
+        )
     }
 }
 

@@ -4,10 +4,12 @@ extension MetadataService {
         table.first { $0.provider == provider }
     }
 
-    /// What is asked on the operator's word where DMI names no provider: all at link-local addresses.
+    /// What is asked on the operator's word where DMI names no provider: all are link-local.
     static var candidates: [MetadataService] { table.filter(\.address.isLinkLocal) }
 
-    /// One entry for each provider. The order is that of the candidates: first those whose proof is
+    /// One entry for each provider.
+    ///
+    /// The order is that of the candidates: first those whose proof is
     /// the hardest to meet by chance, last those that others imitate.
     ///
     /// Tencent is missing: its server is known by a DNS name, and no literal address is documented.
@@ -16,7 +18,7 @@ extension MetadataService {
         digitalocean, openstack,
     ]
 
-    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html>
+    // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
     private static let aws = MetadataService(
         provider: "aws",
         token: Token(
@@ -39,7 +41,7 @@ extension MetadataService {
         instanceType: Detail(.member("instanceType"))
     )
 
-    /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>
+    // https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
     private static let azure = MetadataService(
         provider: "azure",
         headers: [("Metadata", "true")],
@@ -54,7 +56,7 @@ extension MetadataService {
         instanceType: Detail(.member("compute.vmSize"))
     )
 
-    /// <https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys>
+    // https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
     private static let gcp = MetadataService(
         provider: "gcp",
         headers: [("Metadata-Flavor", "Google")],
@@ -67,7 +69,7 @@ extension MetadataService {
         instanceType: Detail(.further("/computeMetadata/v1/instance/machine-type"), .lastName)
     )
 
-    /// <https://docs.oracle.com/iaas/Content/Compute/Tasks/gettingmetadata.htm>; version 2 only.
+    // https://docs.oracle.com/iaas/Content/Compute/Tasks/gettingmetadata.htm; version 2 only.
     private static let oracle = MetadataService(
         provider: "oracle",
         headers: [("Authorization", "Bearer Oracle")],
@@ -79,7 +81,7 @@ extension MetadataService {
         instanceType: Detail(.member("shape"))
     )
 
-    /// <https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata>, hardened mode.
+    // https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata, hardened mode.
     private static let alibaba = MetadataService(
         provider: "alibaba",
         address: .alibaba,
@@ -103,7 +105,7 @@ extension MetadataService {
         instanceType: Detail(.member("instance-type"))
     )
 
-    /// <https://cloud.ibm.com/apidocs/vpc-metadata>; off by default, and perhaps on TLS only.
+    // https://cloud.ibm.com/apidocs/vpc-metadata; off by default, and perhaps on TLS only.
     private static let ibmcloud = MetadataService(
         provider: "ibmcloud",
         token: Token(
@@ -131,7 +133,7 @@ extension MetadataService {
         instanceType: Detail(.member("profile.name"))
     )
 
-    /// <https://techdocs.akamai.com/cloud-computing/docs/metadata-service-api>
+    // https://techdocs.akamai.com/cloud-computing/docs/metadata-service-api
     private static let akamai = MetadataService(
         provider: "akamai",
         token: Token(
@@ -154,7 +156,7 @@ extension MetadataService {
         instanceType: Detail(.member("type"))
     )
 
-    /// <https://www.vultr.com/metadata/>
+    // https://www.vultr.com/metadata/
     private static let vultr = MetadataService(
         provider: "vultr",
         headers: [("Metadata-Token", "cloudinit")],
@@ -167,7 +169,7 @@ extension MetadataService {
         region: Detail(.member("region.regioncode"))
     )
 
-    /// <https://www.scaleway.com/en/docs/instances/how-to/use-cloud-init/>
+    // https://www.scaleway.com/en/docs/instances/how-to/use-cloud-init/
     private static let scaleway = MetadataService(
         provider: "scaleway",
         address: .scaleway,
@@ -181,7 +183,7 @@ extension MetadataService {
         instanceType: Detail(.member("commercial_type"))
     )
 
-    /// <https://community.exoscale.com/product/compute/instances/how-to/cloud-init-user-data/>
+    // https://community.exoscale.com/product/compute/instances/how-to/cloud-init-user-data/
     private static let exoscale = MetadataService(
         provider: "exoscale",
         path: "/latest/meta-data/instance-id",
@@ -191,7 +193,7 @@ extension MetadataService {
         instanceType: Detail(.further("/latest/meta-data/service-offering"))
     )
 
-    /// <https://docs.hetzner.cloud/reference/cloud#server-metadata>
+    // https://docs.hetzner.cloud/reference/cloud#server-metadata
     private static let hetzner = MetadataService(
         provider: "hetzner",
         path: "/hetzner/v1/metadata/instance-id",
@@ -201,7 +203,7 @@ extension MetadataService {
         zone: Detail(.further("/hetzner/v1/metadata/availability-zone"))
     )
 
-    /// <https://docs.digitalocean.com/reference/api/metadata/>
+    // https://docs.digitalocean.com/reference/api/metadata/
     private static let digitalocean = MetadataService(
         provider: "digitalocean",
         path: "/metadata/v1/id",
@@ -210,7 +212,7 @@ extension MetadataService {
         region: Detail(.further("/metadata/v1/region"))
     )
 
-    /// <https://docs.openstack.org/nova/latest/user/metadata.html>
+    // https://docs.openstack.org/nova/latest/user/metadata.html
     private static let openstack = MetadataService(
         provider: "openstack",
         path: "/openstack/latest/meta_data.json",

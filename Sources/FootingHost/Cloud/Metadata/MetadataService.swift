@@ -93,7 +93,9 @@ struct MetadataService: Sendable {
     let provider: String
     /// Where its server is.
     var address = MetadataAddress.common
-    /// The token, where one is needed. On EC2 there is no way around it: IMDSv1 is never used.
+    /// The token, where one is needed.
+    ///
+    /// On EC2 there is no way around it: IMDSv1 is never used.
     var token: Token?
     /// Header fields of each request behind the token's.
     var headers: [(name: String, value: String)] = []
