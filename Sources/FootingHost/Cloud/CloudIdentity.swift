@@ -43,7 +43,7 @@ public struct CloudIdentity: Sendable {
         let isBare = virtualization.isVirtualMachine.value == false
         provider =
             dmi.folder != nil || isBare
-            ? .known("none") : .absent("no DMI to name a cloud, nothing was asked")
+            ? .known("none") : .absent("no DMI to name a cloud")
     }
 
     /// The line that decides, and every sign that is there; one of another provider is told as

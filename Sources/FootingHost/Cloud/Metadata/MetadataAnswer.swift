@@ -84,12 +84,10 @@ struct MetadataAnswer: Sendable {
             let document = try? JSONValue(parsing: response.body, depthMaximum: 32)
             found = document?.member(member)?.stringValue
         } else if found?.utf8.first == UInt8(ascii: "[") {
-            // Akamai gives a list of one token to who accepts JSON, and some proxies always do.
-            if case .array(let list)? = try? JSONValue(parsing: response.body, depthMaximum: 2),
-                list.count == 1
-            {
-                found = list[0].stringValue
-            }
+            // Akamai gives a list of one token where a proxy makes it speak JSON.
+            let document = try? JSONValue(parsing: response.body, depthMaximum: 2)
+            found = nil
+            if case .array(let list)? = document, list.count == 1 { found = list[0].stringValue }
         }
         guard let found, (1...4096).contains(found.utf8.count),
             found.utf8.allSatisfy({ (0x21...0x7e).contains($0) }),

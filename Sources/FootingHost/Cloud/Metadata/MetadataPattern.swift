@@ -29,8 +29,9 @@ enum MetadataPattern: Sendable {
         }
     }
 
-    /// Whether a text may be shown: 1 to 255 printable ASCII characters. What a server says must
-    /// not steer a terminal.
+    /// Whether a text may be shown: 1 to 255 printable ASCII characters.
+    ///
+    /// What a server says must not steer a terminal.
     static func isPlain(_ text: String) -> Bool {
         (1...255).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
