@@ -60,4 +60,12 @@ public struct CloudMetadata: Sendable {
 struct MetadataFailure: Error, Equatable, Sendable {
     let outcome: CloudMetadata.Outcome
     let reason: String
+
+    /// Whether somebody was there and said something.
+    var isAnswer: Bool {
+        switch outcome {
+        case .connectionRefused, .unreachable, .timedOut, .failed: false
+        case .proven, .unproven, .refused, .redirected, .malformed, .tooLarge, .cutOff: true
+        }
+    }
 }

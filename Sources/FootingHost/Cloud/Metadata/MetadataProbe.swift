@@ -38,29 +38,33 @@ struct MetadataProbe: Sendable {
         var evidence: [Evidence] = []
         var silent: Set<MetadataAddress> = []
         var last = candidates[0].address
-        var failure = MetadataFailure(outcome: .unproven, reason: "no candidate proved itself")
+        var failure: MetadataFailure?
         for service in candidates where !silent.contains(service.address) {
             last = service.address
             do throws(MetadataFailure) {
                 return try proven(service, after: evidence)
             } catch {
                 evidence.append(Self.evidence(service, error.outcome.rawValue, error.reason))
-                switch error.outcome {
-                case .connectionRefused, .unreachable, .timedOut, .failed:
+                if error.isAnswer {
+                    // Somebody is there, which says more than that nobody is elsewhere.
+                    failure = MetadataFailure(
+                        outcome: .unproven,
+                        reason: "a server answers, and is no candidate's"
+                    )
+                } else {
                     silent.insert(service.address)
-                    failure = error
-                case .proven, .unproven, .refused, .redirected, .malformed, .tooLarge, .cutOff:
-                    break
+                    failure = failure ?? error
                 }
                 if error.outcome == .timedOut { break }
             }
         }
+        let reason = failure?.reason ?? ""
         return CloudMetadata(
             provider: .absent("no candidate proved itself"),
             address: last.rawValue,
-            outcome: failure.outcome,
-            reason: failure.reason,
-            detailsAbsent: "no metadata server proved itself: \(failure.reason)",
+            outcome: failure?.outcome ?? .unproven,
+            reason: reason,
+            detailsAbsent: "no metadata server proved itself: \(reason)",
             evidence: evidence
         )
     }
