@@ -131,8 +131,9 @@ final class Checker {
         var overlay = Overlay()
         let geometry = geometry
         do throws(DiskError) {
-            let result = try log.run { commit, header in
+            let result = try log.run { (commit, header) throws(DiskError) in
                 OpenedContainer.apply(commit, header, geometry, &overlay)
+                try ReplayLimits().requirePossible(overlay)
             }
             report.commitCount = result.commitCount
             report.bytesVerified += result.byteCount

@@ -101,8 +101,8 @@ extension Engine {
                 return false
             }
             let live = try liveBlocks(victim, commit, header)
-            if let last = live.last {
-                try load(page..<page + 2 + last.slot, victim, &window)
+            if let first = live.first, let last = live.last {
+                try load(page + 1 + first.slot..<page + 2 + last.slot, victim, &window)
                 guard try move(live, page + 1, window) else { return false }
             }
             liveCount += live.count

@@ -29,7 +29,12 @@ struct OpenedContainer: ~Copyable {
     var report: RecoveryReport
 
     /// Reads the superblocks, the segment table and the log's end.
-    init(store: any BlockStore, clock: any TimeSource, verifies: Bool) throws(DiskError) {
+    init(
+        store: any BlockStore,
+        clock: any TimeSource,
+        verifies: Bool,
+        limits: ReplayLimits = ReplayLimits()
+    ) throws(DiskError) {
         let start = clock.nanoseconds
         let (superblock, isHealed) = try Self.readSuperblock(store)
         let geometry = superblock.geometry
@@ -44,10 +49,15 @@ struct OpenedContainer: ~Copyable {
         var (segments, nextSequence) = try Self.readTable(store, superblock)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
         var overlay = Overlay()
-        var log = LogReplay(store: store, superblock: superblock, verifies: verifies)
+        var log = LogReplay(
+            store: store,
+            superblock: superblock,
+            verifies: verifies,
+            limits: limits
+        )
         let replay = try log.run { (commit, header) throws(DiskError) in
             Self.apply(commit, header, geometry, &overlay)
-            try Self.requirePossible(overlay)
+            try limits.requirePossible(overlay)
             let index = Int(commit.segment)
             segments[index].state = .data
             segments[index].hasSpace = true
@@ -91,20 +101,6 @@ struct OpenedContainer: ~Copyable {
             healedSuperblock: isHealed,
             nanoseconds: clock.nanoseconds &- start
         )
-    }
-
-    /// Throws if the log holds more than any engine leaves in it: a forged one must not take all
-    /// memory, nor for ever.
-    private static func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
-        if overlay.deltas.count > EngineLimits.replayedDeltaCountMax
-            || overlay.trims.ranges.count > EngineLimits.replayedTrimRangeCountMax
-        {
-            throw DiskError(
-                .corrupt,
-                "recover",
-                "the log after the last checkpoint holds more changes than any this program writes"
-            )
-        }
     }
 
     /// Frees the segments that neither the tree nor the log needs.
@@ -265,7 +261,8 @@ extension Engine {
         let found = try OpenedContainer(
             store: store,
             clock: clock,
-            verifies: options.verifiesChecksums
+            verifies: options.verifiesChecksums,
+            limits: options.replay
         )
         let report = found.report
         let engine = Engine(

@@ -39,7 +39,7 @@ struct EngineState: ~Copyable {
     var durableLSN: UInt64
     /// Commits on their way to the store, in LSN order.
     ///
-    /// The first may be in a write call.
+    /// The first ones may be in a write call.
     var sealed: [Batch] = []
     var unsyncedBytes = 0
     var logBytesSinceCheckpoint = 0

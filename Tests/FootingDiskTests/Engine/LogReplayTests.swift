@@ -172,6 +172,26 @@ import Testing
         #expect(error?.description.contains("commit 2") == true)
     }
 
+    @Test func `A write without an end is refused, not kept in memory`() throws {
+        let store = store()
+        var sum: UInt32 = 0
+        for lsn in 1...7 {
+            let commit = Commit(lsn: UInt64(lsn), after: sum, page: 2 * lsn - 2, continues: true)
+            sum = put(commit, in: store)
+        }
+        #expect(try replay(store, superblock(epoch: 1)).result.discardedCount == 7)
+        var limits = ReplayLimits()
+        limits.groupCountMax = 6
+        var log = LogReplay(
+            store: store,
+            superblock: superblock(epoch: 1),
+            verifies: true,
+            limits: limits
+        )
+        let error = #expect(throws: DiskError.self) { _ = try log.run { _, _ in } }
+        #expect(error?.kind == .corrupt)
+    }
+
     @Test func `A log that ends before what the last opening found is an error`() throws {
         let store = store()
         put(Commit(lsn: 1, after: 0), in: store)

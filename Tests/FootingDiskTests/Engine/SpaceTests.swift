@@ -52,6 +52,91 @@ import Testing
         #expect(try disk.holds(0, 4096, 1))
     }
 
+    @Test func `A checkpoint that never ends does not make the log longer than recovery takes`()
+        throws
+    {
+        var options = EngineOptions()
+        options.deltaCountMax = 128
+        options.replay.deltaCountMax = 8 * options.deltaCountMax
+        options.replay.trimRangeCountMax = 4
+        var disk = try TestDisk(sizeBytes: 16 << 20, sparePercent: 300, options: options)
+        var block: UInt64 = 0
+        for _ in 0..<12 {
+            var faults = Faults()
+            faults.writeSpaceErrorOneIn = 1
+            disk.store.setFaults(faults)
+            while try disk.engine.maintenanceStep() {}
+            disk.store.setFaults(Faults())
+            while disk.engine.admits(blocks: 1) {
+                try disk.write(block % 4096 * 4096, 4096, 7)
+                block += 1
+            }
+            try disk.engine.flush()
+            try disk.restart()
+        }
+        #expect(block >= 4 * 128)
+        #expect(try disk.holds(0, 4096 * Int(min(block, 4096)), 7))
+        // With space it goes on as ever.
+        try disk.engine.checkpoint()
+        try disk.write(0, 4096, 8)
+        try disk.engine.flush()
+        try disk.restart()
+        #expect(try disk.holds(0, 4096, 8))
+    }
+
+    @Test func `A bad spot in what nobody needs does not keep a segment from being emptied`()
+        throws
+    {
+        var options = EngineOptions()
+        options.deltaCountMax = 64
+        let disk = try TestDisk(sizeBytes: 1 << 20, sparePercent: 60, options: options)
+        // The first commit of segment 0 is overwritten later; the second one is not.
+        try disk.write(0, 16384, 1)
+        try disk.engine.flush()
+        try disk.write(512 << 10, 8192, 2)
+        try disk.engine.flush()
+        try disk.write(0, 16384, 3)
+        try disk.engine.checkpoint()
+        var faults = Faults()
+        let dead = disk.geometry.offset(segment: 0, page: 1)
+        faults.unreadable = dead..<dead + 4096
+        disk.store.setFaults(faults)
+        for round in 0..<400 {
+            try disk.write(UInt64(8 + round % 60) * 4096, 8192, 4)
+            try disk.engine.flush()
+            while try disk.engine.maintenanceStep() {}
+        }
+        #expect(disk.engine.statistics.segmentsCollected > 0)
+        let isAnyGivenUp = disk.engine.engine.state.withLock { state in
+            state.segments.contains { $0.isQuarantined }
+        }
+        #expect(!isAnyGivenUp)
+        #expect(try disk.holds(512 << 10, 8192, 2))
+    }
+
+    @Test func `Of several commits for which there is no space the first ones are written`() throws
+    {
+        let disk = try TestDisk(sizeBytes: 4 << 20)
+        // Three commits wait, one behind the other.
+        for round in 0..<3 {
+            try disk.write(UInt64(round) * 65536, 8192, UInt8(round + 1))
+            disk.engine.engine.state.withLock { state in
+                disk.engine.engine.seal(.user, continues: false, &state)
+            }
+        }
+        var faults = Faults()
+        let end = disk.engine.engine.state.withLock { $0.sealed[1].offset }
+        faults.writeSpaceEnd = end
+        disk.store.setFaults(faults)
+        #expect(throws: DiskError.self) { try disk.engine.commitStep() }
+        #expect(try disk.engine.commitStep())
+        let waiting = disk.engine.engine.state.withLock { $0.sealed.count }
+        #expect(waiting == 2)
+        disk.store.setFaults(Faults())
+        try disk.engine.flush()
+        #expect(try disk.holds(131_072, 8192, 3))
+    }
+
     @Test func `A full host is a clear error, and nothing is lost`() throws {
         var faults = Faults()
         faults.spaceBytesMax = 5 << 18
