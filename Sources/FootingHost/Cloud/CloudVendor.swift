@@ -66,8 +66,8 @@ struct CloudVendor: Sendable {
     /// Brands stand before what they sell, and lookalikes before AWS.
     ///
     /// Not in it, as machines off the clouds have them too: `Microsoft Corporation` with
-    /// `Virtual Machine` (any Hyper-V), `Google` as a maker (Chromebooks), `Oracle Corporation`, and
-    /// `Hetzner` on hardware.
+    /// `Virtual Machine` (any Hyper-V), `Google` as a maker (Chromebooks), `Oracle Corporation`,
+    /// and `Hetzner` on hardware.
     static let table: [CloudVendor] = [
         .init(.chassisAssetTag, .exact, "7783-7084-3265-9085-8269-3286-77", "azure"),
         .init(.chassisAssetTag, .exact, "OracleCloud.com", "oracle"),
