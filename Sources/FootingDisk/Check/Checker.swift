@@ -127,7 +127,7 @@ final class Checker {
     }
 
     private func replayLog() {
-        var log = LogReplay(store: store, superblock: superblock, verifies: true)
+        var log = LogReplay(store, superblock, verifies: true)
         var overlay = Overlay()
         let geometry = geometry
         do throws(DiskError) {

@@ -193,7 +193,7 @@ extension Engine {
         return true
     }
 
-    private func waitForCollectorBatch() throws(DiskError) {
+    func waitForCollectorBatch() throws(DiskError) {
         if drive == .callers {
             guard try commitStep() else { preconditionFailure("a sealed commit is missing") }
             return

@@ -39,8 +39,8 @@ struct LogReplay: ~Copyable {
     private var searchedPageCount = 0
 
     init(
-        store: any BlockStore,
-        superblock: Superblock,
+        _ store: any BlockStore,
+        _ superblock: Superblock,
         verifies: Bool,
         limits: ReplayLimits = ReplayLimits()
     ) {

@@ -15,6 +15,12 @@ struct SegmentWindow: ~Copyable {
     /// Forgets what is there: another segment follows, or the same one in another life.
     mutating func reset() { pages = 0..<0 }
 
+    /// Gives the memory back.
+    mutating func discard() {
+        reset()
+        buffer.discard()
+    }
+
     /// Makes sure that a range of pages is there.
     ///
     /// - Parameters:

@@ -98,6 +98,7 @@ extension Engine {
         let batch = state.withLock { state -> Batch? in
             waitForStage(&state)
             guard state.user.free.count > EngineLimits.unstagedBatchCount else { return nil }
+            state.hasReturnedMemory = false
             return state.user.free.removeLast()
         }
         return batch.map {

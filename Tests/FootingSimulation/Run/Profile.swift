@@ -72,6 +72,8 @@ package struct Profile: Sendable {
         operationCount = 10 + random.below(120)
         startsFull = !isLarge && random.oneIn(3)
         isInterleaved = random.oneIn(2)
+        // Long enough to use up the spare room, and be killed in the midst of winning it back.
+        if startsFull && random.oneIn(4) { operationCount *= 8 }
     }
 
     /// The faults that its trouble stands for.

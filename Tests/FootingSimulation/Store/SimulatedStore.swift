@@ -16,9 +16,9 @@ package final class SimulatedStore: BlockStore {
         var durable = SparseImage()
         /// Written since the last sync, oldest first.
         var pending: [Write] = []
-        /// How many of them a sync covers that has not happened yet: only with sabotage.
         /// Nothing is synced any more until the next start: see ``BlockStore/synchronize()``.
         var hasSyncFailed = false
+        /// How many of them a sync covers that has not happened yet: only with sabotage.
         var deferredCount = 0
         var random: SeededRandom
         var faults = Faults()
