@@ -21,6 +21,8 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzCheckpoint", "FootingDisk"),
     ("FuzzCommitRecords", "FootingDisk"),
     ("FuzzHostText", "FootingHost"),
+    ("FuzzJSON", "FootingSystem"),
+    ("FuzzMetadata", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }
