@@ -1,6 +1,6 @@
 import FootingSystem
 
-/// The two serial ports of a guest: the kernel's log, and the channel to its first process
+/// What a guest says: on one serial port the kernel's log, on another its first process
 /// (`Init/init.c`), so that a message of the kernel never falls into a program's output.
 final class Console {
     private let channel: LineStream

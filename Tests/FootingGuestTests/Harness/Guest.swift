@@ -63,10 +63,8 @@ final class Guest {
         let controlStream = control.ours
         let initramfs = "\(origin.path)/\(Self.initramfs)"
         let channels = [
-            "-chardev", "file,id=log,path=\(folder.path)/\(Console.kernelLog)",
-            "-serial", "chardev:log",
-            "-chardev", "socket,id=channel,fd=\(Self.channelNumber)",
-            "-serial", "chardev:channel",
+            "-chardev", "file,id=\(Machine.log),path=\(folder.path)/\(Console.kernelLog)",
+            "-chardev", "socket,id=\(Machine.channel),fd=\(Self.channelNumber)",
             "-chardev", "socket,id=qmp,fd=\(Self.qmpNumber)",
             "-mon", "chardev=qmp,mode=control",
         ]

@@ -39,7 +39,19 @@ struct Machine {
         "no_timer_check tsc=reliable lpj=4000000 nokaslr mitigations=off random.trust_cpu=on"
         + " audit=0 cryptomgr.notests 8250.nr_uarts=2"
 
-    /// QEMU's command line without its own channels.
+    /// Where the guest finds the channel to the harness.
+    private var port: (option: [String], device: String) {
+        // Xen's domain 0 cannot have the second port's interrupt, and has no first port of its own.
+        isOnXen
+            ? (["-device", "pci-serial,chardev=\(Self.channel)"], "/dev/ttyS0")
+            : (["-serial", "chardev:\(Self.channel)"], "/dev/ttyS1")
+    }
+
+    /// QEMU's names of what the kernel's log goes to, and of the channel to the harness.
+    static let log = "log"
+    static let channel = "channel"
+
+    /// QEMU's command line without the other ends of its channels.
     ///
     /// KVM is never used, so that a machine is the same wherever the tests run.
     func arguments(initramfs: String, folder: String) -> [String] {
@@ -48,7 +60,8 @@ struct Machine {
             "-cpu", processor, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         ]
         let kit = "\(GuestKit.folder)/\(kernel.rawValue)"
-        let common = (["panic=-1", Self.fastStart] + kernelWords).joined(separator: " ")
+        let common = (["panic=-1", "port=\(port.device)", Self.fastStart] + kernelWords)
+            .joined(separator: " ")
         if isOnXen {
             // A list of files, each with its arguments, where a comma in them is doubled.
             let domain = "\(kit)/bzImage console=hvc0 loglevel=3 \(common)"
@@ -70,7 +83,7 @@ struct Machine {
         for disk in disks {
             words += ["-drive", "if=none,id=\(disk.name),file=\(folder)/\(disk.name),format=raw"]
         }
-        return words + options
+        return words + ["-serial", "chardev:\(Self.log)"] + port.option + options
     }
 
     /// QEMU's option lists separate by commas, and take a doubled one as a comma.
