@@ -62,8 +62,7 @@ kernel() {
     unpack "$name" "${package:-$2}" || return 0
     [[ ! -e $guests/$name/complete ]] || return 0
     image=$(echo "$guests/$name"/boot/vmlinuz-*)
-    mv "$image" "$guests/$name/bzImage"
-    extract_kernel "$guests/$name/bzImage" "$guests/$name/vmlinux"
+    extract_kernel "$image" "$guests/$name/vmlinux"
     mv "$guests/$name"/lib/modules/*/kernel "$guests/$name/modules"
     # Most of the hundreds of megabytes are drivers that no guest has a device for.
     rm -rf "$guests/$name"/{boot,lib,usr,modules/{net,sound,drivers/{gpu,media,net}}}

@@ -181,11 +181,7 @@ struct BlockGuestTests {
     /// The report of that machine, made once.
     static let report = Result {
         let guest = try Guest(machine)
-        try guest.console.awaitPaths(
-            "/sys/block/*/queue/scheduler",
-            count: rows.count,
-            limitSeconds: 20
-        )
+        try guest.awaitPaths("/sys/block/*/queue/scheduler", count: rows.count)
         return try guest.detect()
     }
 

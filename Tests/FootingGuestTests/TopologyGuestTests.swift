@@ -31,7 +31,7 @@ struct TopologyGuestTests {
 
     static let report = Result {
         let guest = try Guest(machine)
-        try guest.console.awaitPaths("/sys/block/nvme*/queue/scheduler", count: 2, limitSeconds: 20)
+        try guest.awaitPaths("/sys/block/nvme*/queue/scheduler", count: 2)
         return try guest.detect()
     }
 

@@ -115,6 +115,15 @@ final class Guest {
         return result.output
     }
 
+    /// Waits until so many paths of the guest fit a pattern of `glob(3)`, as disks appear.
+    func awaitPaths(_ pattern: String, count: Int) throws {
+        let found = try console.awaitPaths(pattern, count: count, limitSeconds: 20)
+        if found >= count { return }
+        let paths = try shell("echo \(pattern)")
+        let messages = try shell("busybox dmesg | busybox tail -n 60")
+        throw GuestError("\(found) of \(count) paths are there: \(paths)\n\(messages)")
+    }
+
     /// The host report of the program in the guest.
     func detect() throws -> JSONValue {
         let result = try run("/bin/footing", "detect", "--json")

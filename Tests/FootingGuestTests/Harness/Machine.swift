@@ -15,7 +15,7 @@ struct Machine {
     }
 
     var kernel = Kernel.cloud
-    /// Under Xen the kernel is domain 0.
+    /// Under Xen the kernel is domain 0, which the cloud kernel cannot be.
     var isOnXen = false
     var memoryMebibytes = 256
     /// `-M`.
@@ -39,14 +39,6 @@ struct Machine {
         "no_timer_check tsc=reliable lpj=4000000 nokaslr mitigations=off random.trust_cpu=on"
         + " audit=0 cryptomgr.notests 8250.nr_uarts=2"
 
-    /// Where the guest finds the channel to the harness.
-    private var port: (option: [String], device: String) {
-        // Xen's domain 0 cannot have the second port's interrupt, and has no first port of its own.
-        isOnXen
-            ? (["-device", "pci-serial,chardev=\(Self.channel)"], "/dev/ttyS0")
-            : (["-serial", "chardev:\(Self.channel)"], "/dev/ttyS1")
-    }
-
     /// QEMU's names of what the kernel's log goes to, and of the channel to the harness.
     static let log = "log"
     static let channel = "channel"
@@ -60,11 +52,11 @@ struct Machine {
             "-cpu", processor, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         ]
         let kit = "\(GuestKit.folder)/\(kernel.rawValue)"
-        let common = (["panic=-1", "port=\(port.device)", Self.fastStart] + kernelWords)
-            .joined(separator: " ")
+        let common = (["panic=-1", Self.fastStart] + kernelWords).joined(separator: " ")
         if isOnXen {
+            precondition(kernel == .generic, "CONFIG_XEN_DOM0 is not in the cloud kernel")
             // A list of files, each with its arguments, where a comma in them is doubled.
-            let domain = "\(kit)/bzImage console=hvc0 loglevel=3 \(common)"
+            let domain = "\(kit)/vmlinux console=hvc0 loglevel=3 \(common)"
             words += [
                 "-kernel", "\(GuestKit.folder)/xen/xen",
                 "-append", "dom0_mem=\(memoryMebibytes * 2 / 3)M console=com1 com1=115200",
@@ -83,7 +75,8 @@ struct Machine {
         for disk in disks {
             words += ["-drive", "if=none,id=\(disk.name),file=\(folder)/\(disk.name),format=raw"]
         }
-        return words + ["-serial", "chardev:\(Self.log)"] + port.option + options
+        return words + options
+            + ["-serial", "chardev:\(Self.log)", "-serial", "chardev:\(Self.channel)"]
     }
 
     /// QEMU's option lists separate by commas, and take a doubled one as a comma.

@@ -1,6 +1,5 @@
 /* The first process of a test guest. It mounts what a system mounts, loads the modules that
- * /modules/order names, and then serves the harness on the serial port that `port=` on the kernel's
- * command line names, a request a line:
+ * /modules/order names, and then serves the harness on the second serial port, a request a line:
  *
  *   run TAB PROGRAM TAB ARGUMENT...         "exited STATUS BYTES", then what it printed
  *   await TAB SECONDS TAB COUNT TAB PATTERN  "found COUNT", once so many paths match, or in the end
@@ -68,9 +67,7 @@ static void load_modules(void)
 static int open_port(void)
 {
 	struct termios settings;
-	/* What the kernel has no use for becomes the environment of its first process. */
-	const char *path = getenv("port");
-	int port = path ? open(path, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+	int port = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (port < 0 || tcgetattr(port, &settings) < 0)
 		return -1;
 	cfmakeraw(&settings);
