@@ -53,7 +53,6 @@ struct BlockGuestTests {
             isParavirtual: true,
             queues: 1,
             requests: 256,
-            scheduler: "none",
             writeCache: "write through",
             discards: false
         ),
@@ -74,44 +73,58 @@ struct BlockGuestTests {
             driver: "vmw_pvscsi",
             chain: ["sd", "vmw_pvscsi"],
             isParavirtual: true,
-            queues: 1
+            queues: 1,
+            requests: 256
         ),
         Row(
             mebibytes: 15,
             interface: "nvme",
             driver: "nvme",
             chain: ["nvme"],
+            queues: 2,
             requests: 1023,
             scheduler: "none",
             fua: true,
-            rotational: false
+            rotational: false,
+            optimalBytes: 512
         ),
         Row(
             mebibytes: 16,
             interface: "nvme",
             driver: "nvme",
             chain: ["nvme"],
+            queues: 2,
             requests: 1023,
             scheduler: "none",
             fua: true,
             rotational: false,
             logicalBlockBytes: 4096,
-            physicalBlockBytes: 4096
+            physicalBlockBytes: 4096,
+            optimalBytes: 4096
         ),
-        Row(mebibytes: 17, interface: "ata", driver: "ahci", chain: ["sd", "ahci"], queues: 1),
+        Row(
+            mebibytes: 17,
+            interface: "ata",
+            driver: "ahci",
+            chain: ["sd", "ahci"],
+            queues: 1,
+            requests: 64
+        ),
         Row(
             mebibytes: 18,
             interface: "usb",
             driver: "uas",
-            chain: ["sd", "uas", "usb", "xhci_hcd"],
-            queues: 1
+            chain: ["sd", "uas", "usb", "usb", "xhci_hcd"],
+            queues: 1,
+            requests: 28
         ),
         Row(
             mebibytes: 19,
             interface: "usb",
             driver: "usb-storage",
-            chain: ["sd", "usb-storage", "usb", "xhci_hcd"],
+            chain: ["sd", "usb-storage", "usb", "usb", "xhci_hcd"],
             queues: 1,
+            requests: 2,
             discards: false
         ),
         Row(
@@ -124,15 +137,17 @@ struct BlockGuestTests {
         Row(
             mebibytes: 21,
             interface: "scsi",
-            driver: "mptsas",
-            chain: ["sd", "mptsas"],
-            queues: 1
+            driver: "am53c974",
+            chain: ["sd", "am53c974"],
+            queues: 1,
+            discards: false
         ),
         Row(
             mebibytes: 22,
             interface: "raid",
             driver: "megaraid_sas",
-            chain: ["sd", "megaraid_sas"]
+            chain: ["sd", "megaraid_sas"],
+            queues: 1
         ),
         Row(
             mebibytes: 32,
@@ -148,12 +163,14 @@ struct BlockGuestTests {
     /// All of them in one machine.
     static let machine = Machine(
         kernel: .generic,
+        // One processor would have one queue of each device.
+        processors: "2",
         options: devices.flatMap { $0.split(separator: " ").map { String($0) } },
         disks: rows.map { .init(name: "d\($0.mebibytes)", sizeMebibytes: $0.mebibytes) },
         modules: [
             "crct10dif_generic", "crc64_rocksoft_generic", "virtio_pci", "virtio_blk",
             "virtio_scsi", "vmw_pvscsi", "nvme", "ahci", "xhci_pci", "uas",
-            "usb_storage delay_use=0", "sym53c8xx", "mptsas", "megaraid_sas", "sdhci_pci",
+            "usb_storage delay_use=0", "sym53c8xx", "am53c974", "megaraid_sas", "sdhci_pci",
             "mmc_block", "sd_mod",
         ]
     )
@@ -173,7 +190,7 @@ struct BlockGuestTests {
         "-device qemu-xhci,id=xh", "-device usb-uas,bus=xh.0,id=ua",
         "-device scsi-hd,bus=ua.0,drive=d18", "-device usb-storage,bus=xh.0,drive=d19",
         "-device lsi53c895a,id=ls", "-device scsi-hd,bus=ls.0,drive=d20",
-        "-device mptsas1068,id=mp", "-device scsi-hd,bus=mp.0,drive=d21",
+        "-device am53c974,id=am", "-device scsi-hd,bus=am.0,drive=d21",
         "-device megasas,id=mg", "-device scsi-hd,bus=mg.0,drive=d22",
         "-device sdhci-pci,id=sd", "-device sd-card,drive=d32",
     ]
