@@ -150,6 +150,24 @@ struct BlockGuestTests {
             queues: 1
         ),
         Row(
+            mebibytes: 23,
+            interface: "ata",
+            driver: "ata_piix",
+            chain: ["sd", "ata_piix"],
+            queues: 1
+        ),
+        Row(
+            mebibytes: 64,
+            interface: "virtio-pmem",
+            driver: "virtio_pmem",
+            chain: ["nd_pmem", "nd_region", "nd_bus", "virtio_pmem", "virtio-pci"],
+            isParavirtual: true,
+            scheduler: "none",
+            rotational: false,
+            discards: false,
+            physicalBlockBytes: 4096
+        ),
+        Row(
             mebibytes: 32,
             interface: "mmc",
             driver: "mmcblk",
@@ -171,6 +189,7 @@ struct BlockGuestTests {
             "crct10dif_generic", "crc64_rocksoft_generic", "virtio_pci", "virtio_blk",
             "virtio_scsi", "vmw_pvscsi", "nvme", "ahci", "xhci_pci", "uas",
             "usb_storage delay_use=0", "sym53c8xx", "am53c974", "megaraid_sas", "sdhci_pci",
+            "ata_piix", "virtio_pmem", "nd_pmem",
             "mmc_block", "sd_mod",
         ]
     )
@@ -193,6 +212,9 @@ struct BlockGuestTests {
         "-device am53c974,id=am", "-device scsi-hd,bus=am.0,drive=d21",
         "-device megasas,id=mg", "-device scsi-hd,bus=mg.0,drive=d22",
         "-device sdhci-pci,id=sd", "-device sd-card,drive=d32",
+        "-device piix3-ide,id=pi", "-device ide-hd,bus=pi.0,drive=d23",
+        "-m maxmem=1G,slots=1", "-object memory-backend-ram,id=pm,size=64M",
+        "-device virtio-pmem-pci,memdev=pm",
     ]
 
     /// The report of that machine, made once.
@@ -229,5 +251,33 @@ struct BlockGuestTests {
     @Test func `no disk is left out, and none is made up`() throws {
         let sizes = try Self.report.get()["block"]?.array.compactMap { $0["sizeBytes"]?.integer }
         #expect(sizes?.sorted() == Self.rows.map { Int($0.mebibytes << 20) }.sorted())
+    }
+
+    @Test func `a path is followed down to the disk`() throws {
+        let guest = try Guest(
+            Machine(
+                kernel: .generic,
+                options: ["-device", "virtio-blk-pci,drive=d"],
+                disks: [.init(name: "d", sizeMebibytes: 64)],
+                modules: ["virtio_pci", "virtio_blk", "loop", "crc32c_generic", "ext4"]
+            )
+        )
+        try guest.awaitPaths("/sys/block/vda/queue/scheduler", count: 1)
+        // A file system on a loop device, on a file, on a file system, on a partition.
+        try guest.shell(
+            """
+            busybox printf 'n\\np\\n1\\n\\n\\nw\\n' | busybox fdisk /dev/vda; \
+            cd /tmp; busybox mkdir outer inner; busybox mke2fs /dev/vda1; \
+            busybox mount -t ext4 /dev/vda1 outer; busybox truncate -s 16M outer/file; \
+            busybox losetup /dev/loop0 outer/file; busybox mke2fs /dev/loop0; \
+            busybox mount -t ext4 /dev/loop0 inner
+            """
+        )
+        let path = try #require(try guest.detect("--path", "/tmp/inner/disk.footing")["path"])
+        #expect(path["mountPoint"] == "/tmp/inner")
+        #expect(path["fileSystem"] == "ext4")
+        #expect(path["source"] == "/dev/loop0")
+        #expect(path["chain"]?.array == ["loop0", "vda1", "vda"])
+        #expect(path["disks"]?.array == ["vda"])
     }
 }

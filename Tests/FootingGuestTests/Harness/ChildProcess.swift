@@ -33,7 +33,7 @@ final class ChildProcess {
         }
         let words = ["/usr/bin/timeout", "--signal=KILL", "\(limitSeconds)"] + arguments
         var vector = unsafe words.map { unsafe strdup($0) } + [nil]
-        defer { for unsafe word in unsafe vector { unsafe free(word) } }
+        defer { for unsafeword in unsafe vector { unsafe free(word) } }
         var started: pid_t = 0
         let status = unsafe posix_spawn(&started, words[0], &actions, nil, &vector, environ)
         guard status == 0 else { throw Errno(rawValue: status) }

@@ -125,8 +125,11 @@ final class Guest {
     }
 
     /// The host report of the program in the guest.
-    func detect() throws -> JSONValue {
-        let result = try run("/bin/footing", "detect", "--json")
+    func detect(_ options: String...) throws -> JSONValue {
+        let result = try console.run(
+            ["/bin/footing", "detect", "--json"] + options,
+            before: .after(seconds: 30)
+        )
         guard result.status == 0 else {
             throw GuestError("detect: status \(result.status)\n\(console.log)")
         }
