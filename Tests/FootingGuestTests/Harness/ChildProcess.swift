@@ -33,7 +33,7 @@ final class ChildProcess {
         }
         let words = ["/usr/bin/timeout", "--signal=KILL", "\(limitSeconds)"] + arguments
         var vector = unsafe words.map { unsafe strdup($0) } + [nil]
-        defer { for unsafeword in unsafe vector { unsafe free(word) } }
+        defer { unsafe vector.forEach { unsafe free($0) } }
         var started: pid_t = 0
         let status = unsafe posix_spawn(&started, words[0], &actions, nil, &vector, environ)
         guard status == 0 else { throw Errno(rawValue: status) }

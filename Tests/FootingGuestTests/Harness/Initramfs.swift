@@ -1,7 +1,9 @@
 import FootingSystem
 
-/// The files that a guest starts with: an uncompressed cpio archive of the `newc` form (the kernel's
-/// Documentation/driver-api/early-userspace/buffer-format.rst).
+/// The files that a guest starts with: an uncompressed cpio archive of the `newc` form.
+///
+/// The form is described in the kernel's
+/// Documentation/driver-api/early-userspace/buffer-format.rst.
 struct Initramfs {
     private(set) var bytes: [UInt8] = []
     private var count: UInt32 = 0

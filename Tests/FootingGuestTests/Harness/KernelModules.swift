@@ -12,7 +12,7 @@ struct KernelModules {
     private let folder: String
     private var files: [String: (path: Substring, needs: [String])] = [:]
 
-    /// Reads the list that `Scripts/guests.sh` makes: `drivers/nvme/host/nvme.ko:depends=nvme-core`.
+    /// Reads the list that `Scripts/guests.sh` makes: `drivers/nvme/nvme.ko:depends=nvme-core`.
     init(_ kernel: Machine.Kernel) throws {
         folder = "\(GuestKit.folder)/\(kernel.rawValue)/modules"
         for line in try HostRoot(path: folder).text("depends").split(separator: "\n") {

@@ -23,7 +23,14 @@ final class LineStream {
     }
 
     func send(_ line: String) throws {
-        try socket.write(line + "\n")
+        let bytes = Array((line + "\n").utf8)
+        var done = 0
+        while done < bytes.count {
+            // Not write(2): a peer that has ended must be an error, not a signal.
+            done += try unsafe bytes[done...].withUnsafeBytes {
+                try unsafe socket.send($0, waits: true)
+            }
+        }
     }
 
     /// The next line, without its end.
