@@ -231,21 +231,21 @@ struct BlockGuestTests {
             disks.first { $0["sizeBytes"]?.integer == Int(row.mebibytes << 20) },
             "\(disks.map { $0.text() })"
         )
-        #expect(disk["interface"]?.string == row.interface)
-        #expect(disk["driver"]?.string == row.driver)
-        #expect(disk["driverChain"]?.array.compactMap(\.string) == row.chain)
+        #expect(disk["interface"]?.stringValue == row.interface)
+        #expect(disk["driver"]?.stringValue == row.driver)
+        #expect(disk["driverChain"]?.array.compactMap(\.stringValue) == row.chain)
         #expect(disk["isParavirtual"]?.bool == row.isParavirtual)
         if let queues = row.queues { #expect(disk["queues"]?.integer == queues) }
         if let requests = row.requests { #expect(disk["requests"]?.integer == requests) }
-        #expect(disk["scheduler"]?.string == row.scheduler)
-        #expect(disk["writeCache"]?.string == row.writeCache)
+        #expect(disk["scheduler"]?.stringValue == row.scheduler)
+        #expect(disk["writeCache"]?.stringValue == row.writeCache)
         #expect(disk["fua"]?.bool == row.fua)
         #expect(disk["rotational"]?.bool == row.rotational)
         #expect(disk[path: "discard.supported"]?.bool == row.discards)
         #expect(disk["logicalBlockBytes"]?.integer == row.logicalBlockBytes)
         #expect(disk["physicalBlockBytes"]?.integer == row.physicalBlockBytes)
         #expect(disk["optimalBytes"]?.integer == row.optimalBytes)
-        #expect(disk["pciSlot"]?.string?.hasPrefix("0000:") == true)
+        #expect(disk["pciSlot"]?.stringValue?.hasPrefix("0000:") == true)
     }
 
     @Test func `no disk is left out, and none is made up`() throws {

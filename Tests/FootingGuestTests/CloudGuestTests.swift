@@ -141,11 +141,12 @@ struct CloudGuestTests {
         var machine = Machine(firmware: cloud.firmware)
         if !cloud.isVirtual { machine.processor = HypervisorGuestTests.bareMetal.processor }
         let report = try Guest(machine).detect()
-        #expect(report[path: "cloud.provider"]?.string == cloud.provider)
-        #expect(report[path: "cloud.brand"]?.string == cloud.brand)
+        #expect(report[path: "cloud.provider"]?.stringValue == cloud.provider)
+        #expect(report[path: "cloud.brand"]?.stringValue == cloud.brand)
         #expect(report[path: "virtualization.isVirtualMachine"]?.bool == cloud.isVirtual)
         #expect(
-            report[path: "virtualization.hypervisor"]?.string == (cloud.isVirtual ? "qemu" : "none")
+            report[path: "virtualization.hypervisor"]?.stringValue
+                == (cloud.isVirtual ? "qemu" : "none")
         )
         let evidence = report[path: "cloud.evidence"]?.array ?? []
         #expect(evidence.isEmpty == (cloud.provider == "none"))

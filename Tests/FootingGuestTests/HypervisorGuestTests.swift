@@ -28,7 +28,7 @@ struct HypervisorGuestTests {
         #expect(virtualization["role"] == "guest")
         #expect(virtualization["container"] == "none")
         #expect(layers(report) == ["virtual-machine qemu"])
-        let values = virtualization["evidence"]?.array.map { $0["value"]?.string ?? "" } ?? []
+        let values = virtualization["evidence"]?.array.map { $0["value"]?.stringValue ?? "" } ?? []
         #expect(values.contains("TCGTCGTCGTCG"))
         #expect(report[path: "cloud.provider"] == "none")
         #expect(report[path: "machine.product"] == "Standard PC (Q35 + ICH9, 2009)")
@@ -94,13 +94,13 @@ struct HypervisorGuestTests {
         #expect(virtualization["xenMode"] == "dom0")
         #expect(virtualization["isVirtualMachine"] == false)
         #expect(virtualization["role"] == "host")
-        #expect(virtualization["version"]?.string?.hasPrefix("4.") == true)
+        #expect(virtualization["version"]?.stringValue?.hasPrefix("4.") == true)
         #expect(layers(report) == ["outer-hypervisor qemu", "host xen"])
     }
 
     private func layers(_ report: JSONValue) -> [String] {
         report[path: "virtualization.layers"]?.array.map {
-            "\($0["kind"]?.string ?? "") \($0["name"]?.string ?? "")"
+            "\($0["kind"]?.stringValue ?? "") \($0["name"]?.stringValue ?? "")"
         } ?? []
     }
 }

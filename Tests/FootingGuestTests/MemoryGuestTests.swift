@@ -40,7 +40,7 @@ struct MemoryGuestTests {
         let report = try SharedGuest.plain.restored().detect()
         #expect(report[path: "memory.balloon"] == .null)
         let absence = report["absent"]?.array.first { $0["fact"] == "memory.balloon" }
-        #expect(absence?["reason"]?.string?.isEmpty == false)
+        #expect(absence?["reason"]?.stringValue?.isEmpty == false)
     }
 
     @Test func `a control group's limit is the memory there is`() throws {
@@ -52,7 +52,7 @@ struct MemoryGuestTests {
             echo $$ >a/b/cgroup.procs; exec /bin/footing detect --json
             """
         )
-        let limited = try JSONParser.parse(report)
+        let limited = try JSONValue(report)
         #expect(limited[path: "memory.limitBytes"]?.integer == 48 << 20)
         #expect(try guest.detect()[path: "memory.limitBytes"] == .null)
     }

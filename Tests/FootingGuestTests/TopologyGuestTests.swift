@@ -57,8 +57,8 @@ struct TopologyGuestTests {
             report["block"]?.array.first { $0["sizeBytes"]?.integer == mebibytes << 20 }
         )
         #expect(disk["numaNode"]?.integer == node)
-        let slot = disk["pciSlot"]?.string
-        let function = report["pci"]?.array.first { $0["slot"]?.string == slot }
+        let slot = disk["pciSlot"]?.stringValue
+        let function = report["pci"]?.array.first { $0["slot"]?.stringValue == slot }
         #expect(function?["numaNode"]?.integer == node)
         #expect(function?["driver"] == "nvme")
     }

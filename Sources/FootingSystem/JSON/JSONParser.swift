@@ -36,9 +36,9 @@ public struct JSONParseError: Error, Hashable, Sendable, CustomStringConvertible
 extension JSONValue {
     /// Reads one document (RFC 8259), strictly: nothing is repaired.
     ///
-    /// Whole numbers stay exact; one with a fraction or an exponent is a ``number(_:)``. A name that
-    /// stands twice in an object is refused, also where two names differ only in the Unicode form
-    /// of the same characters. Takes time and memory in proportion to the bytes.
+    /// Whole numbers stay exact; one with a fraction or an exponent is a ``number(_:)``. A name
+    /// that stands twice in an object is refused, also where two names differ only in the Unicode
+    /// form of the same characters. Takes time and memory in proportion to the bytes.
     ///
     /// - Parameters:
     ///   - bytes: the document in UTF-8 without a byte order mark; white space may surround it.
@@ -116,8 +116,8 @@ private struct JSONParser {
     private mutating func value() throws(JSONParseError) -> JSONValue {
         guard next < bytes.count else { throw unexpected }
         switch bytes[next] {
-        case UInt8(ascii: "{"):  return .object(try members())
-        case UInt8(ascii: "["):  return .array(try elements())
+        case UInt8(ascii: "{"): return .object(try members())
+        case UInt8(ascii: "["): return .array(try elements())
         case UInt8(ascii: "\""): return .string(try text())
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
         case UInt8(ascii: "t"): return try word("true", .bool(true))

@@ -133,7 +133,7 @@ final class Guest {
         guard result.status == 0 else {
             throw GuestError("detect: status \(result.status)\n\(console.log)")
         }
-        return try JSONParser.parse(result.output)
+        return try JSONValue(result.output)
     }
 
     /// Stops the guest and gives what it can be started from again, as often as one likes.
@@ -150,7 +150,7 @@ final class Guest {
         let deadline = Deadline.after(seconds: 20)
         var status = ""
         while deadline.milliseconds > 0 {
-            status = try qmp.execute(command)["status"]?.string ?? "none"
+            status = try qmp.execute(command)["status"]?.stringValue ?? "none"
             if status == wanted { return }
             if status == "failed" { break }
             usleep(5000)

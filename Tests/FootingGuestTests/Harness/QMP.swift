@@ -24,10 +24,10 @@ final class QMP {
         let deadline = Deadline.after(seconds: limitSeconds)
         while true {
             let line = try stream.line(before: deadline)
-            let answer = try JSONParser.parse(line)
+            let answer = try JSONValue(line)
             if let result = answer["return"] { return result }
             if let error = answer["error"] {
-                throw GuestError("\(command): \(error["desc"]?.string ?? line)")
+                throw GuestError("\(command): \(error["desc"]?.stringValue ?? line)")
             }
         }
     }
