@@ -37,9 +37,11 @@ static void mount_all(void)
 		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/run"},
 		{"tmpfs", "/tmp"}, {"cgroup2", "/sys/fs/cgroup"},
 	};
-	for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++)
-		if (mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, "") < 0 && errno != EBUSY)
+	for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
+		const char *type = mounts[i].type;
+		if (mount(type, mounts[i].path, type, 0, "") < 0 && errno != EBUSY)
 			complain(mounts[i].path);
+	}
 }
 
 /* Each line is a path, and after a space the module's parameters. */
@@ -55,8 +57,9 @@ static void load_modules(void)
 		if (*parameters)
 			*parameters++ = 0;
 		int file = open(line, O_RDONLY | O_CLOEXEC);
+		long status = file < 0 ? -1 : syscall(SYS_finit_module, file, parameters, 0);
 		/* A module that the kernel brings along is there already. */
-		if (file < 0 || (syscall(SYS_finit_module, file, parameters, 0) < 0 && errno != EEXIST))
+		if (status < 0 && errno != EEXIST)
 			complain(line);
 		if (file >= 0)
 			close(file);
@@ -148,9 +151,9 @@ static void await(int port, char **arguments)
 
 static void serve(int port, char *line)
 {
-	char *words[ARGUMENTS_MAX + 1];
+	char *words[ARGUMENTS_MAX + 1], *word = strtok(line, "\t");
 	int count = 0;
-	for (char *word = strtok(line, "\t"); word && count < ARGUMENTS_MAX; word = strtok(NULL, "\t"))
+	for (; word && count < ARGUMENTS_MAX; word = strtok(NULL, "\t"))
 		words[count++] = word;
 	words[count] = NULL;
 	if (count >= 2 && strcmp(words[0], "run") == 0)
