@@ -50,7 +50,7 @@ tests() {
     # A crash or a sanitizer's report fails the run without failing a test in the report.
     if ((status != 0 && wrong == 0)); then wrong=1; fi
     # A filter that matches nothing passes; here that is a mistake.
-    if ((ran == 0 && status == 0)); then
+    if ((ran + left == 0 && status == 0)); then
         echo "no test ran" >&2
         wrong=1
     fi
