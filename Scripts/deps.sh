@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-    nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs
+    nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
     # The guests, and what unpacks their kernels.
     qemu-system-x86 busybox-static lz4 xz-utils
 )
