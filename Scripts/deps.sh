@@ -2,7 +2,11 @@
 # Installs the Debian packages that tests, demo and benchmarks need and that are missing.
 set -euo pipefail
 
-packages=(nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2)
+packages=(
+    nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
+    # The guests, and what unpacks their kernels.
+    qemu-system-x86 busybox-static lz4 xz-utils
+)
 
 if ! command -v swift >/dev/null; then
     echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2
