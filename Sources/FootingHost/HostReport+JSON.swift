@@ -76,6 +76,7 @@ extension HostReport {
             "schema": .string(Self.schema),
             "root": .string(root),
             "machine": machineJSON(&facts),
+            "kernel": kernelJSON(&facts),
             "cpu": processorJSON(&facts),
             "virtualization": virtualizationJSON(&facts),
             "cloud": cloudJSON(&facts),
@@ -109,6 +110,15 @@ extension HostReport {
                 hardware.machine.firmwareVendor
             ),
             "compatible": .array(hardware.machine.compatible.map { .string($0) }),
+            "architecture": facts.text("machine.architecture", system.map(\.machine)),
+        ]
+    }
+
+    private func kernelJSON(_ facts: inout FactWriter) -> JSONValue {
+        [
+            "name": facts.text("kernel.name", system.map(\.name)),
+            "release": facts.text("kernel.release", system.map(\.release)),
+            "version": facts.text("kernel.version", system.map(\.version)),
         ]
     }
 

@@ -8,6 +8,8 @@ public struct HostReport: Sendable {
     public let root: String
     /// Whether they are of the running machine.
     public let isLive: Bool
+    /// What the kernel says of itself and of the architecture.
+    public let system: Fact<SystemName>
     /// Machine, processor, virtualization, cloud, PCI, block and paravirtual devices.
     public let hardware: HardwareProbe
     /// Memory, its limit and the balloon.
@@ -36,6 +38,7 @@ public struct HostReport: Sendable {
         return HostReport(
             root: root.path,
             isLive: root.isLive,
+            system: root.systemName(),
             hardware: hardware,
             memory: MemoryFacts(root, paravirtual: hardware.paravirtual),
             numa: NUMATopology(root),

@@ -58,7 +58,9 @@ import Testing
         #expect(error?.description.hasSuffix(" at byte \(offset)") == true)
     }
 
-    @Test(arguments: [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2]])
+    @Test(arguments: [
+        [0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2],
+    ])
     func `a text that is not UTF-8 is refused`(bytes: [UInt8]) {
         let error = #expect(throws: JSONParseError.self) {
             try JSONValue(parsing: Array("[\"".utf8) + bytes + Array("\"]".utf8))

@@ -1,4 +1,5 @@
 internal import FootingDeployment
+internal import FootingHost
 internal import FootingSystem
 
 /// `footing detect`: where this is, what it stands on, and what follows.
@@ -8,6 +9,11 @@ enum DetectCommand {
         .directory,
         default: "/",
         help: "Look at a recorded machine's tree instead of this machine."
+    )
+    static let recording = Option(
+        optional: "recording",
+        .file,
+        help: "Look at a machine that 'footing record' recorded, as if this ran there."
     )
     static let path = Option(
         optional: "path",
@@ -19,7 +25,7 @@ enum DetectCommand {
     static let declaration = Command(
         name: "detect",
         overview: "Tell where this program runs, with the evidence.",
-        parameters: [root, path, explain, SharedParameters.json],
+        parameters: [root, recording, path, explain, SharedParameters.json],
         run: run
     )
 
@@ -28,19 +34,28 @@ enum DetectCommand {
         if input[explain] && input[SharedParameters.json] {
             throw CommandError(usage: "--explain and --json exclude each other; JSON has it all")
         }
-        let host: HostRoot
-        do throws(Errno) {
-            host = try HostRoot(path: input[root])
-        } catch {
-            throw CommandError("cannot open the tree", input[root], error)
-        }
-        let detection = Detection(root: host, path: input[path])
+        let machine = try machine(input)
+        let detection = Detection(root: machine.root, path: input[path] ?? machine.path)
         if input[SharedParameters.json] {
             console.print(detection.json())
         } else if input[explain] {
             console.write(detection.explanation())
         } else {
             console.write(detection.summary())
+        }
+    }
+
+    private static func machine(_ input: Invocation) throws(CommandError) -> RecordedMachine {
+        if let file = input[recording] {
+            guard input[root] == "/" else {
+                throw CommandError(usage: "--root and --recording name two different machines")
+            }
+            return try MachineOption.recording(file)
+        }
+        do throws(Errno) {
+            return RecordedMachine(root: try HostRoot(path: input[root]))
+        } catch {
+            throw CommandError("cannot open the tree", input[root], error)
         }
     }
 }

@@ -86,3 +86,17 @@ struct CloudVendor: Sendable {
         .init(.chassisAssetTag, .prefix, "OpenStack Compute", "openstack"),
     ]
 }
+
+extension CloudVendor {
+    /// Whether a cloud is known by this chassis asset tag, so that it names nobody's machine.
+    static func isTag(_ text: String) -> Bool {
+        table.contains { line in
+            guard line.field == .chassisAssetTag else { return false }
+            switch line.match {
+            case .exact: return text == line.text
+            case .prefix: return text.hasPrefix(line.text)
+            case .suffix: return text.hasSuffix(line.text)
+            }
+        }
+    }
+}

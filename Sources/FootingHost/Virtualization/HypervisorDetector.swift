@@ -273,8 +273,21 @@ extension HypervisorDetector {
         if let bit = hypervisorBit {
             return Claim(kind: bit ? .other : .none, isVirtualMachine: bit)
         }
-        let couldTell = dmi.folder != nil || tree != nil || processorText != nil
+        let couldTell = dmi.folder != nil || tree != nil || processorTextTells
         return couldTell ? Claim(kind: .none, isVirtualMachine: false) : nil
+    }
+}
+
+extension HypervisorDetector {
+    /// Whether `/proc/cpuinfo` would name a hypervisor on this architecture, were there one.
+    ///
+    /// On POWER and SPARC it names the machine. On x86 the flags do, and without them nothing does;
+    /// on Arm and RISC-V it tells of the processor only, virtual or not.
+    private var processorTextTells: Bool {
+        guard processorText != nil, let machine = root.systemName().value?.machine else {
+            return false
+        }
+        return machine.hasPrefix("ppc") || machine.hasPrefix("sparc")
     }
 }
 
