@@ -34,6 +34,8 @@ public struct HostReport: Sendable {
         cpuid: any CPUIDSource,
         path: String? = nil
     ) -> HostReport {
+        // What several detectors ask for is asked of the machine once.
+        let root = root.remembering()
         let hardware = HardwareProbe(root: root, cpuid: cpuid)
         return HostReport(
             root: root.path,

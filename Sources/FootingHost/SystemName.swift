@@ -61,7 +61,7 @@ extension HostRoot {
         }
         let path = SystemName.path
         do throws(Errno) {
-            let content = try kept(path)
+            let content = try bytes(path)
             guard let document = try? JSONValue(parsing: content),
                 let known = SystemName(document)
             else { return .absent("\(path) names no machine") }

@@ -89,25 +89,30 @@ extension HostRoot {
     /// The first bytes of a binary file, as many as one read gives.
     public func firstBytes(_ path: String, count limit: Int) throws(Errno) -> [UInt8] {
         if let recording { return Array(try recording.bytes(prefix + path).prefix(limit)) }
-        var result = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            result = unsafe footing_read_beneath(
+        guard let memory else {
+            return try noted(path) { () throws(Errno) in try readOnce(path, limit) }
+        }
+        return try memory.content(prefix + relative(path), limit: limit) { () throws(Errno) in
+            try noted(path) { () throws(Errno) in try readOnce(path, limit) }
+        }
+    }
+
+    private func readOnce(_ path: String, _ limit: Int) throws(Errno) -> [UInt8] {
+        var result: Result<[UInt8], Errno> = .success([])
+        unsafe withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
+            let count = unsafe footing_read_beneath(
                 directory,
                 relative(path),
                 isLive ? 0 : 1,
                 buffer.baseAddress,
                 limit
             )
-            count = max(0, result)
+            // Copied, as most are far shorter than the buffer and some are kept.
+            unsafe result =
+                count < 0
+                ? .failure(Errno(rawValue: Int32(-count))) : .success([UInt8](buffer[..<count]))
         }
-        do throws(Errno) {
-            _ = try checked(result)
-        } catch {
-            recorder?.note(content: .failure(error), of: prefix + path)
-            throw error
-        }
-        recorder?.note(content: .success(bytes), of: prefix + path)
-        return bytes
+        return try result.get()
     }
 
     /// A folder of this root, as a root of its own.
@@ -117,10 +122,11 @@ extension HostRoot {
     public func folder(_ path: String) throws(Errno) -> HostRoot {
         if let recording {
             guard try recording.node(prefix + path).node == .folder else { throw .notDirectory }
-            return HostRoot(path, of: self, directory: nil)
+            return HostRoot(path, of: self, directory: nil, memory: memory)
         }
         recorder?.note(statusOf: prefix + path, followsLink: true)
-        return HostRoot(path, of: self, directory: try open(path, [.path, .directory]))
+        let opened = try open(path, [.path, .directory])
+        return HostRoot(path, of: self, directory: opened, memory: memory)
     }
 
     /// Something that is found out otherwise than by reading a small file whole.

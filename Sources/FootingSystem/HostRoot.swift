@@ -23,14 +23,16 @@ public final class HostRoot: Sendable {
     /// The open directory's number; no descriptor (-1) for a recording, so that no call can succeed.
     let directory: Int32
     private let owner: FileDescriptor?
+    /// Whose descriptor it is, if not its own.
+    private let parent: HostRoot?
     /// The files, if they are in memory.
     let recording: RecordedTree?
     /// Who writes down what is asked, if anyone does.
     public let recorder: HostRecorder?
     /// Where this folder lies below the machine's root; ends with a slash unless it is empty.
     let prefix: String
-    /// What ``kept(_:)`` keeps, for this root and its folders.
-    private let keptContents: Locked<[String: Result<[UInt8], Errno>]>
+    /// What was asked already, if that is kept.
+    let memory: HostMemory?
 
     /// Opens a root.
     ///
@@ -45,10 +47,11 @@ public final class HostRoot: Sendable {
         let opened = try FileDescriptor.open(path, [.readOnly, .directory])
         directory = opened.number
         owner = consume opened
+        parent = nil
         recording = nil
         self.recorder = recorder
         prefix = ""
-        keptContents = Locked([:])
+        memory = nil
     }
 
     /// A machine whose files are in memory.
@@ -59,31 +62,44 @@ public final class HostRoot: Sendable {
         isLive = false
         directory = -1
         owner = nil
+        parent = nil
         self.recording = recording
         recorder = nil
         prefix = ""
-        keptContents = Locked([:])
+        memory = nil
     }
 
-    /// A folder of a root.
-    init(_ name: String, of root: HostRoot, directory opened: consuming FileDescriptor?) {
-        path = "\(root.path)/\(name)"
+    /// A folder of a root; nil is the root itself.
+    init(
+        _ name: String?,
+        of root: HostRoot,
+        directory opened: consuming FileDescriptor?,
+        memory: HostMemory?
+    ) {
+        path = name.map { "\(root.path)/\($0)" } ?? root.path
         isLive = root.isLive
         if let opened {
             directory = opened.number
             owner = consume opened
+            parent = nil
         } else {
-            directory = -1
+            directory = root.directory
             owner = nil
+            parent = root
         }
         recording = root.recording
         recorder = root.recorder
-        prefix = "\(root.prefix)\(root.relative(name))/"
-        keptContents = root.keptContents
+        prefix = name.map { "\(root.prefix)\(root.relative($0))/" } ?? root.prefix
+        self.memory = memory
+    }
+
+    /// The same machine, of which every question is asked once: for one look at it.
+    public func remembering() -> HostRoot {
+        HostRoot(nil, of: self, directory: nil, memory: HostMemory())
     }
 
     /// Whether a system call on ``directory`` is all that a question takes.
-    var isPlain: Bool { recording == nil && recorder == nil }
+    var isPlain: Bool { recording == nil && recorder == nil && memory == nil }
 
     func relative(_ path: String) -> String {
         if path.utf8.first != UInt8(ascii: "/"), !path.isEmpty { return path }
@@ -114,28 +130,25 @@ public final class HostRoot: Sendable {
     /// The whole content of a file.
     public func bytes(_ path: String) throws(Errno) -> [UInt8] {
         if let recording { return try recording.bytes(prefix + path) }
+        guard let memory else { return try noted(path) { () throws(Errno) in try read(path) } }
+        return try memory.content(prefix + relative(path), limit: nil) { () throws(Errno) in
+            try noted(path) { () throws(Errno) in try read(path) }
+        }
+    }
+
+    /// The content that `read` gives, written down by the recorder.
+    func noted(
+        _ path: String,
+        read: () throws(Errno) -> [UInt8]
+    ) throws(Errno) -> [UInt8] {
         do throws(Errno) {
-            let content = try read(path)
+            let content = try read()
             recorder?.note(content: .success(content), of: prefix + path)
             return content
         } catch {
             recorder?.note(content: .failure(error), of: prefix + path)
             throw error
         }
-    }
-
-    /// The whole content of a file that several detectors need: read once, and kept with the root.
-    public func kept(_ path: String) throws(Errno) -> [UInt8] {
-        let key = prefix + relative(path)
-        if let known = keptContents.withLock({ $0[key] }) { return try known.get() }
-        let result: Result<[UInt8], Errno>
-        do throws(Errno) {
-            result = .success(try bytes(path))
-        } catch {
-            result = .failure(error)
-        }
-        keptContents.withLock { $0[key] = result }
-        return try result.get()
     }
 
     private func read(_ path: String) throws(Errno) -> [UInt8] {
@@ -173,6 +186,13 @@ public final class HostRoot: Sendable {
     /// The target of a symbolic link, verbatim; it may dangle.
     public func link(_ path: String) throws(Errno) -> String {
         if let recording { return try recording.link(prefix + path) }
+        guard let memory else { return try notedTarget(path) }
+        return try memory.link(prefix + relative(path)) { () throws(Errno) in
+            try notedTarget(path)
+        }
+    }
+
+    private func notedTarget(_ path: String) throws(Errno) -> String {
         let result = target(path)
         recorder?.note(link: result, at: prefix + path)
         return try result.get()
@@ -201,6 +221,13 @@ public final class HostRoot: Sendable {
     /// - Throws: `EOVERFLOW` for more than 65,536 of them.
     public func names(_ path: String) throws(Errno) -> [String] {
         if let recording { return try recording.names(prefix + path) }
+        guard let memory else { return try notedNames(path) }
+        return try memory.names(prefix + relative(path)) { () throws(Errno) in
+            try notedNames(path)
+        }
+    }
+
+    private func notedNames(_ path: String) throws(Errno) -> [String] {
         do throws(Errno) {
             let names = try list(path)
             recorder?.note(names: .success(names), in: prefix + path)
@@ -260,6 +287,9 @@ public final class HostRoot: Sendable {
 
     /// Whether there is something at a path, a dangling link included.
     public func exists(_ path: String) -> Bool {
-        (try? status(path, followsLink: false)) != nil
+        guard let memory else { return (try? status(path, followsLink: false)) != nil }
+        return memory.presence(prefix + relative(path)) {
+            (try? status(path, followsLink: false)) != nil
+        }
     }
 }

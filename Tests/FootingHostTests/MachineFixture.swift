@@ -69,7 +69,7 @@ struct MachineFixture: CustomStringConvertible {
     }
 
     private func build(in folder: String) throws {
-        var leaves = ""
+        var leaves: [String: JSONValue] = [:]
         var index = 0
         while index < lines.count {
             let line = lines[index]
@@ -78,7 +78,7 @@ struct MachineFixture: CustomStringConvertible {
             let path = words.count > 1 ? "\(folder)/\(words[1])" : ""
             let rest = words.count > 2 ? String(words[2]) : ""
             switch words[0] {
-            case "cpuid": leaves += line.dropFirst(6) + "\n"
+            case "cpuid": add(line.dropFirst(6), to: &leaves)
             case "file": try write(path, unescaped(rest))
             case "hex":
                 try write(path, rest.split(separator: " ").compactMap { UInt8($0, radix: 16) })
@@ -99,7 +99,19 @@ struct MachineFixture: CustomStringConvertible {
             default: preconditionFailure("\(name): \(line)")
             }
         }
-        if !leaves.isEmpty { try write("\(folder)/cpuid", Array(leaves.utf8)) }
+        if leaves.isEmpty { return }
+        let document: JSONValue = ["format": 1, "leaves": .object(leaves)]
+        try write("\(folder)/.cpuid.json", document.bytes())
+    }
+
+    /// Reads `0x00000001 0x00: eax=… ebx=… ecx=… edx=…`, as `cpuid -1 -r` prints it.
+    private func add(_ line: Substring, to leaves: inout [String: JSONValue]) {
+        let words = line.split { " :=".contains($0) }.map(String.init)
+        precondition(words.count == 10, "\(name): \(line)")
+        var subleaves: [String: JSONValue] = [:]
+        if case .object(let known)? = leaves[words[0]] { subleaves = known }
+        subleaves[words[1]] = .array([3, 5, 7, 9].map { .string(words[$0]) })
+        leaves[words[0]] = .object(subleaves)
     }
 
     private func unescaped(_ text: String) -> [UInt8] {

@@ -1,0 +1,68 @@
+import FootingDeployment
+import FootingHost
+import FootingSystem
+import Testing
+
+/// What a detect of a machine gives, live and from its recording.
+struct Replay {
+    let live: JSONValue
+    let replayed: JSONValue
+    let recording: MachineRecording
+    let counts: [HostRecorder.Question: Int]
+
+    init(_ path: String, asking file: String? = nil) throws {
+        let recorder = try HostRecorder(path: path)
+        live = Detection(root: try recorder.root(), path: file).json()
+        counts = recorder.counts
+        recording = try MachineRecording(recorder, path: file, program: "test")
+        let machine = try MachineRecording.machine(in: recording.bytes, path: path)
+        replayed = Detection(root: machine.root, path: machine.path).json()
+    }
+}
+
+@Suite struct RecordingTests {
+    @Test(arguments: MachineFixture.all)
+    func `a recording gives the machine's own report`(_ fixture: MachineFixture) throws {
+        try fixture.withRoot { root in
+            let replay = try Replay(root.path, asking: "/var/lib/disk.img")
+            #expect(replay.recording.bytes.count < 64 << 10)
+            #expect(replay.recording.omitted.isEmpty)
+            let differences = replay.live.differences(from: replay.replayed)
+            #expect(differences == [])
+        }
+    }
+
+    @Test(arguments: MachineFixture.all)
+    func `nothing is read twice`(_ fixture: MachineFixture) throws {
+        try fixture.withRoot { root in
+            let replay = try Replay(root.path, asking: "/var/lib/disk.img")
+            let repeated = replay.counts.filter { $0.value > 1 }
+                .map { "\($0.key.access) \($0.key.path): \($0.value)" }.sorted()
+            #expect(repeated == [])
+        }
+    }
+
+    @Test func `nothing of the running machine is read twice`() throws {
+        let repeated = try Replay("/", asking: "/").counts.filter { $0.value > 1 }
+            .map { "\($0.key.access) \($0.key.path): \($0.value)" }.sorted()
+        #expect(repeated == [])
+    }
+}
+
+extension JSONValue {
+    /// Where two documents differ, as `path: one, other`.
+    func differences(from other: JSONValue, at path: String = "") -> [String] {
+        switch (self, other) {
+        case (.object(let mine), .object(let theirs)):
+            return Set(mine.keys).union(theirs.keys).sorted().flatMap { key in
+                (mine[key] ?? .null).differences(from: theirs[key] ?? .null, at: "\(path).\(key)")
+            }
+        case (.array(let mine), .array(let theirs)) where mine.count == theirs.count:
+            return zip(mine, theirs).enumerated().flatMap { index, pair in
+                pair.0.differences(from: pair.1, at: "\(path)[\(index)]")
+            }
+        default:
+            return self == other ? [] : ["\(path): \(text()), \(other.text())"]
+        }
+    }
+}
