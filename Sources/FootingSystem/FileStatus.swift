@@ -25,6 +25,12 @@ public struct FileStatus: Sendable {
         public let major: UInt32
         /// The device's number within the driver.
         public let minor: UInt32
+
+        /// Both numbers.
+        public init(major: UInt32, minor: UInt32) {
+            self.major = major
+            self.minor = minor
+        }
     }
 
     /// What it is.

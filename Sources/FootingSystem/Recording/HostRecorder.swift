@@ -20,6 +20,12 @@ public final class HostRecorder: Sendable {
         public let access: Access
         /// About which path, from the root and without links.
         public let path: String
+
+        /// One question.
+        public init(access: Access, path: String) {
+            self.access = access
+            self.path = path
+        }
     }
 
     private struct State {
@@ -47,7 +53,20 @@ public final class HostRecorder: Sendable {
     }
 
     /// What was found, by path from the root.
-    public var nodes: [String: RecordedNode] { state.withLock { $0.nodes } }
+    public var nodes: [String: RecordedNode] {
+        var nodes = state.withLock { $0.nodes }
+        for path in nodes.keys {
+            // What has something below it is a folder, also one that may not be listed, and one
+            // that was something else when it was looked at before.
+            var above = path[...]
+            while let slash = above.utf8.lastIndex(of: UInt8(ascii: "/")) {
+                above = above[..<slash]
+                let folder = String(above)
+                if nodes[folder, default: .folder] != .folder { nodes[folder] = .folder }
+            }
+        }
+        return nodes
+    }
 
     /// How often each question was asked.
     public var counts: [Question: Int] { state.withLock { $0.counts } }
@@ -83,6 +102,7 @@ public final class HostRecorder: Sendable {
         let node: RecordedNode =
             switch content {
             case .success(let bytes): .file(bytes)
+            case .failure(.isDirectory): .folder
             case .failure(let error): .failure(error)
             }
         note(node, at: path, .content, followsLast: true)
