@@ -37,8 +37,33 @@ struct FactWriter {
         write(name, fact) { .array($0.map { .integer(Int64($0)) }) }
     }
 
+    mutating func texts(_ name: String, _ fact: Fact<[String]>) -> JSONValue {
+        write(name, fact) { .strings($0) }
+    }
+
+    /// A fact whose members are facts themselves.
+    mutating func nested<Value>(
+        _ name: String,
+        _ fact: Fact<Value>,
+        _ form: (Value, inout FactWriter) -> JSONValue
+    ) -> JSONValue {
+        switch fact {
+        case .known(let value): return form(value, &self)
+        case .absent(let reason):
+            absences.append((name, reason))
+            return .null
+        }
+    }
+
     mutating func absent(_ name: String, _ reason: String) {
         absences.append((name, reason))
+    }
+}
+
+extension JSONValue {
+    /// A list of texts.
+    static func strings(_ texts: [String]) -> JSONValue {
+        .array(texts.map { .string($0) })
     }
 }
 
@@ -82,6 +107,11 @@ extension HostReport {
             "cloud": cloudJSON(&facts),
             "memory": memoryJSON(&facts),
             "numa": numaJSON(&facts),
+            "limits": limitsJSON(&facts),
+            "nvme": .array(hardware.nvme.map { Self.json($0, &facts) }),
+            "qat": .array(hardware.qat.map { Self.json($0, &facts) }),
+            "flash": .array(hardware.flash.map { Self.json($0, &facts) }),
+            "peripherals": .array(hardware.peripherals.map { Self.json($0, &facts) }),
             "block": .array(hardware.block.map { Self.json($0, &facts) }),
             "pci": .array(hardware.pci.map { Self.json($0, &facts) }),
             "paravirtual": .array(
@@ -122,14 +152,6 @@ extension HostReport {
         ]
     }
 
-    private func processorJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "vendor": facts.text("cpu.vendor", hardware.processor.vendor),
-            "model": facts.text("cpu.model", hardware.processor.model),
-            "online": facts.numbers("cpu.online", hardware.processor.online),
-        ]
-    }
-
     private func virtualizationJSON(_ facts: inout FactWriter) -> JSONValue {
         let info = hardware.virtualization
         let name = "virtualization"
@@ -161,39 +183,6 @@ extension HostReport {
             "provider": facts.text("cloud.provider", hardware.cloud.provider),
             "brand": facts.text("cloud.brand", hardware.cloud.brand),
             "evidence": .array(hardware.cloud.evidence.map(\.json)),
-        ]
-    }
-
-    private func memoryJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "totalBytes": facts.size("memory.totalBytes", memory.totalBytes),
-            "availableBytes": facts.size("memory.availableBytes", memory.availableBytes),
-            "limitBytes": facts.size("memory.limitBytes", memory.limitBytes),
-            "balloon": facts.write("memory.balloon", memory.balloon) { balloon in
-                [
-                    "kind": .string(balloon.kind),
-                    "source": .string(balloon.source),
-                    "currentBytes": balloon.currentBytes.value.map { JSONValue($0) } ?? .null,
-                    "targetBytes": balloon.targetBytes.value.map { JSONValue($0) } ?? .null,
-                ]
-            },
-        ]
-    }
-
-    private func numaJSON(_ facts: inout FactWriter) -> JSONValue {
-        if let absence = numa.absence { facts.absent("numa.nodes", absence) }
-        return [
-            "nodes": .array(
-                numa.nodes.map { node in
-                    let name = "numa.\(node.id)"
-                    return [
-                        "id": .integer(Int64(node.id)),
-                        "cpus": facts.numbers("\(name).cpus", node.cpus),
-                        "memoryBytes": facts.size("\(name).memoryBytes", node.memoryBytes),
-                        "distances": facts.numbers("\(name).distances", node.distances),
-                    ]
-                }
-            )
         ]
     }
 }

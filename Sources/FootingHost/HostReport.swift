@@ -16,6 +16,8 @@ public struct HostReport: Sendable {
     public let memory: MemoryFacts
     /// NUMA nodes.
     public let numa: NUMATopology
+    /// What this process may use of the machine.
+    public let limits: ResourceLimits
     /// The file system and the disks under the path that was asked for; nil if none was.
     public let path: PathFacts?
 
@@ -36,15 +38,19 @@ public struct HostReport: Sendable {
     ) -> HostReport {
         // What several detectors ask for is asked of the machine once.
         let root = root.remembering()
-        let hardware = HardwareProbe(root: root, cpuid: cpuid)
+        let survey = BlockSurvey(root)
+        let hardware = HardwareProbe(survey, cpuid: cpuid)
+        let limits = ResourceLimits(root)
+        let memory = MemoryFacts(root, paravirtual: hardware.paravirtual, limits: limits)
         return HostReport(
             root: root.path,
             isLive: root.isLive,
             system: root.systemName(),
             hardware: hardware,
-            memory: MemoryFacts(root, paravirtual: hardware.paravirtual),
+            memory: memory,
             numa: NUMATopology(root),
-            path: path.map { PathFacts($0, root: root) }
+            limits: limits,
+            path: path.map { PathFacts($0, survey: survey) }
         )
     }
 }

@@ -119,7 +119,8 @@ private final class CountedCPUID: CPUIDSource {
     }
 
     @Test func `a tree without leaves has no CPUID, and says why`() throws {
-        let bit = #"file .cpuid.json {"format":1,"leaves":{"0x1":{"0":["0","0","0x80000000","0"]}}}"#
+        let bit =
+            #"file .cpuid.json {"format":1,"leaves":{"0x1":{"0":["0","0","0x80000000","0"]}}}"#
         let vendor = { (lines: [String]) throws in
             try MachineFixture("cpuid", lines).withRoot { root in
                 HostReport.gather(root: root).hardware.processor.vendor
@@ -127,12 +128,16 @@ private final class CountedCPUID: CPUIDSource {
         }
         #expect(try vendor(["folder sys"]).value == nil)
         #expect(try vendor(["file .cpuid.json {"]).value == nil)
-        let info = try MachineFixture("cpuid", [bit]).withRoot { HypervisorDetector.detect(root: $0) }
+        let info = try MachineFixture("cpuid", [bit]).withRoot {
+            HypervisorDetector.detect(root: $0)
+        }
         // Nothing but the bit: someone is there.
         #expect(info.hypervisor.value == .other)
         // The form before was a file that a machine might have.
         let old = "file cpuid 0x00000001 0x00: eax=0x0 ebx=0x0 ecx=0x80000000 edx=0x0"
-        let none = try MachineFixture("cpuid", [old]).withRoot { HypervisorDetector.detect(root: $0) }
+        let none = try MachineFixture("cpuid", [old]).withRoot {
+            HypervisorDetector.detect(root: $0)
+        }
         #expect(none.hypervisor.value == nil)
     }
 }

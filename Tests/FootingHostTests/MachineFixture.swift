@@ -10,6 +10,8 @@ import Glibc
 /// file PATH TEXT          \0 in TEXT is a NUL
 /// hex PATH 46 41 43 50
 /// huge PATH COUNT         so many letters
+/// zeros PATH COUNT        so many NULs
+/// more PATH 53 ef         bytes behind those that are there
 /// link PATH -> TARGET
 /// folder PATH
 /// text PATH               the lines behind it that begin with "| "
@@ -83,6 +85,12 @@ struct MachineFixture: CustomStringConvertible {
             case "hex":
                 try write(path, rest.split(separator: " ").compactMap { UInt8($0, radix: 16) })
             case "huge": try write(path, [UInt8](repeating: 0x41, count: Int(rest) ?? 0))
+            case "zeros": try write(path, [UInt8](repeating: 0, count: Int(rest) ?? 0))
+            case "more":
+                let bytes = rest.split(separator: " ").compactMap { UInt8($0, radix: 16) }
+                let file = try FileDescriptor.open(path, .writeOnly)
+                let end = try file.status().sizeBytes
+                try unsafe bytes.withUnsafeBytes { try unsafe file.write(at: end, $0) }
             case "link":
                 try makeParent(path)
                 guard unsafe symlink(String(rest.dropFirst(3)), path) == 0 else {
@@ -209,7 +217,8 @@ extension JSONValue {
         case .number(let value): "\(value)"
         case .string(let value): value
         case .array(let values): values.map(\.plain).joined(separator: " ")
-        case .object(let members): (members["kind"] ?? members["name"] ?? .null).plain
+        case .object(let members):
+            ["kind", "name", "slot", "id"].lazy.compactMap { members[$0] }.first?.plain ?? "absent"
         }
     }
 }

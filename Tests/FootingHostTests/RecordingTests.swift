@@ -12,11 +12,19 @@ struct Replay {
 
     init(_ path: String, asking file: String? = nil) throws {
         let recorder = try HostRecorder(path: path)
-        live = Detection(root: try recorder.root(), path: file).json()
+        let root = try recorder.root()
+        live = Self.document(root, file)
         counts = recorder.counts
         recording = try MachineRecording(recorder, path: file, program: "test")
         let machine = try MachineRecording.machine(in: recording.bytes, path: path)
-        replayed = Detection(root: machine.root, path: machine.path).json()
+        replayed = Self.document(machine.root, machine.path)
+    }
+
+    /// The report and the capabilities.
+    private static func document(_ root: HostRoot, _ path: String?) -> JSONValue {
+        let detection = Detection(root: root, path: path)
+        let registry = CapabilityRegistry.gather(root: root, report: detection.report)
+        return ["report": detection.json(), "capabilities": .array(registry.all.map(\.json))]
     }
 }
 

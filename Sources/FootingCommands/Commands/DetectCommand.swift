@@ -34,7 +34,7 @@ enum DetectCommand {
         if input[explain] && input[SharedParameters.json] {
             throw CommandError(usage: "--explain and --json exclude each other; JSON has it all")
         }
-        let machine = try machine(input)
+        let machine = try MachineOption.machine(input)
         let detection = Detection(root: machine.root, path: input[path] ?? machine.path)
         if input[SharedParameters.json] {
             console.print(detection.json())
@@ -42,20 +42,6 @@ enum DetectCommand {
             console.write(detection.explanation())
         } else {
             console.write(detection.summary())
-        }
-    }
-
-    private static func machine(_ input: Invocation) throws(CommandError) -> RecordedMachine {
-        if let file = input[recording] {
-            guard input[root] == "/" else {
-                throw CommandError(usage: "--root and --recording name two different machines")
-            }
-            return try MachineOption.recording(file)
-        }
-        do throws(Errno) {
-            return RecordedMachine(root: try HostRoot(path: input[root]))
-        } catch {
-            throw CommandError("cannot open the tree", input[root], error)
         }
     }
 }

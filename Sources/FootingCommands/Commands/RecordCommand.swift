@@ -35,7 +35,8 @@ enum RecordCommand {
             throw CommandError("cannot open the tree", input[DetectCommand.root], error)
         }
         // What is recorded is what was asked: so everything is.
-        _ = Detection(root: root, path: input[path]).json()
+        let detection = Detection(root: root, path: input[path])
+        _ = CapabilityRegistry.gather(root: root, report: detection.report)
         let recording: MachineRecording
         do throws(ArchiveError) {
             recording = try MachineRecording(
@@ -99,8 +100,23 @@ enum RecordCommand {
 
 /// The machine that a command looks at: this one, a tree, or a recording.
 enum MachineOption {
+    /// What `--root` and `--recording` name.
+    static func machine(_ input: Invocation) throws(CommandError) -> RecordedMachine {
+        if let file = input[DetectCommand.recording] {
+            guard input[DetectCommand.root] == "/" else {
+                throw CommandError(usage: "--root and --recording name two different machines")
+            }
+            return try recording(file)
+        }
+        do throws(Errno) {
+            return RecordedMachine(root: try HostRoot(path: input[DetectCommand.root]))
+        } catch {
+            throw CommandError("cannot open the tree", input[DetectCommand.root], error)
+        }
+    }
+
     /// Opens a recording of `footing record`.
-    static func recording(_ path: String) throws(CommandError) -> RecordedMachine {
+    private static func recording(_ path: String) throws(CommandError) -> RecordedMachine {
         let bytes: [UInt8]
         do throws(Errno) {
             bytes = try read(path, limitBytes: MachineRecording.archiveBytesMaximum)

@@ -6,6 +6,7 @@ enum RootCommand {
         subcommands: [
             DetectCommand.declaration,
             RecordCommand.declaration,
+            CapabilitiesCommand.declaration,
             DiskCommand.declaration,
             ServeCommand.declaration,
             CompletionsCommand.declaration,
