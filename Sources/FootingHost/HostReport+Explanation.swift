@@ -12,7 +12,7 @@ extension HostReport {
         if let mode = info.xenMode.value { hypervisor += ", \(mode.rawValue)" }
         Self.add("hypervisor", "\(hypervisor), role \(info.role.rawValue)", to: &lines)
         Self.add("container", info.container, to: &lines)
-        Self.add("cloud", Self.text(hardware.cloud.provider) { $0 }, to: &lines)
+        Self.add("cloud", cloudText(), to: &lines)
         var total = Self.text(memory.totalBytes, Self.size)
         if let limit = memory.limitBytes.value { total += ", limited to \(Self.size(limit))" }
         Self.add("memory", total, to: &lines)
@@ -40,7 +40,11 @@ extension HostReport {
     /// The part of ``explanation()`` behind the summary.
     public func evidenceText() -> String {
         var text = "Evidence\n"
-        for item in hardware.virtualization.evidence + hardware.cloud.evidence {
+        // What proved itself is in the cloud's own evidence already.
+        let asked = hardware.cloud.metadata.value?.evidence ?? []
+        let cloud = hardware.cloud.evidence
+        for item in hardware.virtualization.evidence + cloud + asked.filter({ !cloud.contains($0) })
+        {
             let value = item.value.isEmpty ? "is there" : "\"\(item.value)\""
             text += "  \(item.source) \(value): \(item.says)\n"
         }
@@ -59,6 +63,21 @@ extension HostReport {
         let absences = absences()
         if !absences.isEmpty { text += "\nAbsent\n" }
         for absence in absences { text += "  \(absence.fact): \(absence.reason)\n" }
+        return text
+    }
+
+    /// The provider, and what its metadata server told.
+    private func cloudText() -> String {
+        var text = Self.text(hardware.cloud.provider) { $0 }
+        guard let metadata = hardware.cloud.metadata.value else { return text }
+        if metadata.outcome != .proven {
+            return "\(text), metadata server \(metadata.outcome.rawValue)"
+        }
+        // The zone names its region, wherever there are both.
+        let place = metadata.zone.value ?? metadata.region.value
+        for detail in [metadata.instanceType.value, place, metadata.instanceID.value] {
+            if let detail { text += ", \(detail)" }
+        }
         return text
     }
 

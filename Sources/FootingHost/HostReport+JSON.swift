@@ -183,6 +183,25 @@ extension HostReport {
             "provider": facts.text("cloud.provider", hardware.cloud.provider),
             "brand": facts.text("cloud.brand", hardware.cloud.brand),
             "evidence": .array(hardware.cloud.evidence.map(\.json)),
+            "metadata": metadataJSON(&facts),
+        ]
+    }
+
+    private func metadataJSON(_ facts: inout FactWriter) -> JSONValue {
+        let name = "cloud.metadata"
+        guard let metadata = hardware.cloud.metadata.value else {
+            return facts.text(name, hardware.cloud.metadata.map { _ in "" })
+        }
+        return [
+            "provider": facts.text("\(name).provider", metadata.provider),
+            "address": .string(metadata.address),
+            "outcome": .string(metadata.outcome.rawValue),
+            "reason": .string(metadata.reason),
+            "instanceId": facts.text("\(name).instanceId", metadata.instanceID),
+            "region": facts.text("\(name).region", metadata.region),
+            "zone": facts.text("\(name).zone", metadata.zone),
+            "instanceType": facts.text("\(name).instanceType", metadata.instanceType),
+            "evidence": .array(metadata.evidence.map(\.json)),
         ]
     }
 }

@@ -26,20 +26,28 @@ public struct HostReport: Sendable {
     /// - Parameters:
     ///   - root: the machine.
     ///   - path: a file or folder, also one that is still to be made, or a block device.
-    public static func gather(root: HostRoot, path: String? = nil) -> HostReport {
-        gather(root: root, cpuid: root.cpuidSource(), path: path)
+    ///   - metadata: whether a cloud's metadata server may be asked, which takes up to 500 ms; only
+    ///     the running machine's ever is.
+    public static func gather(
+        root: HostRoot,
+        path: String? = nil,
+        metadata: MetadataPolicy = .forbidden
+    ) -> HostReport {
+        gather(root: root, cpuid: root.cpuidSource(), path: path, metadata: metadata)
     }
 
     /// Gathers the facts with a CPUID source that stands for the root's own.
     public static func gather(
         root: HostRoot,
         cpuid: any CPUIDSource,
-        path: String? = nil
+        path: String? = nil,
+        metadata: MetadataPolicy = .forbidden
     ) -> HostReport {
         // What several detectors ask for is asked of the machine once.
         let root = root.remembering()
         let survey = BlockSurvey(root)
-        let hardware = HardwareProbe(survey, cpuid: cpuid)
+        var hardware = HardwareProbe(survey, cpuid: cpuid)
+        hardware.cloud.ask(metadata, isLive: root.isLive)
         let limits = ResourceLimits(root)
         let memory = MemoryFacts(root, paravirtual: hardware.paravirtual, limits: limits)
         return HostReport(

@@ -47,6 +47,12 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let notDirectory = Errno(rawValue: ENOTDIR)
     /// Connection refused.
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+    /// Network is unreachable: no route.
+    public static let networkUnreachable = Errno(rawValue: ENETUNREACH)
+    /// No route to host: nobody there answers on the link.
+    public static let hostUnreachable = Errno(rawValue: EHOSTUNREACH)
+    /// Connection timed out.
+    public static let timedOut = Errno(rawValue: ETIMEDOUT)
     /// No buffer space available.
     public static let noBufferSpace = Errno(rawValue: ENOBUFS)
     /// Cannot allocate memory.

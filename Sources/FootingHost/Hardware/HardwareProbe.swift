@@ -74,8 +74,8 @@ public struct HardwareProbe: Sendable {
     public let processor: Processor
     /// Virtualization, layers and container.
     public let virtualization: HypervisorInfo
-    /// The cloud, if any, by DMI alone.
-    public let cloud: CloudIdentity
+    /// The cloud, if any, and what its metadata server says where it was asked.
+    public internal(set) var cloud: CloudIdentity
     /// PCI functions by slot.
     public let pci: [PCIDevice]
     /// Block devices that have a size, by name.

@@ -36,9 +36,9 @@ public struct JSONParseError: Error, Hashable, Sendable, CustomStringConvertible
 extension JSONValue {
     /// Reads one document (RFC 8259), strictly: nothing is repaired.
     ///
-    /// Whole numbers stay exact; one with a fraction or an exponent is a ``number(_:)``. A name that
-    /// stands twice in an object is refused, also where two names differ only in the Unicode form
-    /// of the same characters. Takes time and memory in proportion to the bytes.
+    /// Whole numbers stay exact; one with a fraction or an exponent is a ``number(_:)``. A name
+    /// that stands twice in an object is refused, also where two names differ only in the Unicode
+    /// form of the same characters. Takes time and memory in proportion to the bytes.
     ///
     /// - Parameters:
     ///   - bytes: the document in UTF-8 without a byte order mark; white space may surround it.
