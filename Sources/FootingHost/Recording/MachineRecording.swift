@@ -22,6 +22,14 @@ public struct MachineRecording: Sendable {
     /// Files that were left out to keep it small, the largest first.
     public let omitted: [String]
 
+    private let scrubber: Scrubber
+
+    /// What stands in this archive for a text of the machine, to tell whether a replay is right.
+    @_spi(Testing)
+    public func standIn(for text: String) -> String {
+        scrubber.name(text, in: Scrubber.answersPlace)
+    }
+
     /// Makes the archive of what a recorder wrote down, with stand-ins for every secret.
     ///
     /// - Parameters:
@@ -41,6 +49,7 @@ public struct MachineRecording: Sendable {
             files[path] = recorder.identity(path)
         }
         let scrubber = Scrubber(learningFrom: files)
+        self.scrubber = scrubber
         var nodes = scrubber.scrubbed(recorder.nodes)
         let leaves = recorder.leaves.map { RecordedCPUID(leaves: $0) }
         leafCount = leaves?.count ?? 0

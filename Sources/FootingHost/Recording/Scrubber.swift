@@ -4,6 +4,8 @@ internal import FootingSystem
 struct Scrubber: Sendable {
     private let pseudonyms: Pseudonyms
     private let patterns: SecretPatterns
+    /// Texts that are no secrets wherever they stand, in lower case.
+    private let ordinary: Set<String>
 
     /// Learns the secrets, so that they are found wherever they stand.
     ///
@@ -12,10 +14,12 @@ struct Scrubber: Sendable {
     init(learningFrom files: [String: [UInt8]], _ pseudonyms: Pseudonyms = Pseudonyms()) {
         var known: [String] = []
         var hostNames: [String] = []
+        var ordinary = SecretPatterns.fillers
         for (path, content) in files {
             let text = String(decoding: content.prefix { $0 != 0 }, as: UTF8.self).trimmed
             switch SecretRule.of(path) {
             case .secret?: known += Self.isTelling(text) ? [text] : []
+            case .makersText?: ordinary.insert(text.lowercased())
             case .hostName?:
                 hostNames.append(text)
                 // `db1.example.com` is also called `db1`.
@@ -24,6 +28,9 @@ struct Scrubber: Sendable {
             }
         }
         self.pseudonyms = pseudonyms
+        self.ordinary = ordinary
+        // EC2 writes the maker's name into the asset tag.
+        known.removeAll { ordinary.contains($0.lowercased()) }
         patterns = SecretPatterns(pseudonyms, known: known, hostNames: hostNames)
     }
 
@@ -60,6 +67,7 @@ struct Scrubber: Sendable {
         case nil: return patterns.scrubbed(content, scope)
         case .open?: return content
         case .makersText?: return patterns.scrubbed(content, [])
+        case .labelled(let words)?: return labelled(content[...], words)
         case .secret?, .hostName?: return secret(content[...])
         case .binary?: return pseudonyms.binary(content)
         case .firmware?: return FirmwareScrubber(self).scrubbed(content)
@@ -87,7 +95,7 @@ struct Scrubber: Sendable {
         let end = content.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? start
         var middle = content[start..<end]
         let text = String(decoding: middle, as: UTF8.self)
-        if SecretPatterns.fillers.contains(text.lowercased()) || CloudVendor.isTag(text) {
+        if ordinary.contains(text.lowercased()) || CloudVendor.isTag(text) {
             return Array(content)
         }
         var before = content[..<start]
@@ -102,6 +110,21 @@ struct Scrubber: Sendable {
         }
         middle = content[before.endIndex..<max(before.endIndex, after.startIndex)]
         return before + patterns.stand(in: middle) + after
+    }
+
+    /// Keeps words such as `LVM-` and `part1-` at the beginning.
+    private func labelled(_ content: ArraySlice<UInt8>, _ words: [String]) -> [UInt8] {
+        var rest = content
+        while true {
+            let number = rest.dropFirst(4).prefix { $0.isDigit }
+            if rest.starts(with: "part".utf8), rest.dropFirst(4 + number.count).first == 45 {
+                rest = rest.dropFirst(5 + number.count)
+            } else if let word = words.first(where: { rest.starts(with: $0.utf8) }) {
+                rest = rest.dropFirst(word.utf8.count)
+            } else {
+                return content[..<rest.startIndex] + secret(rest)
+            }
+        }
     }
 
     private func perLine(

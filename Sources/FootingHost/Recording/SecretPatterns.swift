@@ -8,6 +8,8 @@ struct SecretPatterns: Sendable {
         static let addresses = Scope(rawValue: 1)
         /// The machine's names, which may also be ordinary words.
         static let hostNames = Scope(rawValue: 2)
+        /// Secrets that were read elsewhere.
+        static let known = Scope(rawValue: 4)
     }
 
     private let pseudonyms: Pseudonyms
@@ -39,7 +41,7 @@ struct SecretPatterns: Sendable {
     }
 
     /// The bytes with a stand-in for every secret; the length stays, but for IPv4 addresses.
-    func scrubbed(_ bytes: [UInt8], _ scope: Scope = [.addresses]) -> [UInt8] {
+    func scrubbed(_ bytes: [UInt8], _ scope: Scope) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
         var at = 0
@@ -56,7 +58,7 @@ struct SecretPatterns: Sendable {
         return output
     }
 
-    func scrubbed(_ text: String, _ scope: Scope = [.addresses]) -> String {
+    func scrubbed(_ text: String, _ scope: Scope) -> String {
         String(decoding: scrubbed(Array(text.utf8), scope), as: UTF8.self)
     }
 
@@ -65,7 +67,7 @@ struct SecretPatterns: Sendable {
     private func found(in bytes: [UInt8], _ at: Int, _ scope: Scope) -> Finding? {
         let rest = bytes[at...]
         let isHexadecimal = bytes[at].isHexadecimalDigit
-        if let length = literal(known, rest) {
+        if scope.contains(.known), let length = literal(known, rest) {
             return (length, stand(in: rest.prefix(length)))
         }
         if scope.contains(.hostNames), let length = literal(hostNames, rest) {
