@@ -23,7 +23,7 @@ struct Replay {
     /// Where the replay differs from what it should be, stand-ins taken for their secrets.
     var differences: [String] {
         let expected = live.mapping { recording.standIn(for: $0) }
-        return expected.differences(from: replayed.mapping { $0 })
+        return expected.differences(from: replayed)
     }
 
     /// The report and the capabilities.
@@ -63,17 +63,12 @@ struct Replay {
 }
 
 extension JSONValue {
-    /// The document with other texts, and its lists in an order that depends on what is in them.
-    ///
-    /// Devices are listed by name, and where a name has a stand-in that order is another.
+    /// The document with other texts.
     fileprivate func mapping(_ transform: (String) -> String) -> JSONValue {
         switch self {
         case .string(let text): .string(transform(text))
         case .array(let values):
-            .array(
-                values.map { $0.mapping(transform) }.map { ($0, $0.text()) }
-                    .sorted { $0.1 < $1.1 }.map(\.0)
-            )
+            .array(values.map { $0.mapping(transform) })
         case .object(let members): .object(members.mapValues { $0.mapping(transform) })
         default: self
         }

@@ -3,7 +3,8 @@ public import FootingSystem
 /// A recorded machine in one file: a gzip-compressed ustar archive that `tar tzf` lists.
 ///
 /// Beside the files that were read it holds `.cpuid.json`, `.uname.json`, and `.recording.json`
-/// with what is no file: `{"format", "program", "path", "answers", "errors", "omitted"}`.
+/// with what is no file: `{"format", "program", "path", "answers", "order", "errors",
+/// "omitted"}`.
 public struct MachineRecording: Sendable {
     /// The largest archive that is written or read.
     public static let archiveBytesMaximum = 1 << 20
@@ -58,6 +59,7 @@ public struct MachineRecording: Sendable {
         var notes = Notes(program: program)
         notes.path = path.map { scrubber.name($0, in: Scrubber.answersPlace) }
         notes.answers = scrubber.scrubbed(recorder.answers)
+        notes.keepOrder(of: recorder.nodes, scrubber)
         for case (let path, .failure(let error)) in nodes { notes.errors[path] = error }
         var omitted: [String] = []
         while true {
@@ -120,7 +122,7 @@ public struct MachineRecording: Sendable {
         for (path, error) in notes.errors where nodes[path] == .present {
             nodes[path] = .failure(error)
         }
-        let tree = try RecordedTree(nodes, answers: notes.answers)
+        let tree = try RecordedTree(nodes, answers: notes.answers, order: notes.order)
         return RecordedMachine(root: HostRoot(path: path, recording: tree), path: notes.path)
     }
 }

@@ -19,6 +19,13 @@ struct Scrubber: Sendable {
             let text = String(decoding: content.prefix { $0 != 0 }, as: UTF8.self).trimmed
             switch SecretRule.of(path) {
             case .secret?: known += Self.isTelling(text) ? [text] : []
+            case .values(let names, let sign)?:
+                for line in lines(text) {
+                    guard let end = line.utf8.firstIndex(of: sign) else { continue }
+                    guard names.contains(where: { String(line[..<end]).trimmed.hasSuffix($0) })
+                    else { continue }
+                    hostNames.append(String(line[line.utf8.index(after: end)...]).trimmed)
+                }
             case .makersText?: ordinary.insert(text.lowercased())
             case .hostName?:
                 hostNames.append(text)
@@ -29,8 +36,8 @@ struct Scrubber: Sendable {
         }
         self.pseudonyms = pseudonyms
         self.ordinary = ordinary
-        // EC2 writes the maker's name into the asset tag.
-        known.removeAll { ordinary.contains($0.lowercased()) }
+        // Asset tags hold a cloud's sign, and with EC2 the maker's name.
+        known.removeAll { ordinary.contains($0.lowercased()) || CloudVendor.isTag($0) }
         patterns = SecretPatterns(pseudonyms, known: known, hostNames: hostNames)
     }
 
@@ -93,23 +100,12 @@ struct Scrubber: Sendable {
         let isSpace: (UInt8) -> Bool = { $0 <= 32 }
         let start = content.firstIndex { !isSpace($0) } ?? content.endIndex
         let end = content.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? start
-        var middle = content[start..<end]
+        let middle = content[start..<end]
         let text = String(decoding: middle, as: UTF8.self)
         if ordinary.contains(text.lowercased()) || CloudVendor.isTag(text) {
             return Array(content)
         }
-        var before = content[..<start]
-        var after = content[end...]
-        if let prefix = SecretRule.keptPrefixes.first(where: { middle.starts(with: $0.utf8) }) {
-            before = content[..<(start + prefix.utf8.count)]
-        }
-        if let suffix = SecretRule.keptSuffixes.first(where: {
-            middle.suffix($0.utf8.count).elementsEqual($0.utf8)
-        }) {
-            after = content[(end - suffix.utf8.count)...]
-        }
-        middle = content[before.endIndex..<max(before.endIndex, after.startIndex)]
-        return before + patterns.stand(in: middle) + after
+        return content[..<start] + patterns.whole(middle) + content[end...]
     }
 
     /// Keeps words such as `LVM-` and `part1-` at the beginning.
