@@ -24,7 +24,9 @@ public struct PCIDevice: Sendable {
     static func all(_ root: HostRoot) -> [PCIDevice] {
         var bridge = ""
         var bus = Attributes(folder, root)
-        return root.namesIfPresent(folder).compactMap { slot in
+        let slots = root.namesIfPresent(folder)
+        if slots.isEmpty, !root.isLive { return recorded(root) }
+        return slots.compactMap { slot in
             // Most functions lie right below their host bridge, whose opened folder spares the
             // walk over the bus's links.
             let above = "sys/devices/pci\(slot.prefix(7))"

@@ -50,7 +50,9 @@ public struct NUMATopology: Sendable {
             return kernelList(text).map { .known($0) }
                 ?? .absent("\(path)/cpulist is no list of processors")
         } catch {
-            return .absent(HostRoot.reason("\(path)/cpulist", error))
+            // Kernels before 2.6.25, and some recordings of later ones, have the mask only.
+            let mask = (try? root.text("\(path)/cpumap")).flatMap { kernelMask($0) }
+            return mask.map { .known($0) } ?? .absent(HostRoot.reason("\(path)/cpulist", error))
         }
     }
 
