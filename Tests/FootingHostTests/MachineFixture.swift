@@ -197,7 +197,9 @@ extension JSONValue {
         case .number(let value): "\(value)"
         case .string(let value): value
         case .array(let values): values.map(\.plain).joined(separator: " ")
-        case .object(let members): (members["kind"] ?? members["name"] ?? .null).plain
+        case .object(let members):
+            (members["kind"] ?? members["name"] ?? members["rejected"] ?? members["value"] ?? .null)
+                .plain
         }
     }
 }

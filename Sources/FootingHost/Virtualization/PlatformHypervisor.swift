@@ -99,7 +99,9 @@ enum PlatformHypervisor {
         guard let text = root.fact(path).value else { return nil }
         for clock in pieces(text, separator: " ") {
             guard let line = clocks.first(where: { clock.hasPrefix($0.prefix) }) else { continue }
-            return (line.kind, Evidence(source: path, value: clock, says: "a clock of \(line.kind)"))
+            return (
+                line.kind, Evidence(source: path, value: clock, says: "a clock of \(line.kind)")
+            )
         }
         return nil
     }
@@ -116,7 +118,11 @@ enum PlatformHypervisor {
         for name in root.namesIfPresent(folder).prefix(16) {
             let path = "\(folder)/\(name)/clock_name"
             if let text = root.fact(path).value, text == "KVM virtual PTP" {
-                return Evidence(source: path, value: text, says: "a clock that only KVM's guests have")
+                return Evidence(
+                    source: path,
+                    value: text,
+                    says: "a clock that only KVM's guests have"
+                )
             }
         }
         return nil
