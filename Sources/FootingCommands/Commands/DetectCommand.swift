@@ -14,19 +14,39 @@ enum DetectCommand {
         .file,
         help: "Also tell what lies under this path: file system, devices, queues."
     )
+    static let only = Option(
+        optional: "only",
+        .choice(of: DetectionField.self),
+        placeholder: "field",
+        help: "Print one word, for scripts."
+    )
+    static let watch = Flag("watch", help: "Go on, and print a line for each change and its cause.")
     static let explain = Flag("explain", help: "Show the evidence for every fact.")
 
     static let declaration = Command(
         name: "detect",
         overview: "Tell where this program runs, with the evidence.",
-        parameters: [root, path, explain, SharedParameters.json],
+        discussion: """
+            With --only the exit status is 0 if there is what was asked for (a virtual machine, a \
+            container, a cloud) and 1 if the word is none or unknown, or names the hypervisor of a \
+            host. With --watch, SIGINT and SIGTERM end it; with --json as well, each line is a \
+            document.
+            """,
+        parameters: [root, path, only, watch, explain, SharedParameters.json],
         run: run
     )
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        if input[explain] && input[SharedParameters.json] {
+        let isJSON = input[SharedParameters.json]
+        if input[explain] && isJSON {
             throw CommandError(usage: "--explain and --json exclude each other; JSON has it all")
+        }
+        if input[only] != nil && (isJSON || input[explain] || input[watch]) {
+            throw CommandError(usage: "--only prints one word; it goes with --root and --path only")
+        }
+        if input[explain] && input[watch] {
+            throw CommandError(usage: "--explain and --watch exclude each other")
         }
         let host: HostRoot
         do throws(Errno) {
@@ -34,8 +54,18 @@ enum DetectCommand {
         } catch {
             throw CommandError("cannot open the tree", input[root], error)
         }
+        if input[watch] {
+            guard host.isLive else {
+                throw CommandError(usage: "--watch needs this machine; a recorded one stays as is")
+            }
+            return try DetectWatch(root: host, path: input[path], isJSON: isJSON).run(console)
+        }
         let detection = Detection(root: host, path: input[path])
-        if input[SharedParameters.json] {
+        if let field = input[only] {
+            let word = field.word(detection)
+            console.print(word.text)
+            if !word.isFound { throw .answerIsNo }
+        } else if isJSON {
             console.print(detection.json())
         } else if input[explain] {
             console.write(detection.explanation())
