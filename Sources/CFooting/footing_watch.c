@@ -51,10 +51,10 @@ int footing_watch_add(int set, int descriptor, int urgent)
 	return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
 }
 
-int footing_watch_next(int set)
+int footing_watch_next(int set, int timeout_milliseconds)
 {
 	struct epoll_event event;
-	int count = epoll_wait(set, &event, 1, 0);
+	int count = epoll_wait(set, &event, 1, timeout_milliseconds);
 	if (count < 0)
 		return -errno;
 	return count == 0 ? -EAGAIN : event.data.fd;

@@ -51,7 +51,7 @@ public struct Detection: Sendable {
     /// What a person asks for first, on one screen.
     public func summary() -> String {
         let facets = context.facets.map(\.name).joined(separator: ", ")
-        let kind = "For a disk this place is of the kind \(context.kind.rawValue)"
+        let kind = "The kind of place: \(context.kind.rawValue)"
         return report.summary(conclusion: [kind + (facets.isEmpty ? "." : " (\(facets)).")])
     }
 

@@ -14,6 +14,8 @@ public final class KernelWatch: Sendable {
         case lostDevices
         /// A file that was added, by its path.
         case file(String)
+        /// The waiting was ended.
+        case end
     }
 
     private struct State {
@@ -22,16 +24,26 @@ public final class KernelWatch: Sendable {
     }
 
     private let set: Int32
+    private let end: Int32
     private let state = Locked(State())
 
     /// Nothing to wait for yet.
     public init() throws(Errno) {
-        set = try checked(footing_watch_set())
+        let set = FileDescriptor(owning: try checked(footing_watch_set()))
+        let end = FileDescriptor(owning: try checked(footing_event()))
+        _ = try checked(footing_watch_add(set.number, end.number, 0))
+        self.set = set.release()
+        self.end = end.release()
     }
 
     deinit {
-        let numbers = state.withLock { Array($0.files.keys) + [$0.devices, set] }
+        let numbers = state.withLock { Array($0.files.keys) + [$0.devices, set, end] }
         for number in numbers where number >= 0 { _ = Glibc.close(number) }
+    }
+
+    /// Ends the waiting, now and from now on. Any thread may.
+    public func stop() {
+        _ = footing_event_set(end)
     }
 
     /// Hears what the kernel tells of devices.
@@ -68,25 +80,17 @@ public final class KernelWatch: Sendable {
         state.withLock { $0.files[number] = (path, isStream) }
     }
 
-    /// Waits until something is ready, the event is set, or the time is over.
+    /// Waits for the next thing that is ready.
     ///
-    /// - Returns: false if the event was set.
-    public func wait(_ stop: borrowing Event, timeoutMilliseconds: Int32) throws(Errno) -> Bool {
-        let ready = try stop.wait(
-            for: .readable,
-            descriptor: set,
-            timeoutMilliseconds: timeoutMilliseconds
-        )
-        return !ready.contains(.event)
-    }
-
-    /// The next thing that is ready, or nil.
-    ///
-    /// A stream's record is in the second value; any other file is to be read by the caller.
-    public func next() throws(Errno) -> (source: Source, record: [UInt8])? {
-        let number = footing_watch_next(set)
+    /// - Parameter timeoutMilliseconds: the longest wait; 0 does not wait.
+    /// - Returns: nil if nothing is in time. A stream's record is in the second value.
+    public func next(
+        timeoutMilliseconds: Int32
+    ) throws(Errno) -> (source: Source, record: [UInt8])? {
+        let number = footing_watch_next(set, timeoutMilliseconds)
         if number == -EAGAIN || number == -EINTR { return nil }
         _ = try checked(number)
+        if number == end { return (.end, []) }
         var buffer = [UInt8](repeating: 0, count: 8192)
         if number == state.withLock({ $0.devices }) {
             let count = unsafe buffer.withUnsafeMutableBytes { bytes in

@@ -32,6 +32,11 @@ struct MachineFixture: CustomStringConvertible {
             .map { MachineFixture(name: String($0.dropLast(8))) }
     }()
 
+    /// What stands in another file beside the machines, ended by a line feed.
+    static func text(_ name: String) throws -> String {
+        try HostRoot(path: folder).text(name) + "\n"
+    }
+
     init(name: String) {
         self.name = name
         guard let root = try? HostRoot(path: Self.folder),

@@ -14,14 +14,15 @@ int footing_kernel_events(void);
  * or -errno. */
 ssize_t footing_read_kernel_event(int socket, char *buffer, size_t capacity);
 
-/* A set of descriptors to wait for at once (epoll(7)); itself readable when one of them is ready. */
+/* A set of descriptors to wait for at once (epoll(7)). Never poll the set itself: that asks the
+ * mount table, which tells of a change only once. */
 int footing_watch_set(void);
 
-/* Adds a descriptor; `urgent` waits for POLLPRI instead of POLLIN, as /proc/self/mountinfo needs. */
+/* Adds a descriptor; `urgent` waits for POLLPRI instead of POLLIN, as the mount table needs. */
 int footing_watch_add(int set, int descriptor, int urgent);
 
-/* One descriptor that is ready, -EAGAIN if none is, or -errno. */
-int footing_watch_next(int set);
+/* One descriptor that is ready, -EAGAIN if none is in time, or -errno. */
+int footing_watch_next(int set, int timeout_milliseconds);
 
 /* Stops waiting for a descriptor. */
 int footing_watch_remove(int set, int descriptor);

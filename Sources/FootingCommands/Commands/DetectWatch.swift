@@ -30,7 +30,7 @@ struct DetectWatch {
         }
         show(watch.first, console)
         do throws(Errno) {
-            // A reader that went away ends it as a signal does.
+            // A line that finds no reader ends it as a signal does.
             while console.outputFailure == nil, let change = try watch.next() {
                 console.print(isJSON ? change.json.line() : change.text)
             }

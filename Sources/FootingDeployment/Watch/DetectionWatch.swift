@@ -53,9 +53,10 @@ public final class DetectionWatch: Sendable {
         public init() {}
     }
 
-    /// What moves all the time and is no change of the place.
+    /// What moves all the time and is no change of the place, and what only repeats another change.
     public static let ignored: Set<String> = [
         "memory.availableBytes", "memory.balloon.currentBytes",
+        "absent", "environment.evidence", "virtualization.evidence", "cloud.evidence",
     ]
 
     private let signals: any HostSignalSource

@@ -57,9 +57,13 @@ extension HostReport {
             count.map { "\($0) processor\($0 == 1 ? "" : "s")" },
             memory.totalBytes.value.map { "\(Self.size($0)) of memory" },
         ]
-        let model = hardware.processor.model.value.map { " (\(cut($0, columns: 48)))" } ?? ""
+        // A board's processor is often named as the board.
+        let name = hardware.processor.model.value.flatMap { model in
+            model == hardware.machine.product.value ? nil : model
+        }
+        let model = name.map { " (\(cut($0, columns: 48)))" } ?? ""
         let text = parts.compactMap { $0 }.joined(separator: " and ")
-        return text.isEmpty ? "" : " with \(text)\(model)"
+        return text.isEmpty ? "" : ", with \(text)\(model)"
     }
 
     private func below(_ info: HypervisorInfo) -> [String] {
@@ -68,8 +72,9 @@ extension HostReport {
         if !offered.isEmpty {
             sentences.append("It offers the interface of \(offered.joined(separator: ", ")) too.")
         }
-        for layer in info.layers where layer.kind == .outerHypervisor {
-            sentences.append("That hypervisor runs on \(Names.name(layer.name)).")
+        let outer = info.layers.filter { $0.kind == .outerHypervisor }.map { Names.name($0.name) }
+        if !outer.isEmpty {
+            sentences.append("That hypervisor runs on \(outer.joined(separator: ", that on ")).")
         }
         // The host of a hypervisor was named as that already.
         let ground = info.isVirtualMachine.value == true ? nil : info.hypervisor.value?.rawValue

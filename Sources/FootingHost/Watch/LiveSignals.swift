@@ -31,7 +31,6 @@ public final class LiveSignals: HostSignalSource {
 
     private let root: HostRoot
     private let watch: KernelWatch
-    private let stop: Event
     private let state: Locked<State>
     private let intervalNanoseconds: Int64
 
@@ -41,7 +40,6 @@ public final class LiveSignals: HostSignalSource {
         self.root = root
         let watch = try KernelWatch()
         self.watch = watch
-        stop = try Event()
         let marks = GenerationMarks(root)
         var absences: [Absence] = []
         func attempt(_ source: String, _ body: () throws(Errno) -> Void) {
@@ -83,20 +81,24 @@ public final class LiveSignals: HostSignalSource {
 
     /// Ends the watching: ``wait(milliseconds:)`` gives nil from now on. Any thread may.
     public func end() {
-        stop.set()
+        watch.stop()
     }
 
     /// Waits for signals.
     public func wait(milliseconds: Int32) throws(Errno) -> [HostSignal]? {
-        let timeout = min(max(milliseconds, 0), Self.tickMilliseconds)
-        guard try watch.wait(stop, timeoutMilliseconds: timeout) else { return nil }
+        let longest = min(max(milliseconds, 0), Self.tickMilliseconds)
+        let deadline = SystemClock().nanoseconds + UInt64(longest) * 1_000_000
         var signals: [HostSignal] = []
         // Bounded: a flood of messages must not keep the caller from looking.
         for _ in 0..<256 {
-            guard let (source, record) = try watch.next() else { break }
-            if let signal = signal(source, record), !signals.contains(signal) {
-                signals.append(signal)
+            let now = SystemClock().nanoseconds
+            let left = signals.isEmpty && now < deadline ? (deadline - now) / 1_000_000 : 0
+            guard let (source, record) = try watch.next(timeoutMilliseconds: Int32(left)) else {
+                break
             }
+            if source == .end { return nil }
+            guard let signal = signal(source, record) else { continue }
+            if !signals.contains(signal) { signals.append(signal) }
         }
         return signals + slowSignals()
     }
@@ -109,7 +111,7 @@ public final class LiveSignals: HostSignalSource {
         case .file(Self.log):
             guard GenerationMarks.isReseeding(record) else { return nil }
             return HostSignal(.generation, "the kernel's log: the machine was copied or restored")
-        case .file: return nil
+        case .file, .end: return nil
         }
     }
 
