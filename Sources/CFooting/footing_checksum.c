@@ -16,9 +16,11 @@
 static uint32_t byte_table[256];
 /* shift_table[k][b]: what byte k of a sum, holding b, becomes after STREAM zero bytes. */
 static uint32_t shift_table[4][256];
+#if defined(__x86_64__)
 /* Which of the ways below the processor has. */
 static int has_crc32;
 static int has_wide_multiply;
+#endif
 static int is_prepared;
 static pthread_once_t preparation = PTHREAD_ONCE_INIT;
 
@@ -29,6 +31,7 @@ static uint32_t portable_update(uint32_t sum, const unsigned char *bytes, size_t
 	return sum;
 }
 
+#if defined(__x86_64__)
 /* The lanes of a 512-bit register are 16 bytes; those of four registers are folded at a time. */
 #define STRIDE 256
 
@@ -52,6 +55,7 @@ static void prepare_fold(uint64_t multipliers[2], int bytes)
 	multipliers[0] = power(bytes * 8 + 32);
 	multipliers[1] = power(bytes * 8 - 32);
 }
+#endif
 
 /* Not a constructor: it takes 0.1 ms, a tenth of a program that never sums anything. */
 static void prepare(void)

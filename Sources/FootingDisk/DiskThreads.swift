@@ -80,6 +80,7 @@ struct DiskThreads: ~Copyable {
                 // The engine has failed; writers were told.
             }
             if didWork { continue }
+            engine.returnMemoryIfIdle()
             engine.state.withLock { state in
                 if isStopping.withLock({ $0.maintenance }) { return }
                 // Whoever called meanwhile may have done so after the look at what there is to do.
@@ -124,6 +125,21 @@ extension Engine {
                 )
             }
         }
+    }
+
+    /// Gives the memory of commits back to the kernel once nothing has been written for a while.
+    func returnMemoryIfIdle() {
+        let now = clock.nanoseconds
+        let returns = state.withLock { state -> Bool in
+            guard !state.hasReturnedMemory,
+                now &- state.lastWriteNanoseconds >= EngineLimits.idleNanoseconds
+            else { return false }
+            // Those that are open, on their way, or being filled elsewhere are not in these lists.
+            for batch in state.user.free + state.collector.free { batch.buffer.discard() }
+            state.hasReturnedMemory = true
+            return true
+        }
+        if returns { window.withLock { $0.discard() } }
     }
 
     /// Asks the maintenance thread for a checkpoint of everything up to now and waits for it.

@@ -42,12 +42,14 @@ enum Script {
         uri="nbd+unix:///?socket=$socket"
         server=
         mounted=
+        device=
         leave() {
             if [[ -n $server ]]; then
                 kill -KILL "$server" 2>/dev/null || true
                 wait "$server" 2>/dev/null || true
             fi
             if [[ -n $mounted ]]; then umount "$mounted"; fi
+            if [[ -n $device ]]; then losetup --detach "$device"; fi
         }
         trap leave EXIT
         fail() { echo "FAILED: $*"; exit 1; }

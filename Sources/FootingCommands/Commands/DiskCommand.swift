@@ -60,6 +60,14 @@ enum DiskCreateCommand {
         var options = DiskOptions(sizeBytes: input[size])
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
+        let path = input[DiskCommand.path]
+        if !input[device], isBlockDevice(path) {
+            throw CommandError(
+                usage:
+                    "'\(path)' is a block device; with --device the disk is made on it, and what "
+                    + "is there is given up"
+            )
+        }
         do throws(DiskError) {
             if input[device] {
                 try Disk.create(onDevice: input[DiskCommand.path], options)
@@ -71,6 +79,11 @@ enum DiskCreateCommand {
         } catch {
             throw DiskCommand.failure(error)
         }
+    }
+
+    private static func isBlockDevice(_ path: String) -> Bool {
+        let file = try? FileDescriptor.open(path, [.readOnly, .path])
+        return (try? file?.status())?.kind == .blockDevice
     }
 }
 

@@ -127,12 +127,13 @@ final class Checker {
     }
 
     private func replayLog() {
-        var log = LogReplay(store: store, superblock: superblock, verifies: true)
+        var log = LogReplay(store, superblock, verifies: true)
         var overlay = Overlay()
         let geometry = geometry
         do throws(DiskError) {
-            let result = try log.run { commit, header in
+            let result = try log.run { (commit, header) throws(DiskError) in
                 OpenedContainer.apply(commit, header, geometry, &overlay)
+                try ReplayLimits().requirePossible(overlay)
             }
             report.commitCount = result.commitCount
             report.bytesVerified += result.byteCount

@@ -116,7 +116,7 @@ extension Engine {
         if stream.head.page + 2 > geometry.pagesPerSegment {
             // The segment is full: on to the one that every commit in it named as the next.
             let next = takeSegment(.data, &state)
-            if kind == .user { state.spaceRoundCount = 0 }
+            if kind == .user { state.startSpaceRounds() }
             stream.head = Superblock.Head(
                 sequence: state.segments[Int(stream.head.next)].sequence,
                 segment: stream.head.next,
@@ -139,6 +139,7 @@ extension Engine {
         // It must not stay volatile for longer than the limit: the committer watches its age.
         self.state.wakeAll(on: Condition.committer)
         state.lastWriteNanoseconds = now
+        state.hasReturnedMemory = false
         if kind == .user { state.user = stream } else { state.collector = stream }
         return batch
     }

@@ -182,7 +182,6 @@ extension Engine {
             freeDeadSegments(&state)
             state.evacuated = []
             state.touchedSegments = []
-            state.mustCheckpoint = false
             state.isStuck = false
             state.checkpointRequested = false
         }

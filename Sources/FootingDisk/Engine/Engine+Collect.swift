@@ -5,7 +5,9 @@ extension Engine {
     /// Segments fuller than this are not worth the work: 31/32.
     private static let worthwhileNumerator = 31
     private static let worthwhileDenominator = 32
-    /// After so many checkpoints that gave writers no room there is none to be won.
+    /// After so many rounds without more free segments than ever there are none to be won.
+    ///
+    /// One round can win less than a segment, or cost some: a checkpoint writes pages.
     private static let spaceRoundCountMax = 64
 
     /// Does the most urgent piece of background work, if there is any.
@@ -37,7 +39,7 @@ extension Engine {
             }
             let now = clock.nanoseconds
             state.withLock { state in
-                state.hostIsFull = true
+                state.hostIsFull = error.cause != nil || state.hostIsFull
                 state.hostFullNanoseconds = now
                 state.isStuck = true
             }
@@ -88,8 +90,12 @@ extension Engine {
     /// What to do when free segments run low and the container should not grow.
     private func spaceTask(_ state: inout EngineState) -> Task {
         if state.isStuck { return .none }
-        if state.mustCheckpoint { return .checkpoint }
-        if state.ready.count > segmentsReserved(state) { state.spaceRoundCount = 0 }
+        if state.ready.count > max(state.spaceRoundBest, segmentsReserved(state)) {
+            state.startSpaceRounds()
+        } else if state.ready.count > state.spaceRoundBest {
+            state.spaceRoundBest = state.ready.count
+            state.spaceRoundCount = 0
+        }
         // The collector must leave the map what it needs.
         let isLow = state.ready.count <= segmentsForMap(state) + Geometry.collectorWork
         if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
@@ -108,7 +114,7 @@ extension Engine {
             }
         }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
-        state.spaceRoundCount = 0
+        state.startSpaceRounds()
         return state.ready.count > segmentsReserved(state) ? .none : .stick
     }
 
@@ -134,8 +140,10 @@ extension Engine {
     /// The tree of the last checkpoint still points into them, but the log after it has newer
     /// copies of all of that, and a recovery replays the log: once the log is durable up to here,
     /// nothing can lead back to them. Commits that a recovery may need are never in them: the
-    /// collector chooses only segments that were complete at the last checkpoint.
+    /// collector chooses only segments that were complete at the last checkpoint. The log says that
+    /// they are free, so that a recovery has no fewer free segments than there were.
     private func release() throws(DiskError) {
+        while !noteReleases() { try waitForCollectorBatch() }
         let target = state.withLock { state -> UInt64 in
             // Clients' newer copies count as well, so theirs must be durable too.
             seal(.user, continues: false, &state)
@@ -156,6 +164,27 @@ extension Engine {
             state.isStuck = false
         }
         state.wakeAll(on: Condition.progress)
+    }
+
+    /// Writes the emptied segments' numbers into the collector's commit.
+    ///
+    /// - Returns: false if no commit is free for it.
+    private func noteReleases() -> Bool {
+        state.withLock { state in
+            if let open = state.collector.open,
+                open.descriptorCount + state.evacuated.count > Geometry.entriesPerPage
+            {
+                seal(.collector, continues: false, &state)
+            }
+            if state.collector.open == nil && state.collector.free.isEmpty { return false }
+            // Clients' newer copies come before it in the log: only then may it say so.
+            seal(.user, continues: false, &state)
+            let batch = open(.collector, &state)
+            for segment in state.evacuated {
+                batch.append(Descriptor(kind: .release, block: UInt64(segment), value: 0))
+            }
+            return true
+        }
     }
 
     /// Cost-benefit (Rosenblum and Ousterhout 1992): space won times age, over the work.

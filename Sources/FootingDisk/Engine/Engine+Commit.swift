@@ -31,7 +31,7 @@ extension Engine {
 
     private var hasFlushWaiters: Bool { state.withLock { !$0.flushWaiters.isEmpty } }
 
-    /// Writes one commit, if there is one to write, and syncs if someone waits for it.
+    /// Writes the next commits, if there are any to write, and syncs if someone waits for it.
     ///
     /// - Returns: whether there was anything to do.
     /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
@@ -42,14 +42,11 @@ extension Engine {
             if state.sealed.isEmpty { sealWhatIsAwaited(start, &state) }
             return neighbours(state)
         }
-        if let first = batches.first {
-            do throws(Errno) {
-                try unsafe store.write(
-                    at: first.offset,
-                    batches.map { unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes)) }
-                )
+        if !batches.isEmpty {
+            do throws(DiskError) {
+                try write(batches)
             } catch {
-                throw commitFailure(DiskError("write commit", offset: first.offset, cause: error))
+                throw commitFailure(error)
             }
             state.withLock { state in
                 for batch in batches { finishWrite(batch, &state) }
@@ -63,14 +60,33 @@ extension Engine {
     /// The first sealed commits that are one behind the other in the log: one call writes them, and
     /// a device that can takes its parts side by side.
     private func neighbours(_ state: borrowing EngineState) -> [Batch] {
+        // What has no space is tried one by one: each that fits is progress.
+        let limit = state.isCommitBlocked ? 1 : EngineLimits.batchesPerWrite
+        let awaited = state.flushWaiters.map(\.serial).max()
         var batches: [Batch] = []
         var end: UInt64?
-        for batch in state.sealed.prefix(EngineLimits.batchesPerWrite) {
+        for batch in state.sealed.prefix(limit) {
             guard end == nil || batch.offset == end else { break }
             batches.append(batch)
             end = batch.offset + UInt64(batch.sizeBytes)
+            // Whoever waits for a flush does not wait for more than that.
+            if let awaited, batch.stream == .user, batch.serial >= awaited, !batch.continues {
+                break
+            }
         }
         return batches
+    }
+
+    private func write(_ batches: [Batch]) throws(DiskError) {
+        let offset = batches[0].offset
+        do throws(Errno) {
+            try unsafe store.write(
+                at: offset,
+                batches.map { unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes)) }
+            )
+        } catch {
+            throw DiskError("write commit", offset: offset, cause: error)
+        }
     }
 
     /// Seals the open commits if a flush waits for them, or they have been open for too long.

@@ -101,8 +101,8 @@ extension Engine {
                 return false
             }
             let live = try liveBlocks(victim, commit, header)
-            if let last = live.last {
-                try load(page..<page + 2 + last.slot, victim, &window)
+            if let first = live.first, let last = live.last {
+                try load(page + 1 + first.slot..<page + 2 + last.slot, victim, &window)
                 guard try move(live, page + 1, window) else { return false }
             }
             liveCount += live.count
@@ -193,7 +193,7 @@ extension Engine {
         return true
     }
 
-    private func waitForCollectorBatch() throws(DiskError) {
+    func waitForCollectorBatch() throws(DiskError) {
         if drive == .callers {
             guard try commitStep() else { preconditionFailure("a sealed commit is missing") }
             return

@@ -29,31 +29,30 @@ struct OpenedContainer: ~Copyable {
     var report: RecoveryReport
 
     /// Reads the superblocks, the segment table and the log's end.
-    init(store: any BlockStore, clock: any TimeSource, verifies: Bool) throws(DiskError) {
+    init(
+        store: any BlockStore,
+        clock: any TimeSource,
+        verifies: Bool,
+        limits: ReplayLimits = ReplayLimits()
+    ) throws(DiskError) {
         let start = clock.nanoseconds
         let (superblock, isHealed) = try Self.readSuperblock(store)
         let geometry = superblock.geometry
-        guard store.sizeBytes >= geometry.containerSizeBytes else {
-            throw DiskError(
-                .corrupt,
-                "open",
-                "the container has \(store.sizeBytes) bytes of \(geometry.containerSizeBytes): "
-                    + "it was cut off"
-            )
-        }
+        try Self.requireWhole(store, geometry)
         var (segments, nextSequence) = try Self.readTable(store, superblock)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
         var overlay = Overlay()
-        var log = LogReplay(store: store, superblock: superblock, verifies: verifies)
+        var log = LogReplay(store, superblock, verifies: verifies, limits: limits)
         let replay = try log.run { (commit, header) throws(DiskError) in
             Self.apply(commit, header, geometry, &overlay)
-            try Self.requirePossible(overlay)
+            try limits.requirePossible(overlay)
             let index = Int(commit.segment)
             segments[index].state = .data
             segments[index].hasSpace = true
             segments[index].sequence = commit.sequence
             segments[index].pagesWritten = commit.page + commit.pageCount
             lastLSN[index] = commit.lsn
+            Self.release(commit, header, &segments, lastLSN)
             nextSequence = max(nextSequence, commit.sequence + 1)
         }
         let heads = [
@@ -93,18 +92,17 @@ struct OpenedContainer: ~Copyable {
         )
     }
 
-    /// Throws if the log holds more than any engine leaves in it: a forged one must not take all
-    /// memory, nor for ever.
-    private static func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
-        if overlay.deltas.count > EngineLimits.replayedDeltaCountMax
-            || overlay.trims.ranges.count > EngineLimits.replayedTrimRangeCountMax
-        {
-            throw DiskError(
-                .corrupt,
-                "recover",
-                "the log after the last checkpoint holds more changes than any this program writes"
-            )
-        }
+    private static func requireWhole(
+        _ store: any BlockStore,
+        _ geometry: Geometry
+    ) throws(DiskError) {
+        if store.sizeBytes >= geometry.containerSizeBytes { return }
+        throw DiskError(
+            .corrupt,
+            "open",
+            "the container has \(store.sizeBytes) bytes of \(geometry.containerSizeBytes): "
+                + "it was cut off"
+        )
     }
 
     /// Frees the segments that neither the tree nor the log needs.
@@ -126,6 +124,25 @@ struct OpenedContainer: ~Copyable {
                 lastLSN[index] == 0,
                 !heads.contains(UInt32(index))
             else { continue }
+            segments[index].state = .free
+            segments[index].pagesWritten = 0
+        }
+    }
+
+    /// Frees the segments that a commit says were emptied before it.
+    private static func release(
+        _ commit: CommitHeader,
+        _ header: borrowing AlignedBuffer,
+        _ segments: inout [SegmentEntry],
+        _ lastLSN: [UInt64]
+    ) {
+        for slot in 0..<commit.descriptorCount {
+            guard let descriptor = Descriptor.load(slot, from: header),
+                descriptor.kind == .release, descriptor.block < UInt64(segments.count)
+            else { continue }
+            let index = Int(descriptor.block)
+            // The collector never empties what the log has been written to since the checkpoint.
+            guard segments[index].state == .data, lastLSN[index] == 0 else { continue }
             segments[index].state = .free
             segments[index].pagesWritten = 0
         }
@@ -156,6 +173,7 @@ struct OpenedContainer: ~Copyable {
                     )
                 }
                 slot += 1
+            case .release: break
             case .trim:
                 let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
                 if descriptor.block < end { overlay.trim(descriptor.block..<end) }
@@ -265,7 +283,8 @@ extension Engine {
         let found = try OpenedContainer(
             store: store,
             clock: clock,
-            verifies: options.verifiesChecksums
+            verifies: options.verifiesChecksums,
+            limits: options.replay
         )
         let report = found.report
         let engine = Engine(
@@ -319,7 +338,6 @@ extension EngineState {
         settledLSN = found.replay.lsn
         durableLSN = found.replay.lsn
         active = found.overlay
-        mustCheckpoint = found.replay.commitCount > 0
         segments = found.segments
         lastLSN = found.lastLSN
         nextSequence = found.nextSequence

@@ -209,10 +209,16 @@ extension Engine {
     }
 
     /// Whether the changes of the map must be written out before more can come.
-    private func isMapFull(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
+    func isMapFull(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
         let deltas = state.active.deltas.count
-        return (deltas > 0 && deltas + blocks > 2 * options.deltaCountMax)
-            || state.active.trims.ranges.count >= 2 * options.trimRangeCountMax
+        let trims = state.active.trims.ranges.count
+        if deltas > 0 && deltas + blocks > 2 * options.deltaCountMax { return true }
+        if trims >= 2 * options.trimRangeCountMax { return true }
+        // What was recovered may be more than a checkpoint usually takes: it must not grow from
+        // life to life, or recovery would refuse it in the end.
+        guard let frozen = state.frozen else { return false }
+        return deltas + frozen.deltas.count + blocks > 4 * options.deltaCountMax
+            || trims + frozen.trims.ranges.count >= 4 * options.trimRangeCountMax
     }
 
     private func fullError(_ state: borrowing EngineState) -> DiskError {

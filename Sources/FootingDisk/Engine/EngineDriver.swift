@@ -34,7 +34,7 @@ package struct EngineDriver: Sendable {
     package func admits(blocks: Int) -> Bool {
         engine.state.withLock { state in
             state.failure == nil && engine.hasRoom(forBlocks: blocks, state)
-                && state.active.deltas.count + blocks <= 2 * engine.options.deltaCountMax
+                && !engine.isMapFull(blocks, state)
                 && state.active.trims.ranges.count < engine.options.trimRangeCountMax
         }
     }
@@ -79,7 +79,7 @@ package struct EngineDriver: Sendable {
         try result.get()
     }
 
-    /// Writes one commit, or syncs, if there is a reason.
+    /// Writes the next commits, or syncs, if there is a reason.
     package func commitStep() throws(DiskError) -> Bool {
         try engine.commitStep()
     }

@@ -6,7 +6,7 @@ public struct EngineOptions: Sendable {
     public var unflushedBytesMax = 16 << 20
     /// How long a write may stay volatile before a flush is started without being asked for.
     public var unflushedNanosecondsMax: UInt64 = 1_000_000_000
-    /// Bytes of log between checkpoints: at most twice this is replayed after a crash.
+    /// Bytes of log between checkpoints: usually at most twice this is replayed after a crash.
     public var checkpointLogBytes = 128 << 20
     /// Changes of the map between checkpoints.
     public var deltaCountMax = EngineLimits.deltaCountMax
@@ -16,11 +16,31 @@ public struct EngineOptions: Sendable {
     public var gatherThresholdNanoseconds: UInt64 = 200_000
     /// Large trims between checkpoints; writers wait at twice as many.
     package var trimRangeCountMax = EngineLimits.trimRangeCountMax
+    /// What a log may hold at most when a disk is opened.
+    package var replay = ReplayLimits()
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 
-    /// The defaults: about 40 MiB in all.
+    /// The defaults: 16 MiB of map pages, and up to 30 MiB of commits once many are under way.
     public init() {}
+}
+
+/// What the log after a checkpoint may hold at most; more was not written by this program.
+///
+/// Writers wait while the changes that no finished checkpoint has reach four times the number that
+/// starts one, also over any number of crashes; the collector adds some of its own.
+package struct ReplayLimits: Sendable {
+    /// Blocks changed.
+    package var deltaCountMax = 8 * EngineLimits.deltaCountMax
+    /// Ranges trimmed.
+    package var trimRangeCountMax = 8 * EngineLimits.trimRangeCountMax
+    /// Commits of one write that goes on: it needs three, and the collector's may stand between.
+    package var groupCountMax = 64
+    /// Pages looked at to tell a torn end from damage, in all: 4 GiB.
+    package var searchedPageCountMax = 1 << 20
+
+    /// The limits of disks that are not tests.
+    package init() {}
 }
 
 /// Limits that the format's reserves are computed from.
@@ -40,12 +60,10 @@ enum EngineLimits {
     static let stagedBlockCountMin = 64
     /// Commits of the collector that are in memory at a time.
     static let collectorBatchCount = 2
+    /// After this time without a write the memory of commits goes back to the kernel.
+    static let idleNanoseconds: UInt64 = 1_000_000_000
     /// Blocks of a write that is atomic: 1 MiB at any alignment of 512 bytes.
     static let atomicBlockCount = 257
     /// Large trims between checkpoints; each is a range to be kept in order.
     static let trimRangeCountMax = 1024
-    /// What a log can hold at most: twice the limits before the checkpoint in progress and twice
-    /// after it, and as much again for the collector's moves.
-    static let replayedDeltaCountMax = 8 * deltaCountMax
-    static let replayedTrimRangeCountMax = 8 * trimRangeCountMax
 }

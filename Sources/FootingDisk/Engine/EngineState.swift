@@ -39,7 +39,7 @@ struct EngineState: ~Copyable {
     var durableLSN: UInt64
     /// Commits on their way to the store, in LSN order.
     ///
-    /// The first may be in a write call.
+    /// The first ones may be in a write call.
     var sealed: [Batch] = []
     var unsyncedBytes = 0
     var logBytesSinceCheckpoint = 0
@@ -68,8 +68,6 @@ struct EngineState: ~Copyable {
     var evacuated: [UInt32] = []
     /// Map segments whose live pages the next checkpoint writes elsewhere.
     var touchedSegments: Set<UInt32> = []
-    /// After a crash, segments that had been released may hold anything until a checkpoint says so.
-    var mustCheckpoint = false
     /// Map pages to write again so that their segment becomes free.
     var touches: [MapPage.Identity] = []
     var nextSequence: UInt64
@@ -88,15 +86,25 @@ struct EngineState: ~Copyable {
     var isCommitBlocked = false
     /// The collector cannot win any more space.
     var isStuck = false
-    /// Checkpoints made for space since writers last had room, or used it.
+    /// Rounds of winning space since writers last had room, or used it, or there were more free
+    /// segments than ever since then; and how many there were at most.
     var spaceRoundCount = 0
+    var spaceRoundBest = 0
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    /// The memory of the free commits was given back; they have not been used since.
+    var hasReturnedMemory = false
     /// Counts the calls for the maintenance thread.
     var maintenanceCalls: UInt64 = 0
 
     var statistics = EngineStatistics()
+
+    /// Winning space begins anew.
+    mutating func startSpaceRounds() {
+        spaceRoundCount = 0
+        spaceRoundBest = 0
+    }
 }
 
 /// Counters since the disk was opened.

@@ -29,14 +29,22 @@ struct LogReplay: ~Copyable {
     private let superblock: Superblock
     private let geometry: Geometry
     private let verifies: Bool
+    private let limits: ReplayLimits
     private let header = AlignedBuffer(count: 4096)
     private let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
     private var lastEpoch: UInt32 = 0
     /// The highest LSN that a later commit was found to call durable: each search goes on from what
     /// the ones before it found, so that a log of damaged commits does not take for ever.
     private var provenLSN: UInt64 = 0
+    private var searchedPageCount = 0
 
-    init(store: any BlockStore, superblock: Superblock, verifies: Bool) {
+    init(
+        _ store: any BlockStore,
+        _ superblock: Superblock,
+        verifies: Bool,
+        limits: ReplayLimits = ReplayLimits()
+    ) {
+        self.limits = limits
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
@@ -78,6 +86,9 @@ struct LogReplay: ~Copyable {
             lastEpoch = commit.epoch
             // The collector's commits may stand between those of one write.
             if commit.continues || !group.isEmpty { group.append((commit, copyOfHeader())) }
+            if group.count > limits.groupCountMax {
+                throw Self.impossible("a write without an end")
+            }
             if commit.continues || (!group.isEmpty && commit.stream == .collector) { continue }
             if group.isEmpty {
                 try apply(commit, header)
@@ -90,7 +101,7 @@ struct LogReplay: ~Copyable {
         let isClosed = superblock.isClean && tentative.commitCount == 0
         var isLost = result.lsn < superblock.durableLSN
         if !isClosed && !isLost {
-            isLost = try isProvenDurable(result.lsn + 1, result, after: nil)
+            isLost = try isProvenDurable(result.lsn + 1, tentative, after: nil)
         }
         if isLost {
             throw DiskError(
@@ -102,6 +113,11 @@ struct LogReplay: ~Copyable {
         }
         result.discardedCount = tentative.commitCount - result.commitCount
         return result
+    }
+
+    /// A log that no crash and no rot makes: a forged one must not take all memory, nor for ever.
+    fileprivate static func impossible(_ what: String) -> DiskError {
+        DiskError(.corrupt, "recover", "the log holds \(what): no engine leaves such a one")
     }
 
     private func copyOfHeader() -> [UInt8] {
@@ -227,6 +243,10 @@ struct LogReplay: ~Copyable {
             var index = place.page
             while index < geometry.pagesPerSegment {
                 let count = min(256, geometry.pagesPerSegment - index)
+                searchedPageCount += count
+                if searchedPageCount > limits.searchedPageCountMax {
+                    throw Self.impossible("damaged commits without an end")
+                }
                 try read(place.segment, index, count, into: chunk)
                 for offset in 0..<count
                 where chunk.get(UInt32.self, at: offset * 4096) == CommitHeader.magic {
@@ -249,5 +269,17 @@ struct LogReplay: ~Copyable {
             }
         }
         return false
+    }
+}
+
+extension ReplayLimits {
+    /// Throws if the log holds more changes than any engine leaves in it.
+    func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
+        if overlay.deltas.count > deltaCountMax {
+            throw LogReplay.impossible("\(overlay.deltas.count) changed blocks")
+        }
+        if overlay.trims.ranges.count > trimRangeCountMax {
+            throw LogReplay.impossible("\(overlay.trims.ranges.count) trimmed ranges")
+        }
     }
 }

@@ -15,6 +15,12 @@ struct SegmentWindow: ~Copyable {
     /// Forgets what is there: another segment follows, or the same one in another life.
     mutating func reset() { pages = 0..<0 }
 
+    /// Gives the memory back.
+    mutating func discard() {
+        reset()
+        buffer.discard()
+    }
+
     /// Makes sure that a range of pages is there.
     ///
     /// - Parameters:
@@ -29,9 +35,15 @@ struct SegmentWindow: ~Copyable {
         precondition(wanted.count <= Self.pageCountMax, "more than a window")
         if pages.contains(wanted.lowerBound), wanted.upperBound <= pages.upperBound { return }
         pages = 0..<0
-        let stop = min(max(end, wanted.upperBound), wanted.lowerBound + Self.pageCountMax)
+        var stop = min(max(end, wanted.upperBound), wanted.lowerBound + Self.pageCountMax)
         let count = stop - wanted.lowerBound
-        try unsafe read(wanted.lowerBound, buffer.slice(0..<count * 4096))
+        do throws(DiskError) {
+            try unsafe read(wanted.lowerBound, buffer.slice(0..<count * 4096))
+        } catch {
+            // The bad spot may be in what nobody needs.
+            stop = wanted.upperBound
+            try unsafe read(wanted.lowerBound, buffer.slice(0..<wanted.count * 4096))
+        }
         pages = wanted.lowerBound..<stop
     }
 

@@ -98,6 +98,7 @@ extension Engine {
         let batch = state.withLock { state -> Batch? in
             waitForStage(&state)
             guard state.user.free.count > EngineLimits.unstagedBatchCount else { return nil }
+            state.hasReturnedMemory = false
             return state.user.free.removeLast()
         }
         return batch.map {
@@ -112,9 +113,14 @@ extension Engine {
     private func waitForStage(_ state: inout EngineState) {
         guard drive == .threads else { return }
         let deadline = clock.nanoseconds + EngineLimits.stageWaitNanoseconds
-        while state.user.free.count <= EngineLimits.unstagedBatchCount, !state.sealed.isEmpty,
-            state.failure == nil
+        while state.user.free.count <= EngineLimits.unstagedBatchCount, state.failure == nil,
+            !state.isCommitBlocked
         {
+            // What slow clients hold does not come back when a commit has been written.
+            let returning = state.sealed.count { $0.stream == .user }
+            guard state.user.free.count + returning > EngineLimits.unstagedBatchCount else {
+                return
+            }
             let now = clock.nanoseconds
             if now >= deadline { return }
             self.state.wait(&state, on: Condition.progress, nanoseconds: deadline - now)

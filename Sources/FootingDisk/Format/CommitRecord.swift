@@ -132,7 +132,7 @@ struct CommitHeader: Equatable, Sendable {
 ///
 /// ```
 ///  0  8  bits 0-39 block, 40-47 kind, 48-55 encoding, 56-63 stored units
-///  8  4  data: CRC-32C of the stored bytes; trim: number of blocks
+///  8  4  data: CRC-32C of the stored bytes; trim: number of blocks; release: 0
 /// ```
 struct Descriptor: Equatable, Sendable {
     static let sizeBytes = 12
@@ -144,6 +144,9 @@ struct Descriptor: Equatable, Sendable {
         case data = 1
         /// The blocks read as zeros from now on; no payload.
         case trim = 2
+        /// The segment of this number is free: all that was live in it has newer copies before this
+        /// in the log. A recovery could not tell otherwise, and might find no segment to work with.
+        case release = 3
     }
 
     let kind: Kind
@@ -151,7 +154,7 @@ struct Descriptor: Equatable, Sendable {
     /// CRC-32C of the payload, or the number of blocks to trim.
     let value: UInt32
 
-    var hasPayload: Bool { kind != .trim }
+    var hasPayload: Bool { kind == .void || kind == .data }
 
     static func store(_ descriptor: Descriptor, _ slot: Int, in buffer: borrowing AlignedBuffer) {
         let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
@@ -167,7 +170,7 @@ struct Descriptor: Equatable, Sendable {
         let word = buffer.get(UInt64.self, at: offset)
         guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: word >> 40)),
             word >> 48 & 0xff == 0,
-            word >> 56 == (kind == .trim ? 0 : Geometry.unitsPerBlock)
+            word >> 56 == (kind == .trim || kind == .release ? 0 : Geometry.unitsPerBlock)
         else { return nil }
         return Descriptor(
             kind: kind,

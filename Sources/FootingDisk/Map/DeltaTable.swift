@@ -2,7 +2,7 @@
 ///
 /// A trimmed block has an unmapped entry. Nothing is ever removed: a checkpoint takes the whole
 /// table. Open addressing with a fixed hash, so that a simulated run is the same every time; grows
-/// by doubling and is at most half full. 40 bytes a delta at worst.
+/// by doubling and is at most half full: 48 to 96 bytes a delta.
 struct DeltaTable: Sendable {
     private static let empty = UInt64.max
     private static let capacityMin = 1024

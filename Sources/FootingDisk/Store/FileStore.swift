@@ -18,7 +18,9 @@ public final class FileStore: BlockStore {
     private let reading: FileDescriptor
     private let writing: FileDescriptor?
     private let isReadOnly: Bool
-    /// The first failure of a sync. The kernel tells it to one caller of several: the lock is held
+    /// The first failure of a sync.
+    ///
+    /// The kernel tells it to one caller of several: the lock is held
     /// during the call, so that no other can take the next one's success for its own.
     private let syncFailure = Locked<Errno?>(nil)
 

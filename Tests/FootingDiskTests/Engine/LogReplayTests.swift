@@ -90,7 +90,7 @@ import Testing
         _ superblock: Superblock
     ) throws(DiskError) -> (applied: [UInt64], result: LogReplay.Result) {
         var applied: [UInt64] = []
-        var log = LogReplay(store: store, superblock: superblock, verifies: true)
+        var log = LogReplay(store, superblock, verifies: true)
         let result = try log.run { commit, _ in
             applied.append(commit.lsn * 10 + UInt64(commit.epoch))
         }
@@ -170,6 +170,21 @@ import Testing
         let error = #expect(throws: DiskError.self) { try replay(store, superblock(epoch: 1)) }
         #expect(error?.kind == .corrupt)
         #expect(error?.description.contains("commit 2") == true)
+    }
+
+    @Test func `A write without an end is refused, not kept in memory`() throws {
+        let store = store()
+        var sum: UInt32 = 0
+        for lsn in 1...7 {
+            let commit = Commit(lsn: UInt64(lsn), after: sum, page: 2 * lsn - 2, continues: true)
+            sum = put(commit, in: store)
+        }
+        #expect(try replay(store, superblock(epoch: 1)).result.discardedCount == 7)
+        var limits = ReplayLimits()
+        limits.groupCountMax = 6
+        var log = LogReplay(store, superblock(epoch: 1), verifies: true, limits: limits)
+        let error = #expect(throws: DiskError.self) { _ = try log.run { _, _ in } }
+        #expect(error?.kind == .corrupt)
     }
 
     @Test func `A log that ends before what the last opening found is an error`() throws {

@@ -34,6 +34,37 @@ import Testing
         #expect(try disk.check().findings.isEmpty)
     }
 
+    @Test func `Segments larger than what is read at a time are emptied whole`() throws {
+        var options = EngineOptions()
+        options.deltaCountMax = 4096
+        var disk = try TestDisk(
+            sizeBytes: 40 << 20,
+            sparePercent: 11,
+            segmentSizeBytes: 4 << 20,
+            options: options
+        )
+        let groupBytes = 16 << 12
+        let groupCount = (40 << 20) / groupBytes
+        var values = [UInt8](repeating: 1, count: groupCount)
+        for group in 0..<groupCount {
+            try disk.write(UInt64(group * groupBytes), groupBytes, 1)
+        }
+        var random = SeededRandom(seed: 3)
+        while disk.engine.statistics.segmentsCollected < 8 {
+            let group = random.below(groupCount)
+            values[group] = UInt8(1 + random.below(255))
+            try disk.write(UInt64(group * groupBytes), groupBytes, values[group])
+            // Small commits, and many of them: none of the places in a segment is left out.
+            if random.oneIn(3) { try disk.engine.flush() }
+        }
+        try disk.engine.flush()
+        try disk.restart()
+        for group in 0..<groupCount {
+            #expect(try disk.holds(UInt64(group * groupBytes), groupBytes, values[group]))
+        }
+        #expect(try disk.check().findings.isEmpty)
+    }
+
     @Test func `A segment in which live blocks are overlooked is kept`() throws {
         let disk = try TestDisk(sizeBytes: 1 << 20, sparePercent: 100)
         try disk.write(0, 65536, 1)
@@ -50,6 +81,127 @@ import Testing
         #expect(entry.isQuarantined)
         #expect(entry.state != .free)
         #expect(try disk.holds(0, 4096, 1))
+    }
+
+    @Test(arguments: [11, 33], [UInt64(64 << 10), 256 << 10])
+    func `A full disk takes writes again whenever it is closed or killed, and opened`(
+        _ sparePercent: Int,
+        _ segmentSizeBytes: UInt64
+    ) throws {
+        var options = EngineOptions()
+        options.deltaCountMax = 256
+        let sizeBytes: UInt64 = 12 << 20
+        var disk = try TestDisk(
+            sizeBytes: sizeBytes,
+            sparePercent: sparePercent,
+            segmentSizeBytes: segmentSizeBytes,
+            options: options
+        )
+        let blockCount = Int(sizeBytes / 4096)
+        for block in 0..<blockCount { try disk.write(UInt64(block) * 4096, 4096, 1) }
+        var random = SeededRandom(seed: 4)
+        for round in 0..<120 {
+            for _ in 0..<random.below(700) {
+                try disk.write(UInt64(random.below(blockCount)) * 4096, 4096, UInt8(round))
+            }
+            if round % 3 == 0 {
+                try disk.engine.flush()
+            } else {
+                try disk.engine.close()
+            }
+            try disk.restart(.random)
+            // Whatever it does with its time, it must not be stuck.
+            for _ in 0..<random.below(200) where try !disk.engine.maintenanceStep() { break }
+            let isStuck = disk.engine.engine.state.withLock { $0.isStuck }
+            #expect(!isStuck, "round \(round)")
+        }
+    }
+
+    @Test func `A checkpoint that never ends does not make the log longer than recovery takes`()
+        throws
+    {
+        var options = EngineOptions()
+        options.deltaCountMax = 128
+        options.replay.deltaCountMax = 8 * options.deltaCountMax
+        options.replay.trimRangeCountMax = 4
+        var disk = try TestDisk(sizeBytes: 16 << 20, sparePercent: 300, options: options)
+        var block: UInt64 = 0
+        for _ in 0..<12 {
+            var faults = Faults()
+            faults.writeSpaceErrorOneIn = 1
+            disk.store.setFaults(faults)
+            while try disk.engine.maintenanceStep() {}
+            disk.store.setFaults(Faults())
+            while disk.engine.admits(blocks: 1) {
+                try disk.write(block % 4096 * 4096, 4096, 7)
+                block += 1
+            }
+            try disk.engine.flush()
+            try disk.restart()
+        }
+        #expect(block >= 4 * 128)
+        #expect(try disk.holds(0, 4096 * Int(min(block, 4096)), 7))
+        // With space it goes on as ever.
+        try disk.engine.checkpoint()
+        try disk.write(0, 4096, 8)
+        try disk.engine.flush()
+        try disk.restart()
+        #expect(try disk.holds(0, 4096, 8))
+    }
+
+    @Test func `A bad spot in what nobody needs does not keep a segment from being emptied`()
+        throws
+    {
+        var options = EngineOptions()
+        options.deltaCountMax = 64
+        let disk = try TestDisk(sizeBytes: 1 << 20, sparePercent: 60, options: options)
+        // The first commit of segment 0 is overwritten later; the second one is not.
+        try disk.write(0, 16384, 1)
+        try disk.engine.flush()
+        try disk.write(512 << 10, 8192, 2)
+        try disk.engine.flush()
+        try disk.write(0, 16384, 3)
+        try disk.engine.checkpoint()
+        var faults = Faults()
+        let dead = disk.geometry.offset(segment: 0, page: 1)
+        faults.unreadable = dead..<dead + 4096
+        disk.store.setFaults(faults)
+        var round: UInt64 = 0
+        while disk.engine.statistics.segmentsCollected == 0 {
+            try #require(round < 400)
+            try disk.write((8 + round % 60) * 4096, 8192, 4)
+            try disk.engine.flush()
+            _ = try disk.engine.maintenanceStep()
+            round += 1
+        }
+        let isAnyGivenUp = disk.engine.engine.state.withLock { state in
+            state.segments.contains { $0.isQuarantined }
+        }
+        #expect(!isAnyGivenUp)
+        #expect(try disk.holds(512 << 10, 8192, 2))
+    }
+
+    @Test func `Of several commits for which there is no space the first ones are written`() throws
+    {
+        let disk = try TestDisk(sizeBytes: 4 << 20)
+        // Three commits wait, one behind the other.
+        for round in 0..<3 {
+            try disk.write(UInt64(round) * 65536, 8192, UInt8(round + 1))
+            disk.engine.engine.state.withLock { state in
+                disk.engine.engine.seal(.user, continues: false, &state)
+            }
+        }
+        var faults = Faults()
+        let end = disk.engine.engine.state.withLock { $0.sealed[1].offset }
+        faults.writeSpaceEnd = end
+        disk.store.setFaults(faults)
+        #expect(throws: DiskError.self) { try disk.engine.commitStep() }
+        #expect(try disk.engine.commitStep())
+        let waiting = disk.engine.engine.state.withLock { $0.sealed.count }
+        #expect(waiting == 2)
+        disk.store.setFaults(Faults())
+        try disk.engine.flush()
+        #expect(try disk.holds(131_072, 8192, 3))
     }
 
     @Test func `A full host is a clear error, and nothing is lost`() throws {

@@ -61,6 +61,9 @@ package struct Profile: Sendable {
         options.checkpointLogBytes = (128 << 10) << random.below(5)
         options.deltaCountMax = 32 << random.below(6)
         options.trimRangeCountMax = 2 << random.below(6)
+        // A write may take more than that, and is let in all the same.
+        options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
+        options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
         trouble = .crashesOnly
         if random.oneIn(2) {
             trouble = Trouble.allCases[random.below(Trouble.allCases.count)]
@@ -69,6 +72,8 @@ package struct Profile: Sendable {
         operationCount = 10 + random.below(120)
         startsFull = !isLarge && random.oneIn(3)
         isInterleaved = random.oneIn(2)
+        // Long enough to use up the spare room, and be killed in the midst of winning it back.
+        if startsFull && random.oneIn(4) { operationCount *= 8 }
     }
 
     /// The faults that its trouble stands for.

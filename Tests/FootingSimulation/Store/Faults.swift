@@ -6,12 +6,16 @@
 package struct Faults: Sendable {
     /// Reads that fail with EIO: one in so many; 0 for none.
     package var readErrorOneIn = 0
+    /// Bytes that cannot be read.
+    package var unreadable: Range<UInt64>?
     /// Writes that fail with EIO.
     package var writeErrorOneIn = 0
     /// Syncs that fail, and lose a part of what was to be made durable.
     package var syncErrorOneIn = 0
     /// Writes that fail with ENOSPC and change nothing.
     package var writeSpaceErrorOneIn = 0
+    /// Writes from this offset on fail with ENOSPC.
+    package var writeSpaceEnd: UInt64?
     /// Writes that go elsewhere: to another page of the container.
     package var misdirectedWriteOneIn = 0
     /// Space behind the container in bytes; nil for plenty.

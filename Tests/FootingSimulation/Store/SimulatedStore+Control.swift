@@ -45,6 +45,7 @@ extension SimulatedStore {
         state.withLock { state in
             state.survive(survival)
             state.isDown = false
+            state.hasSyncFailed = false
             state.crashAtCall = .max
             state.superblocksToCrash = 0
         }

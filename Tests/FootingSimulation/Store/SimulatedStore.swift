@@ -16,6 +16,8 @@ package final class SimulatedStore: BlockStore {
         var durable = SparseImage()
         /// Written since the last sync, oldest first.
         var pending: [Write] = []
+        /// Nothing is synced any more until the next start: see ``BlockStore/synchronize()``.
+        var hasSyncFailed = false
         /// How many of them a sync covers that has not happened yet: only with sabotage.
         var deferredCount = 0
         var random: SeededRandom
@@ -70,6 +72,8 @@ extension SimulatedStore {
         try state.withLock { (state) throws(Errno) in
             state.settle(next: nil)
             if state.isDown { throw .inputOutput }
+            let wanted = offset..<offset + UInt64(count)
+            if let bad = state.faults.unreadable, bad.overlaps(wanted) { throw .inputOutput }
             if state.strikes(state.faults.readErrorOneIn) {
                 state.counts.readErrors += 1
                 throw .inputOutput
@@ -107,6 +111,10 @@ extension SimulatedStore {
                 state.counts.spaceErrors += 1
                 throw .noSpace
             }
+            if let end = state.faults.writeSpaceEnd, offset + UInt64(count) > end {
+                state.counts.spaceErrors += 1
+                throw .noSpace
+            }
             var target = offset
             if state.strikes(state.faults.misdirectedWriteOneIn) {
                 state.counts.misdirectedWrites += 1
@@ -124,7 +132,9 @@ extension SimulatedStore {
             state.settle(next: nil)
             try state.countCall()
             state.note(2, UInt64(state.pending.count), 0)
+            if state.hasSyncFailed { throw .inputOutput }
             if state.strikes(state.faults.syncErrorOneIn) {
+                state.hasSyncFailed = true
                 state.counts.writeErrors += 1
                 state.survive(.random)
                 throw .inputOutput
