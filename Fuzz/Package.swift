@@ -20,6 +20,8 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzSuperblock", "FootingDisk"),
     ("FuzzCheckpoint", "FootingDisk"),
     ("FuzzCommitRecords", "FootingDisk"),
+    ("FuzzJSON", "FootingSystem"),
+    ("FuzzMetadata", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

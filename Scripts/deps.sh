@@ -2,7 +2,7 @@
 # Installs the Debian packages that tests, demo and benchmarks need and that are missing.
 set -euo pipefail
 
-packages=(nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs)
+packages=(nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2)
 
 if ! command -v swift >/dev/null; then
     echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2

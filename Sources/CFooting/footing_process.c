@@ -2,6 +2,7 @@
 #include "footing_process.h"
 
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int footing_stop_signals(void)
@@ -59,4 +61,15 @@ int footing_name_thread(unsigned long thread, const char *name)
 const char *footing_environment(const char *name)
 {
 	return getenv(name);
+}
+
+int footing_probe_ring(void)
+{
+	struct io_uring_params parameters;
+	memset(&parameters, 0, sizeof parameters);
+	long ring = syscall(SYS_io_uring_setup, 1, &parameters);
+	if (ring < 0)
+		return -errno;
+	close((int)ring);
+	return 0;
 }

@@ -101,6 +101,31 @@ int footing_connect_loopback(uint16_t port)
 	return client;
 }
 
+int footing_connect_metadata(uint32_t address, uint16_t port)
+{
+	/* Checked where the packet leaves, so that no mistake above can send one elsewhere. */
+	if ((address & 0xffff0000) != 0xa9fe0000 && address != 0x646464c8)
+		return -EACCES;
+	struct sockaddr_in peer = {.sin_family = AF_INET,
+				   .sin_port = htons(port),
+				   .sin_addr = {htonl(address)}};
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client < 0)
+		return -errno;
+	if (connect(client, (struct sockaddr *)&peer, sizeof peer) < 0 && errno != EINPROGRESS)
+		return fail(client);
+	return client;
+}
+
+int footing_socket_error(int socket)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+	if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return -errno;
+	return -error;
+}
+
 int footing_accept(int listener)
 {
 	int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

@@ -69,7 +69,9 @@ public struct DeploymentContext: Sendable {
     }
 
     /// Software that private clouds run too: it names no provider on its own.
-    private static let privateCloudSoftware = ["openstack", "cloudstack", "smartos", "zstack"]
+    private static let privateCloudSoftware = [
+        "openstack", "cloudstack", "smartos", "zstack", "opennebula", "lxd",
+    ]
 
     private static func cloud(_ report: HostReport) -> (holds: Bool, evidence: Evidence) {
         let cloud = report.hardware.cloud

@@ -15,8 +15,10 @@ public struct Detection: Sendable {
     /// - Parameters:
     ///   - root: the machine.
     ///   - path: where a disk is, or is to be made.
-    public init(root: HostRoot, path: String? = nil) {
-        self.init(HostReport.gather(root: root, path: path))
+    ///   - metadata: whether a cloud's metadata server may be asked; by default not one packet is
+    ///     sent.
+    public init(root: HostRoot, path: String? = nil, metadata: MetadataPolicy = .forbidden) {
+        self.init(HostReport.gather(root: root, path: path, metadata: metadata))
     }
 
     /// Decides from a report.

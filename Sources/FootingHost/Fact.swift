@@ -93,6 +93,7 @@ extension HostRoot {
         switch error {
         case .noSuchFile: "\(path) is not there"
         case .permissionDenied, .notPermitted: "\(path) may not be read by this user"
+        case .noDevice: "\(path) is neither a file nor a folder"
         case .tooLarge: "\(path) is too large to be what it should"
         default: "\(path): \(error)"
         }
@@ -127,7 +128,46 @@ struct Attributes {
         }
     }
 
+    /// A number of things, or a size: never negative.
+    func count(_ name: String) -> Fact<Int> {
+        switch number(name) {
+        case .known(let value) where value < 0: .absent("\(path)/\(name) is negative: \(value)")
+        case let fact: fact
+        }
+    }
+
     func flag(_ name: String) -> Fact<Bool> {
         number(name).map { $0 != 0 }
+    }
+
+    /// The first bytes of a text that may be longer than an attribute.
+    func beginning(_ name: String) -> Fact<String> {
+        guard let folder else { return .absent("\(path) is not there") }
+        do throws(Errno) {
+            return .known(try folder.beginning(name))
+        } catch {
+            return .absent(HostRoot.reason("\(path)/\(name)", error))
+        }
+    }
+
+    /// A kernel's list of numbers; an empty one is an answer.
+    func list(_ name: String) -> Fact<[Int]> {
+        guard let folder else { return .absent("\(path) is not there") }
+        do throws(Errno) {
+            let text = try folder.attribute(name)
+            return kernelList(text).map { .known($0) }
+                ?? .absent("\(path)/\(name) is no list of numbers")
+        } catch {
+            return .absent(HostRoot.reason("\(path)/\(name)", error))
+        }
+    }
+
+    func linkName(_ name: String) -> Fact<String> {
+        guard let folder else { return .absent("\(path) is not there") }
+        do throws(Errno) {
+            return .known(lastComponent(try folder.link(name)))
+        } catch {
+            return .absent(HostRoot.reason("\(path)/\(name)", error))
+        }
     }
 }

@@ -17,6 +17,7 @@ extension HostReport {
             "pciSlot": facts.text("\(name).pciSlot", device.pciSlot),
             "numaNode": facts.number("\(name).numaNode", device.numaNode),
             "queues": facts.number("\(name).queues", device.queues),
+            "queueDepth": facts.number("\(name).queueDepth", device.queueDepth),
             "requests": facts.number("\(name).requests", device.requests),
             "scheduler": facts.text("\(name).scheduler", device.scheduler),
             "rotational": facts.flag("\(name).rotational", device.rotational),
@@ -47,7 +48,49 @@ extension HostReport {
             "optimalBytes": facts.number("\(name).optimalBytes", device.optimalBytes),
             "isFree": facts.flag("\(name).isFree", device.isFree),
         ]
-        return .object(members)
+        return .object(members.merging(stack(device, &facts)) { first, _ in first })
+    }
+
+    /// What a device stands on, is parted into and is used for.
+    private static func stack(
+        _ device: BlockDevice,
+        _ facts: inout FactWriter
+    ) -> [String: JSONValue] {
+        let name = "block.\(device.name)"
+        return [
+            "layer": facts.write("\(name).layer", device.layer) { layer in
+                ["kind": .string(layer.kind), "detail": layer.detail.map { .string($0) } ?? .null]
+            },
+            "lower": .strings(device.lower),
+            "disks": facts.texts("\(name).disks", device.disks),
+            "paths": facts.texts("\(name).paths", device.paths),
+            "signature": facts.text("\(name).signature", device.signature),
+            "uses": facts.texts("\(name).uses", device.uses),
+            "partitions": .array(
+                device.partitions.map { part in
+                    [
+                        "name": .string(part.name),
+                        "startBytes": facts.size("\(part.name).startBytes", part.startBytes),
+                        "sizeBytes": facts.size("\(part.name).sizeBytes", part.sizeBytes),
+                    ]
+                }
+            ),
+            "flash": facts.nested("\(name).flash", device.flash) { card, facts in
+                let name = "\(name).flash"
+                return [
+                    "eraseBytes": facts.number("\(name).eraseBytes", card.eraseBytes),
+                    "preferredEraseBytes": facts.number(
+                        "\(name).preferredEraseBytes",
+                        card.preferredEraseBytes
+                    ),
+                    "usedPercentMaximum": facts.numbers(
+                        "\(name).usedPercentMaximum",
+                        card.usedPercentMaximum
+                    ),
+                    "reserve": facts.text("\(name).reserve", card.reserve),
+                ]
+            },
+        ]
     }
 
     static func json(_ device: PCIDevice, _ facts: inout FactWriter) -> JSONValue {
@@ -59,6 +102,7 @@ extension HostReport {
             "class": .string(hexadecimalText(UInt64(device.classCode), digits: 6)),
             "driver": facts.text("\(name).driver", device.driver),
             "numaNode": facts.number("\(name).numaNode", device.numaNode),
+            "iommuGroup": facts.number("\(name).iommuGroup", device.iommuGroup),
         ]
     }
 
@@ -70,6 +114,7 @@ extension HostReport {
             "kind": .string(path.kind.rawValue),
             "options": .array(path.options.map { .string($0) }),
             "source": facts.text("path.source", path.source),
+            "journal": facts.text("path.journal", path.journal),
             "chain": .array(path.chain.map { .string($0) }),
             "disks": facts.write("path.disks", path.disks) { .array($0.map { .string($0) }) },
         ]

@@ -34,7 +34,11 @@ extension HostReport {
         }
         if !conflicts.isEmpty { text += "\n" }
         text += "Evidence\n"
-        for item in hardware.virtualization.evidence + hardware.cloud.evidence {
+        // What proved itself is in the cloud's own evidence already.
+        let asked = hardware.cloud.metadata.value?.evidence ?? []
+        let cloud = hardware.cloud.evidence
+        for item in hardware.virtualization.evidence + cloud + asked.filter({ !cloud.contains($0) })
+        {
             text += "  \(Self.quoted(item)): \(item.says)\n"
         }
         text += explainedMemory() + "\nDevices\n"

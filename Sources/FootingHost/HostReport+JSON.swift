@@ -37,8 +37,33 @@ struct FactWriter {
         write(name, fact) { .array($0.map { .integer(Int64($0)) }) }
     }
 
+    mutating func texts(_ name: String, _ fact: Fact<[String]>) -> JSONValue {
+        write(name, fact) { .strings($0) }
+    }
+
+    /// A fact whose members are facts themselves.
+    mutating func nested<Value>(
+        _ name: String,
+        _ fact: Fact<Value>,
+        _ form: (Value, inout FactWriter) -> JSONValue
+    ) -> JSONValue {
+        switch fact {
+        case .known(let value): return form(value, &self)
+        case .absent(let reason):
+            absences.append((name, reason))
+            return .null
+        }
+    }
+
     mutating func absent(_ name: String, _ reason: String) {
         absences.append((name, reason))
+    }
+}
+
+extension JSONValue {
+    /// A list of texts.
+    static func strings(_ texts: [String]) -> JSONValue {
+        .array(texts.map { .string($0) })
     }
 }
 
@@ -86,11 +111,17 @@ extension HostReport {
             "schema": .string(Self.schema),
             "root": .string(root),
             "machine": machineJSON(&facts),
+            "kernel": kernelJSON(&facts),
             "cpu": processorJSON(&facts),
             "virtualization": virtualizationJSON(&facts),
             "cloud": cloudJSON(&facts),
             "memory": memoryJSON(&facts),
             "numa": numaJSON(&facts),
+            "limits": limitsJSON(&facts),
+            "nvme": .array(hardware.nvme.map { Self.json($0, &facts) }),
+            "qat": .array(hardware.qat.map { Self.json($0, &facts) }),
+            "flash": .array(hardware.flash.map { Self.json($0, &facts) }),
+            "peripherals": .array(hardware.peripherals.map { Self.json($0, &facts) }),
             "block": .array(hardware.block.map { Self.json($0, &facts) }),
             "pci": .array(hardware.pci.map { Self.json($0, &facts) }),
             "paravirtual": .array(
@@ -119,14 +150,15 @@ extension HostReport {
                 hardware.machine.firmwareVendor
             ),
             "compatible": .array(hardware.machine.compatible.map { .string($0) }),
+            "architecture": facts.text("machine.architecture", system.map(\.machine)),
         ]
     }
 
-    private func processorJSON(_ facts: inout FactWriter) -> JSONValue {
+    private func kernelJSON(_ facts: inout FactWriter) -> JSONValue {
         [
-            "vendor": facts.text("cpu.vendor", hardware.processor.vendor),
-            "model": facts.text("cpu.model", hardware.processor.model),
-            "online": facts.numbers("cpu.online", hardware.processor.online),
+            "name": facts.text("kernel.name", system.map(\.name)),
+            "release": facts.text("kernel.release", system.map(\.release)),
+            "version": facts.text("kernel.version", system.map(\.version)),
         ]
     }
 
@@ -162,39 +194,25 @@ extension HostReport {
             "provider": facts.text("cloud.provider", hardware.cloud.provider),
             "brand": facts.text("cloud.brand", hardware.cloud.brand),
             "evidence": .array(hardware.cloud.evidence.map(\.json)),
+            "metadata": metadataJSON(&facts),
         ]
     }
 
-    private func memoryJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "totalBytes": facts.size("memory.totalBytes", memory.totalBytes),
-            "availableBytes": facts.size("memory.availableBytes", memory.availableBytes),
-            "limitBytes": facts.size("memory.limitBytes", memory.limitBytes),
-            "balloon": facts.write("memory.balloon", memory.balloon) { balloon in
-                [
-                    "kind": .string(balloon.kind),
-                    "source": .string(balloon.source),
-                    "currentBytes": balloon.currentBytes.value.map { JSONValue($0) } ?? .null,
-                    "targetBytes": balloon.targetBytes.value.map { JSONValue($0) } ?? .null,
-                ]
-            },
-        ]
-    }
-
-    private func numaJSON(_ facts: inout FactWriter) -> JSONValue {
-        if let absence = numa.absence { facts.absent("numa.nodes", absence) }
+    private func metadataJSON(_ facts: inout FactWriter) -> JSONValue {
+        let name = "cloud.metadata"
+        guard let metadata = hardware.cloud.metadata.value else {
+            return facts.text(name, hardware.cloud.metadata.map { _ in "" })
+        }
         return [
-            "nodes": .array(
-                numa.nodes.map { node in
-                    let name = "numa.\(node.id)"
-                    return [
-                        "id": .integer(Int64(node.id)),
-                        "cpus": facts.numbers("\(name).cpus", node.cpus),
-                        "memoryBytes": facts.size("\(name).memoryBytes", node.memoryBytes),
-                        "distances": facts.numbers("\(name).distances", node.distances),
-                    ]
-                }
-            )
+            "provider": facts.text("\(name).provider", metadata.provider),
+            "address": .string(metadata.address),
+            "outcome": .string(metadata.outcome.rawValue),
+            "reason": .string(metadata.reason),
+            "instanceId": facts.text("\(name).instanceId", metadata.instanceID),
+            "region": facts.text("\(name).region", metadata.region),
+            "zone": facts.text("\(name).zone", metadata.zone),
+            "instanceType": facts.text("\(name).instanceType", metadata.instanceType),
+            "evidence": .array(metadata.evidence.map(\.json)),
         ]
     }
 }

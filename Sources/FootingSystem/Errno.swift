@@ -47,6 +47,12 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let notDirectory = Errno(rawValue: ENOTDIR)
     /// Connection refused.
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+    /// Network is unreachable: no route.
+    public static let networkUnreachable = Errno(rawValue: ENETUNREACH)
+    /// No route to host: nobody there answers on the link.
+    public static let hostUnreachable = Errno(rawValue: EHOSTUNREACH)
+    /// Connection timed out.
+    public static let timedOut = Errno(rawValue: ETIMEDOUT)
     /// No buffer space available.
     public static let noBufferSpace = Errno(rawValue: ENOBUFS)
     /// Cannot allocate memory.
@@ -55,6 +61,12 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let readOnlyFileSystem = Errno(rawValue: EROFS)
     /// File too large.
     public static let fileTooLarge = Errno(rawValue: EFBIG)
+    /// Too many levels of symbolic links.
+    public static let tooManyLinks = Errno(rawValue: ELOOP)
+    /// Is a directory.
+    public static let isDirectory = Errno(rawValue: EISDIR)
+    /// No such device or address: here, a FIFO or a device node where a file should be.
+    public static let noDevice = Errno(rawValue: ENXIO)
     /// Broken pipe: the peer is gone.
     public static let brokenPipe = Errno(rawValue: EPIPE)
     /// Software caused connection abort: the client left before it was accepted.

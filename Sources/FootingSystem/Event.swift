@@ -13,6 +13,14 @@ public struct Event: ~Copyable, Sendable {
         case readable
         /// Room to write.
         case writable
+
+        var pollEvents: Int32 {
+            switch self {
+            case .nothing: FOOTING_POLL_NOTHING
+            case .readable: FOOTING_POLL_READ
+            case .writable: FOOTING_POLL_WRITE
+            }
+        }
     }
 
     /// What happened.
@@ -59,13 +67,12 @@ public struct Event: ~Copyable, Sendable {
         descriptor number: Int32,
         timeoutMilliseconds: Int32
     ) throws(Errno) -> Readiness {
-        let wanted =
-            switch interest {
-            case .nothing: FOOTING_POLL_NOTHING
-            case .readable: FOOTING_POLL_READ
-            case .writable: FOOTING_POLL_WRITE
-            }
-        let status = footing_poll(number, wanted, descriptor.number, timeoutMilliseconds)
+        let status = footing_poll(
+            number,
+            interest.pollEvents,
+            descriptor.number,
+            timeoutMilliseconds
+        )
         if status == -EINTR { return [] }
         return Readiness(rawValue: try checked(status))
     }

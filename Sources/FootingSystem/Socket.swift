@@ -3,8 +3,8 @@ import Glibc
 
 /// Stream sockets: Unix, and TCP on this machine only.
 ///
-/// Nothing here can reach another machine: a service that is open to a network needs TLS, which a
-/// front end in front of this program provides.
+/// Nothing here can reach another machine, a cloud's metadata server excepted: a service that is
+/// open to a network needs TLS, which a front end in front of this program provides.
 public enum Socket {
     /// Which half of a connection ``shutDown(_:_:)`` ends.
     public enum Half: Sendable {
@@ -49,6 +49,18 @@ public enum Socket {
     /// Connects to 127.0.0.1.
     public static func connect(loopbackPort: UInt16) throws(Errno) -> FileDescriptor {
         FileDescriptor(owning: try checked(footing_connect_loopback(loopbackPort)))
+    }
+
+    /// Begins to connect to a cloud's metadata server, port 80; never waits.
+    ///
+    /// The socket does not block. It is ready for writing once it is connected or has failed;
+    /// ``FileDescriptor/checkConnection()`` tells which.
+    ///
+    /// - Parameter metadataAddress: an IPv4 address in host byte order.
+    /// - Throws: `EACCES`, with nothing sent, outside of 169.254.0.0/16 and 100.100.100.200;
+    ///   `ENETUNREACH` where there is no route.
+    public static func connect(metadataAddress: UInt32) throws(Errno) -> FileDescriptor {
+        FileDescriptor(owning: try checked(footing_connect_metadata(metadataAddress, 80)))
     }
 
     /// Whether somebody listens at a Unix socket's path; never waits.
@@ -135,6 +147,23 @@ extension FileDescriptor {
         return try retrying {
             unsafe footing_send(number, bytes.baseAddress, bytes.count, waits ? 0 : 1)
         }
+    }
+
+    /// Waits until the socket is ready for reading or writing, or has failed.
+    ///
+    /// - Parameter timeoutMilliseconds: the longest wait; -1 is for ever.
+    /// - Returns: false if the time ran out or a signal came.
+    public func waitUntilReady(
+        for interest: Event.Interest,
+        timeoutMilliseconds: Int32
+    ) throws(Errno) -> Bool {
+        let status = footing_poll(number, interest.pollEvents, -1, timeoutMilliseconds)
+        return status == -EINTR ? false : try checked(status) != 0
+    }
+
+    /// Throws what a connection ended with (`SO_ERROR`), and forgets it.
+    public func checkConnection() throws(Errno) {
+        _ = try checked(footing_socket_error(number))
     }
 
     /// Limits how long ``receive(into:waits:)`` and ``send(_:waits:)`` wait; 0 is for ever.

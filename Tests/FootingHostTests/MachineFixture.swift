@@ -10,6 +10,8 @@ import Glibc
 /// file PATH TEXT          \0 in TEXT is a NUL
 /// hex PATH 46 41 43 50
 /// huge PATH COUNT         so many letters
+/// zeros PATH COUNT        so many NULs
+/// more PATH 53 ef         bytes behind those that are there
 /// link PATH -> TARGET
 /// folder PATH
 /// text PATH               the lines behind it that begin with "| "
@@ -74,7 +76,7 @@ struct MachineFixture: CustomStringConvertible {
     }
 
     private func build(in folder: String) throws {
-        var leaves = ""
+        var leaves: [String: JSONValue] = [:]
         var index = 0
         while index < lines.count {
             let line = lines[index]
@@ -83,11 +85,17 @@ struct MachineFixture: CustomStringConvertible {
             let path = words.count > 1 ? "\(folder)/\(words[1])" : ""
             let rest = words.count > 2 ? String(words[2]) : ""
             switch words[0] {
-            case "cpuid": leaves += line.dropFirst(6) + "\n"
+            case "cpuid": add(line.dropFirst(6), to: &leaves)
             case "file": try write(path, unescaped(rest))
             case "hex":
                 try write(path, rest.split(separator: " ").compactMap { UInt8($0, radix: 16) })
             case "huge": try write(path, [UInt8](repeating: 0x41, count: Int(rest) ?? 0))
+            case "zeros": try write(path, [UInt8](repeating: 0, count: Int(rest) ?? 0))
+            case "more":
+                let bytes = rest.split(separator: " ").compactMap { UInt8($0, radix: 16) }
+                let file = try FileDescriptor.open(path, .writeOnly)
+                let end = try file.status().sizeBytes
+                try unsafe bytes.withUnsafeBytes { try unsafe file.write(at: end, $0) }
             case "link":
                 try makeParent(path)
                 guard unsafe symlink(String(rest.dropFirst(3)), path) == 0 else {
@@ -104,7 +112,19 @@ struct MachineFixture: CustomStringConvertible {
             default: preconditionFailure("\(name): \(line)")
             }
         }
-        if !leaves.isEmpty { try write("\(folder)/cpuid", Array(leaves.utf8)) }
+        if leaves.isEmpty { return }
+        let document: JSONValue = ["format": 1, "leaves": .object(leaves)]
+        try write("\(folder)/.cpuid.json", document.bytes())
+    }
+
+    /// Reads `0x00000001 0x00: eax=… ebx=… ecx=… edx=…`, as `cpuid -1 -r` prints it.
+    private func add(_ line: Substring, to leaves: inout [String: JSONValue]) {
+        let words = line.split { " :=".contains($0) }.map(String.init)
+        precondition(words.count == 10, "\(name): \(line)")
+        var subleaves: [String: JSONValue] = [:]
+        if case .object(let known)? = leaves[words[0]] { subleaves = known }
+        subleaves[words[1]] = .array([3, 5, 7, 9].map { .string(words[$0]) })
+        leaves[words[0]] = .object(subleaves)
     }
 
     private func unescaped(_ text: String) -> [UInt8] {
@@ -203,8 +223,8 @@ extension JSONValue {
         case .string(let value): value
         case .array(let values): values.map(\.plain).joined(separator: " ")
         case .object(let members):
-            (members["kind"] ?? members["name"] ?? members["rejected"] ?? members["value"] ?? .null)
-                .plain
+            ["kind", "name", "slot", "id", "rejected", "value"].lazy.compactMap { members[$0] }
+                .first?.plain ?? "absent"
         }
     }
 }

@@ -11,6 +11,7 @@ enum Script {
         case fio
         case makeFileSystem = "mkfs.ext4"
         case checkFileSystem = "e2fsck"
+        case ip
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
@@ -28,6 +29,10 @@ enum Script {
 
     /// Whether Python finds libnbd; looked up once.
     static let hasLibnbd = unsafe system("/usr/bin/python3 -c 'import nbd' 2>/dev/null") == 0
+
+    /// Whether a network and a mount namespace can be made; tried once.
+    static let hasNamespaces =
+        unsafe system("/usr/bin/unshare --net --mount --propagation private true 2>/dev/null") == 0
 
     static var isRoot: Bool { geteuid() == 0 }
 

@@ -41,4 +41,16 @@ import Testing
                 """
         )
     }
+
+    @Test func `keys have one order, whatever their Unicode form`() {
+        let texts = (0..<10).map { power in
+            // The order of a dictionary's keys depends on its capacity.
+            var members: [String: JSONValue] = [:]
+            members.reserveCapacity(1 << power)
+            members["é%"] = 1
+            members["e\u{301}"] = 2
+            return Array(JSONValue.object(members).text().utf8)
+        }
+        #expect(Set(texts) == [Array("{\n  \"e\u{301}\": 2,\n  \"é%\": 1\n}".utf8)])
+    }
 }

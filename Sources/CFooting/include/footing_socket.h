@@ -18,6 +18,15 @@ int footing_listen_loopback(int family, uint16_t *port, int backlog);
 /* A connected TCP socket to 127.0.0.1; -errno. */
 int footing_connect_loopback(uint16_t port);
 
+/* A TCP socket that connects without waiting to an IPv4 address in host byte order; -errno. Ready
+ * for writing once it is connected or has failed, which footing_socket_error tells.
+ * -EACCES, and nothing sent, for an address that is no cloud's metadata server: it must lie in
+ * 169.254.0.0/16 or be 100.100.100.200. */
+int footing_connect_metadata(uint32_t address, uint16_t port);
+
+/* SO_ERROR: 0, or the -errno that a connection ended with. */
+int footing_socket_error(int socket);
+
 /* accept4(2) with SOCK_CLOEXEC; -errno. */
 int footing_accept(int listener);
 

@@ -135,7 +135,8 @@ extension CommandLineParser {
     }
 
     private mutating func give(_ parameter: ParameterModel, _ text: String) throws(UsageError) {
-        guard given[parameter.name] == nil else {
+        let earlier = given[parameter.name]
+        guard earlier == nil || parameter.append != nil else {
             throw UsageError(
                 "The option '--\(parameter.name)' is given twice",
                 parameter: parameter,
@@ -143,7 +144,8 @@ extension CommandLineParser {
             )
         }
         do throws(InvalidValue) {
-            given[parameter.name] = try parameter.parse(text)
+            let value = try parameter.parse(text)
+            given[parameter.name] = earlier.flatMap { parameter.append?($0, value) } ?? value
         } catch {
             throw UsageError(
                 "The value '\(text)' is invalid for '\(parameter.label)': "
@@ -160,11 +162,15 @@ extension CommandLineParser {
 extension CommandLineParser {
     private mutating func invocation() throws(UsageError) -> Invocation {
         let arguments = path.command.arguments
-        if positional.count > arguments.count {
+        let last = arguments.last.flatMap { $0.append == nil ? nil : $0 }
+        if positional.count > arguments.count, last == nil {
             throw UsageError("Unexpected argument '\(positional[arguments.count])'", at: path)
         }
         for (argument, text) in zip(arguments, positional) {
             try give(argument, text)
+        }
+        if let last {
+            for text in positional.dropFirst(arguments.count) { try give(last, text) }
         }
         var values = given
         for parameter in path.command.parameters where values[parameter.name] == nil {

@@ -21,6 +21,9 @@ enum DeclarationValidator {
         problems += command.arguments[optional...].filter(\.isRequired).map {
             "\($0.label) is required but follows an argument that is not"
         }
+        problems += command.arguments.dropLast().filter { $0.append != nil }.map {
+            "\($0.label) takes all that is left but is not the last argument"
+        }
         if command.body == nil, command.subcommands.isEmpty {
             problems.append("does nothing and has no subcommands")
         }

@@ -30,6 +30,8 @@ struct ParameterModel: Sendable {
     let parse: @Sendable (String) throws(InvalidValue) -> any Sendable
     /// The boxed value when the parameter is left out; nil if it is required.
     let fallback: (any Sendable)?
+    /// Puts a further value behind those given before; nil if it may be given only once.
+    var append: (@Sendable (any Sendable, any Sendable) -> any Sendable)?
 }
 
 /// A value in its box: a cast to `Box<Int?>` is exact, one to `Int?` would look through optionals.
@@ -117,6 +119,31 @@ struct Argument<Value: Sendable>: Parameter {
     ) where Value == Wrapped? {
         model = ParameterModel(optional: .argument, name, nil, type, name, help)
     }
+
+    /// All arguments that are left, possibly none: the last one of a command.
+    init<Element: Sendable>(
+        repeating name: String,
+        _ type: ValueType<Element>,
+        help: String
+    ) where Value == [Element] {
+        model = ParameterModel(
+            kind: .argument,
+            name: name,
+            letter: nil,
+            placeholder: name,
+            help: help,
+            isRequired: false,
+            defaultText: nil,
+            completion: type.completion,
+            parse: { text throws(InvalidValue) in Box(value: [try type.parse(text)]) },
+            fallback: Box<[Element]>(value: []),
+            append: { earlier, next in
+                guard let earlier = earlier as? Box<[Element]>, let next = next as? Box<[Element]>
+                else { preconditionFailure("<\(name)> is boxed as something else") }
+                return Box(value: earlier.value + next.value)
+            }
+        )
+    }
 }
 
 extension ParameterModel {
@@ -171,7 +198,7 @@ extension ParameterModel {
         switch kind {
         case .flag: return short + "--\(name)"
         case .option: return short + "--\(name) <\(placeholder)>"
-        case .argument: return "<\(name)>"
+        case .argument: return append == nil ? "<\(name)>" : "<\(name)> ..."
         }
     }
 
@@ -181,7 +208,7 @@ extension ParameterModel {
             switch kind {
             case .flag: "--\(name)"
             case .option: "--\(name) <\(placeholder)>"
-            case .argument: "<\(name)>"
+            case .argument: append == nil ? "<\(name)>" : "<\(name)> ..."
             }
         return isRequired ? plain : "[\(plain)]"
     }

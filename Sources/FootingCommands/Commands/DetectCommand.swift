@@ -1,4 +1,5 @@
 internal import FootingDeployment
+internal import FootingHost
 internal import FootingSystem
 
 /// `footing detect`: where this is, what it stands on, and what follows.
@@ -8,6 +9,11 @@ enum DetectCommand {
         .directory,
         default: "/",
         help: "Look at a recorded machine's tree instead of this machine."
+    )
+    static let recording = Option(
+        optional: "recording",
+        .file,
+        help: "Look at a machine that 'footing record' recorded, as if this ran there."
     )
     static let path = Option(
         optional: "path",
@@ -21,6 +27,14 @@ enum DetectCommand {
         help: "Print one word, for scripts."
     )
     static let watch = Flag("watch", help: "Go on, and print a line for each change and its cause.")
+    static let noNetwork = Flag(
+        "no-network",
+        help: "Send no packet, not even to a cloud's metadata server that DMI names."
+    )
+    static let probeCloud = Flag(
+        "probe-cloud",
+        help: "Ask for a cloud's metadata server, for half a second, also where DMI names no cloud."
+    )
     static let explain = Flag("explain", help: "Show the evidence for every fact.")
 
     static let declaration = Command(
@@ -30,9 +44,12 @@ enum DetectCommand {
             With --only the exit status is 0 if there is what was asked for (a virtual machine, a \
             container, a cloud) and 1 if the word is none or unknown, or names the hypervisor of a \
             host. With --watch, SIGINT and SIGTERM end it; with --json as well, each line is a \
-            document.
+            document. Neither of the two sends a packet.
             """,
-        parameters: [root, path, only, watch, explain, SharedParameters.json],
+        parameters: [
+            root, recording, path, only, watch, noNetwork, probeCloud, explain,
+            SharedParameters.json,
+        ],
         run: run
     )
 
@@ -48,24 +65,30 @@ enum DetectCommand {
         if input[explain] && input[watch] {
             throw CommandError(usage: "--explain and --watch exclude each other")
         }
-        let host: HostRoot
-        do throws(Errno) {
-            host = try HostRoot(path: input[root])
-        } catch {
-            throw CommandError("cannot open the tree", input[root], error)
+        if input[noNetwork] && input[probeCloud] {
+            throw CommandError(usage: "--no-network and --probe-cloud exclude each other")
+        }
+        if input[probeCloud] && (input[watch] || input[only] != nil) {
+            throw CommandError(usage: "--watch and --only send no packet, --probe-cloud does")
+        }
+        let machine = try MachineOption.machine(input)
+        let place = input[path] ?? machine.path
+        if !machine.root.isLive && (input[probeCloud] || input[watch]) {
+            throw CommandError(usage: "--watch and --probe-cloud need this machine, not another")
         }
         if input[watch] {
-            guard host.isLive else {
-                throw CommandError(usage: "--watch needs this machine; a recorded one stays as is")
-            }
-            return try DetectWatch(root: host, path: input[path], isJSON: isJSON).run(console)
+            return try DetectWatch(root: machine.root, path: place, isJSON: isJSON).run(console)
         }
-        let detection = Detection(root: host, path: input[path])
         if let field = input[only] {
-            let word = field.word(detection)
+            let word = field.word(Detection(root: machine.root, path: place))
             console.print(word.text)
             if !word.isFound { throw .answerIsNo }
-        } else if isJSON {
+            return
+        }
+        let policy: MetadataPolicy =
+            input[noNetwork] ? .forbidden : input[probeCloud] ? .probe : .whereNamed
+        let detection = Detection(root: machine.root, path: place, metadata: policy)
+        if isJSON {
             console.print(detection.json())
         } else if input[explain] {
             console.write(detection.explanation())

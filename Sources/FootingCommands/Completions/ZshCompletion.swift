@@ -28,7 +28,9 @@ struct ZshCompletion {
             return group(path, name, body)
         }
         body += path.command.arguments.map { argument in
-            "        \(quoted(":\(argument.name):\(action(argument.completion))")) \\\n"
+            let prefix = argument.append == nil ? ":" : "*:"
+            return
+                "        \(quoted("\(prefix)\(argument.name):\(action(argument.completion))")) \\\n"
         }.joined()
         return "\(name)() {\n    _arguments -S \\\n\(body)        && return 0\n}\n"
     }

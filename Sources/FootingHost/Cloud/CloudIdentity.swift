@@ -1,70 +1,111 @@
 internal import FootingSystem
 
-/// The cloud a machine belongs to, found without one packet.
+/// The cloud a machine belongs to, found without one packet; then perhaps what its metadata server
+/// says of it.
 public struct CloudIdentity: Sendable {
     /// The provider; `none` off the clouds, absent where DMI is missing altogether.
-    public let provider: Fact<String>
+    public private(set) var provider: Fact<String>
     /// Whose cloud it is, where the provider's software is sold under another name.
-    public let brand: Fact<String>
-    /// What was seen.
-    public let evidence: [Evidence]
+    public private(set) var brand: Fact<String>
+    /// What was seen, that which decided first.
+    public private(set) var evidence: [Evidence]
+    /// What came of asking the metadata server; absent where it was not asked.
+    public private(set) var metadata: Fact<CloudMetadata> = .absent("nobody wanted it asked")
+
+    /// Whether DMI names the provider: only its word sends a packet without the operator's.
+    private let isNamedByDMI: Bool
 
     init(root: HostRoot, dmi: DMI, virtualization: HypervisorInfo) {
-        let isGuest = virtualization.isVirtualMachine.value == true
-        let fitting =
-            dmi.folder == nil
-            ? nil : CloudVendor.table.first { $0.fits(dmi, isVirtualMachine: isGuest) }
-        if let line = fitting {
+        let named = Self.named(dmi, virtualization)
+        if let line = named.line {
             provider = .known(line.provider)
             brand = line.brand.map { .known($0) } ?? .absent("sold under the provider's name")
-            evidence = [
-                Evidence(
-                    source: dmi.source(line.field),
-                    value: dmi[line.field] ?? "",
-                    says: "a machine of \(line.provider)"
-                )
-            ]
+            evidence = named.evidence
+            isNamedByDMI = true
             return
         }
-        brand = .absent("no cloud was found")
-        if let found = Self.unique(root, dmi, virtualization) {
-            provider = .known(found.provider)
-            evidence = [found.evidence]
-        } else {
-            evidence = []
-            // Boards with a device tree are no cloud's; clouds' machines have DMI or are virtual.
-            let isBare = virtualization.isVirtualMachine.value == false
-            provider =
-                dmi.folder != nil || isBare
-                ? .known("none") : .absent("no DMI to name a cloud, nothing was asked")
+        brand = .absent("no cloud was found, or no brand of it")
+        var found = CloudTrace.all(root, dmi, virtualization).map { ($0.provider, $0.evidence) }
+        if let uuid = EC2UUID.find(root, dmi, virtualization) {
+            found.insert((uuid.isEC2 ? "aws" : nil, uuid.evidence), at: 0)
         }
+        // What decides stands first, what names no provider last.
+        let deciding = found.firstIndex { $0.0 != nil }
+        if let deciding { found.insert(found.remove(at: deciding), at: 0) }
+        evidence = found.map(\.1)
+        let isSerial = evidence.first?.source.hasSuffix("/product_serial") == true
+        isNamedByDMI = deciding != nil && isSerial
+        if let name = found.first?.0 {
+            provider = .known(name)
+            return
+        }
+        // Boards with a device tree are no cloud's; clouds' machines have DMI or are virtual.
+        let isBare = virtualization.isVirtualMachine.value == false
+        provider =
+            dmi.folder != nil || isBare
+            ? .known("none") : .absent("no DMI to name a cloud")
     }
 
-    /// Serial numbers and UUIDs: only of virtual machines that nothing else names.
-    private static func unique(
-        _ root: HostRoot,
+    /// The line that decides, and every sign that is there; one of another provider is told as
+    /// such.
+    private static func named(
         _ dmi: DMI,
         _ virtualization: HypervisorInfo
-    ) -> (provider: String, evidence: Evidence)? {
-        guard virtualization.isVirtualMachine.value == true else { return nil }
-        if virtualization.hypervisor.value == .xen {
-            // One UUID in 4,096 begins so by chance; only Xen's own file and vendor are trusted.
-            let path = "sys/hypervisor/uuid"
-            if let uuid = root.fact(path).value, uuid.hasPrefix("ec2") {
-                let says = "a UUID that EC2 gives; the rest is left out"
-                return ("aws", Evidence(source: path, value: "ec2…", says: says))
+    ) -> (line: CloudVendor?, evidence: [Evidence]) {
+        guard dmi.folder != nil else { return (nil, []) }
+        let isGuest = virtualization.isVirtualMachine.value == true
+        let fitting = CloudVendor.table.filter { $0.fits(dmi, isVirtualMachine: isGuest) }
+        let evidence = fitting.map { line in
+            let isSame = line.provider == fitting[0].provider
+            return Evidence(
+                source: dmi.source(line.field),
+                value: dmi[line.field] ?? "",
+                says: isSame
+                    ? CloudVendor.says(line.provider)
+                    : "a sign of \(line.provider) too, which the one above outweighs"
+            )
+        }
+        return (fitting.first, evidence)
+    }
+
+    /// Asks the metadata server, if the policy allows it; only of the running machine.
+    mutating func ask(_ policy: MetadataPolicy, isLive: Bool) {
+        let name = provider.value.flatMap { $0 == "none" ? nil : $0 }
+        guard isLive else {
+            metadata = .absent("a recorded machine's metadata server is not asked")
+            return
+        }
+        if policy == .forbidden {
+            metadata = .absent("not one packet was allowed")
+        } else if let name, isNamedByDMI {
+            guard let service = MetadataService.of(name) else {
+                metadata = .absent("no literal address of \(name)'s metadata server is known")
+                return
             }
+            metadata = .known(MetadataProbe().ask(service))
+        } else if policy == .probe {
+            // What other evidence names is tried first.
+            let candidates = MetadataService.candidates
+            let first = candidates.filter { $0.provider == name }
+            metadata = .known(
+                MetadataProbe().ask(first + candidates.filter { $0.provider != name })
+            )
+        } else {
+            metadata = .absent("DMI names no cloud, so not one packet was sent")
         }
-        guard let serial = dmi.secret("product_serial", root) else { return nil }
-        let source = "\(dmi.folder ?? "")/product_serial"
-        if serial.hasPrefix("GoogleCloud-") {
-            let says = "a serial number that Google gives; the rest is left out"
-            return ("gcp", Evidence(source: source, value: "GoogleCloud-…", says: says))
+        learn()
+    }
+
+    /// A proof names the provider where DMI does not: it is stronger than any other sign.
+    private mutating func learn() {
+        guard let metadata = metadata.value, metadata.outcome == .proven,
+            let proven = metadata.provider.value, let proof = metadata.evidence.last
+        else { return }
+        if !isNamedByDMI {
+            provider = .known(proven)
+            evidence.insert(proof, at: 0)
+        } else {
+            evidence.append(proof)
         }
-        if serial.hasSuffix(".brightbox.com") {
-            let says = "a serial number that Brightbox gives; the rest is left out"
-            return ("brightbox", Evidence(source: source, value: "….brightbox.com", says: says))
-        }
-        return nil
     }
 }

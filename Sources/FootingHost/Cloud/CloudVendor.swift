@@ -2,6 +2,17 @@
 struct CloudVendor: Sendable {
     enum Match: Sendable {
         case exact, prefix, suffix
+        /// `i-` and 8 to 17 hexadecimal digits: an EC2 instance's id.
+        case instanceID
+
+        func fits(_ value: String, _ text: String) -> Bool {
+            switch self {
+            case .exact: value == text
+            case .prefix: value.hasPrefix(text)
+            case .suffix: value.hasSuffix(text)
+            case .instanceID: MetadataPattern.hexadecimal(after: text, count: 8...17).fits(value)
+            }
+        }
     }
 
     let field: DMI.Field
@@ -35,14 +46,28 @@ struct CloudVendor: Sendable {
     func fits(_ dmi: DMI, isVirtualMachine: Bool) -> Bool {
         guard let value = dmi[field], !needsVirtualMachine || isVirtualMachine else { return false }
         if let companion, dmi[companion.field]?.hasPrefix(companion.text) != true { return false }
-        switch match {
-        case .exact: return value == text
-        case .prefix: return value.hasPrefix(text)
-        case .suffix: return value.hasSuffix(text)
-        }
+        return match.fits(value, text)
     }
 
-    /// One line for each sign; the first that fits counts, so brands stand before what they sell.
+    /// Clouds that speak EC2's interfaces and are often mistaken for it; none of them is AWS.
+    static let ec2Compatible: Set<String> = [
+        "brightbox", "zstack", "outscale", "e24cloud", "tilaa",
+    ]
+
+    /// What a sign of a provider says.
+    static func says(_ provider: String) -> String {
+        ec2Compatible.contains(provider)
+            ? "a machine of \(provider), which is EC2-compatible and not AWS"
+            : "a machine of \(provider)"
+    }
+
+    /// One line for each sign; the first that fits counts.
+    ///
+    /// Brands stand before what they sell, and lookalikes before AWS.
+    ///
+    /// Not in it, as machines off the clouds have them too: `Microsoft Corporation` with
+    /// `Virtual Machine` (any Hyper-V), `Google` as a maker (Chromebooks), `Oracle Corporation`,
+    /// and `Hetzner` on hardware.
     static let table: [CloudVendor] = [
         .init(.chassisAssetTag, .exact, "7783-7084-3265-9085-8269-3286-77", "azure"),
         .init(.chassisAssetTag, .exact, "OracleCloud.com", "oracle"),
@@ -51,16 +76,8 @@ struct CloudVendor: Sendable {
         .init(.chassisAssetTag, .prefix, "HUAWEICLOUD", "openstack", brand: "huawei"),
         .init(.chassisAssetTag, .prefix, "Samsung Cloud Platform", "openstack", brand: "samsung"),
         .init(.chassisAssetTag, .suffix, ".zstack.io", "zstack"),
-        .init(.productName, .prefix, "Google Compute Engine", "gcp"),
-        .init(.systemVendor, .prefix, "Amazon EC2", "aws"),
-        .init(.biosVendor, .prefix, "Amazon EC2", "aws"),
-        .init(.biosVersion, .suffix, ".amazon", "aws"),
-        .init(.productName, .prefix, "Alibaba Cloud ECS", "alibaba"),
-        .init(.systemVendor, .prefix, "Alibaba Cloud", "alibaba"),
-        .init(.systemVendor, .prefix, "Tencent Cloud", "tencent"),
-        .init(.productName, .prefix, "Exoscale", "exoscale"),
-        .init(.productName, .prefix, "CloudSigma", "cloudsigma"),
-        .init(.productName, .prefix, "SmartDC", "smartos"),
+        .init(.chassisAssetTag, .exact, "ibmcloud", "ibmcloud"),
+        .init(.chassisVendor, .prefix, "IBM:Cloud Compute Server 1.0:", "ibmcloud"),
         .init(
             .productName,
             .exact,
@@ -68,21 +85,44 @@ struct CloudVendor: Sendable {
             "outscale",
             with: (.systemVendor, "3DS Out")
         ),
+        .init(.systemVendor, .exact, "e24cloud", "e24cloud"),
+        .init(.systemVendor, .exact, "Tilaa", "tilaa"),
+        .init(.productName, .prefix, "Google Compute Engine", "gcp"),
+        .init(.productName, .exact, "Google", "gcp", needsVirtualMachine: true),
+        .init(.systemVendor, .prefix, "Amazon EC2", "aws"),
+        .init(.biosVendor, .prefix, "Amazon EC2", "aws"),
+        .init(.biosVersion, .suffix, ".amazon", "aws"),
+        .init(.boardAssetTag, .instanceID, "i-", "aws", needsVirtualMachine: true),
+        .init(.productName, .prefix, "Alibaba Cloud ECS", "alibaba"),
+        .init(.systemVendor, .prefix, "Alibaba Cloud", "alibaba"),
+        .init(.systemVendor, .prefix, "Tencent", "tencent"),
+        .init(.productName, .prefix, "Exoscale", "exoscale"),
+        .init(.productName, .prefix, "CloudSigma", "cloudsigma"),
+        .init(.productName, .prefix, "SmartDC", "smartos"),
         .init(.productName, .prefix, "CloudCIX", "cloudcix"),
         .init(.productName, .prefix, "CloudStack", "cloudstack"),
         .init(.systemVendor, .exact, "DigitalOcean", "digitalocean"),
+        .init(.biosVendor, .exact, "DigitalOcean", "digitalocean", needsVirtualMachine: true),
+        .init(.productName, .exact, "vServer", "hetzner", with: (.systemVendor, "Hetzner")),
         .init(.systemVendor, .exact, "Hetzner", "hetzner", needsVirtualMachine: true),
+        .init(.biosVendor, .exact, "Hetzner", "hetzner", needsVirtualMachine: true),
         .init(.systemVendor, .exact, "Scaleway", "scaleway"),
         .init(.systemVendor, .exact, "Vultr", "vultr"),
         .init(.systemVendor, .exact, "UpCloud", "upcloud"),
         .init(.systemVendor, .exact, "Linode", "akamai"),
         .init(.systemVendor, .exact, "Akamai", "akamai"),
         .init(.systemVendor, .exact, "NWCS", "nwcs"),
-        .init(.systemVendor, .exact, "e24cloud", "e24cloud"),
-        .init(.systemVendor, .exact, "Tilaa", "tilaa"),
         .init(.productName, .prefix, "OpenStack Nova", "openstack"),
         .init(.productName, .prefix, "OpenStack Compute", "openstack"),
         .init(.chassisAssetTag, .prefix, "OpenStack Nova", "openstack"),
         .init(.chassisAssetTag, .prefix, "OpenStack Compute", "openstack"),
+        .init(.boardName, .exact, "LXD", "lxd", needsVirtualMachine: true),
     ]
+}
+
+extension CloudVendor {
+    /// Whether a cloud is known by this chassis asset tag, so that it names nobody's machine.
+    static func isTag(_ text: String) -> Bool {
+        table.contains { $0.field == .chassisAssetTag && $0.match.fits(text, $0.text) }
+    }
 }

@@ -19,11 +19,16 @@ struct MountTable: Sendable {
     init?(_ root: HostRoot) {
         for path in ["proc/self/mountinfo", "proc/1/mountinfo"] {
             guard let bytes = try? root.bytes(path) else { continue }
-            source = path
-            mounts = lines(String(decoding: bytes, as: UTF8.self)).compactMap { Self.parse($0) }
+            self.init(source: path, text: String(decoding: bytes, as: UTF8.self))
             return
         }
         return nil
+    }
+
+    /// Reads a table; lines that are none are left out.
+    init(source: String, text: String) {
+        self.source = source
+        mounts = lines(text).compactMap { Self.parse($0) }
     }
 
     /// One line of the table.

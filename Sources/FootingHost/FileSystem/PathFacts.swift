@@ -1,5 +1,4 @@
 internal import FootingSystem
-internal import Glibc
 
 /// The file system and the disks under a path.
 public final class PathFacts: Sendable {
@@ -33,12 +32,15 @@ public final class PathFacts: Sendable {
     public let chain: [String]
     /// The whole disks at the bottom.
     public let disks: Fact<[String]>
+    /// What its file system writes twice, or first elsewhere; see ``FileSystemJournal``.
+    public let journal: Fact<String>
 
     /// Looks at a path that may not exist yet: then at the folder it would be made in.
-    init(_ path: String, root: HostRoot) {
-        let resolved = Self.resolve(path, root)
+    init(_ path: String, survey: BlockSurvey) {
+        let root = survey.root
+        let resolved = root.resolved(path)
         self.path = resolved
-        var ground = DiskClimber(root)
+        var ground = DiskClimber(survey)
         if let status = try? root.status(resolved), status.kind == .blockDevice {
             let reason = "\(resolved) is a block device"
             mountPoint = .absent(reason)
@@ -50,7 +52,7 @@ public final class PathFacts: Sendable {
                 number: "\(status.device.major):\(status.device.minor)",
                 source: resolved
             )
-        } else if let mount = MountTable(root)?.mount(of: resolved) {
+        } else if let mount = survey.mounts?.mount(of: resolved) {
             mountPoint = .known(mount.point)
             type = .known(mount.type)
             source = .known(mount.source)
@@ -66,6 +68,12 @@ public final class PathFacts: Sendable {
             options = []
         }
         chain = ground.chain
+        switch type {
+        case .absent(let reason): journal = .absent(reason)
+        case .known(let type):
+            let device = ground.chain.first
+            journal = FileSystemJournal.mode(type, options: options, device: device, root)
+        }
         disks =
             ground.disks.isEmpty
             ? .absent("no block device of this machine is under \(resolved)")
@@ -79,68 +87,4 @@ public final class PathFacts: Sendable {
         (.volatile, ["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]),
         (.network, ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs"]),
     ]
-
-    private static func resolve(_ path: String, _ root: HostRoot) -> String {
-        // Links of a recorded tree are not the path's: it is taken as it was given.
-        guard root.isLive else { return path.hasPrefix("/") ? path : "/" + path }
-        var candidate = path
-        while true {
-            if let real = unsafe realpath(candidate.isEmpty ? "." : candidate, nil) {
-                defer { unsafe free(real) }
-                return unsafe String(cString: real)
-            }
-            guard !candidate.isEmpty, candidate != "/" else { return path }
-            let above = parent(candidate)
-            candidate = above.isEmpty && candidate.hasPrefix("/") ? "/" : above
-        }
-    }
-}
-
-/// Climbs from a device through partitions, device mapper, MD and loop devices to whole disks.
-struct DiskClimber {
-    private let root: HostRoot
-    private(set) var chain: [String] = []
-    private(set) var disks: [String] = []
-
-    init(_ root: HostRoot) {
-        self.root = root
-    }
-
-    mutating func climb(number: String, source: String) {
-        if let link = try? root.link("sys/dev/block/\(number)") {
-            climb(name: lastComponent(link))
-            return
-        }
-        // btrfs gives itself a number of its own; older recordings lack sys/dev.
-        let name = lastComponent(source)
-        if source.hasPrefix("/dev/"), root.exists("sys/class/block/\(name)") {
-            return climb(name: name)
-        }
-        let match = root.namesIfPresent("sys/block").first { name in
-            root.fact("sys/block/\(name)/dev").value == number
-        }
-        if let match { climb(name: match) }
-    }
-
-    private mutating func climb(name: String) {
-        // A tree made by an enemy can be its own slave; a device is looked at once.
-        guard !chain.contains(name), chain.count < 64 else { return }
-        chain.append(name)
-        let slaves = root.namesIfPresent("sys/block/\(name)/slaves")
-        if !slaves.isEmpty {
-            for slave in slaves { climb(name: slave) }
-            return
-        }
-        if let file = root.fact("sys/block/\(name)/loop/backing_file").value,
-            let mount = MountTable(root)?.mount(of: file)
-        {
-            return climb(number: mount.number, source: mount.source)
-        }
-        if root.exists("sys/class/block/\(name)/partition"),
-            let link = try? root.link("sys/class/block/\(name)")
-        {
-            return climb(name: lastComponent(parent(link)))
-        }
-        disks.append(name)
-    }
 }

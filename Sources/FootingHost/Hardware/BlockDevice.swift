@@ -16,7 +16,7 @@ public struct BlockDevice: Sendable {
     public let interface: String
     /// Whether it is an agreement with a hypervisor.
     public let isParavirtual: Bool
-    /// What the PCI id says of an NVMe device, as `amazon-ebs`.
+    /// What the model or the PCI id says of it, as `amazon-ebs`.
     public let product: Fact<String>
     /// The device's own model text.
     public let model: Fact<String>
@@ -26,6 +26,9 @@ public struct BlockDevice: Sendable {
     public let numaNode: Fact<Int>
     /// Hardware queues (directories in `mq`).
     public let queues: Fact<Int>
+    /// Requests that the device takes at once: a SCSI device's `queue_depth`, else the tags of a
+    /// hardware queue (`mq/0/nr_tags`).
+    public let queueDepth: Fact<Int>
     /// Requests the scheduler holds (`nr_requests`).
     public let requests: Fact<Int>
     /// The scheduler in use.
@@ -46,38 +49,65 @@ public struct BlockDevice: Sendable {
     public let physicalBlockBytes: Fact<Int>
     /// The preferred size of I/O in bytes; 0: none given.
     public let optimalBytes: Fact<Int>
-    /// `eMMC`, `SD` for flash cards; absent elsewhere.
+    /// `MMC`, `SD` for flash cards; absent elsewhere.
     public let media: Fact<String>
-    /// Whether nothing uses this NVMe namespace, as far as sysfs and the mount table tell.
-    public let isFree: Fact<Bool>
+    /// What a flash card tells of its flash.
+    public let flash: Fact<FlashCard>
+    /// Its partitions, by number.
+    public let partitions: [BlockPartition]
+    /// What it is, if the kernel makes it up of other devices.
+    public let layer: Fact<BlockLayer>
+    /// The devices right below it; none for hardware.
+    public let lower: [String]
+    /// The hardware at the bottom: itself, if it is hardware.
+    public let disks: Fact<[String]>
+    /// The ways that lead to the same device: multipath by NVMe or by device mapper.
+    public let paths: Fact<[String]>
+    /// What is written on an NVMe namespace; `none` if no known format is.
+    public let signature: Fact<String>
+    /// Every use that can be seen of an NVMe namespace, in words.
+    public private(set) var uses: Fact<[String]>
+    /// Whether nothing uses this NVMe namespace, as far as can be seen.
+    ///
+    /// Who hands it over must open it exclusively first: only that shows other processes.
+    public var isFree: Fact<Bool> { uses.map(\.isEmpty) }
+
+    /// What devices are looked at with.
+    struct Surroundings {
+        let survey: BlockSurvey
+        let pci: [PCIDevice]
+        /// Names of all block devices that have a size, on a live machine.
+        let known: [String]?
+        let usage: () -> DeviceUsage
+    }
 
     /// Every device that has a size: an unbound loop device or an empty card reader has none.
     static func all(
-        _ root: HostRoot,
+        _ survey: BlockSurvey,
         pci: [PCIDevice],
-        usage: @autoclosure () -> DeviceUsage
+        container: String
     ) -> [BlockDevice] {
-        var shared: DeviceUsage?
+        let root = survey.root
         // One file names all that have a size, where a machine has dozens of unbound loop devices.
         // A recorded tree need not have it, and has time.
-        let partitions = root.isLive ? try? root.text("proc/partitions") : nil
-        return root.namesIfPresent("sys/block").compactMap { name in
-            if let partitions, !partitions.holds(" \(name)") { return nil }
-            guard let sectors = root.number("sys/block/\(name)/size").value, sectors > 0 else {
-                return nil
-            }
-            if name.hasPrefix("nvme"), shared == nil { shared = usage() }
-            return BlockDevice(name, sectors: UInt64(sectors), root, pci: pci, usage: shared)
+        let known = root.isLive ? (try? root.text("proc/partitions")).map(partitionTableNames) : nil
+        var shared: DeviceUsage?
+        let around = Surroundings(survey: survey, pci: pci, known: known) {
+            let usage = shared ?? DeviceUsage(survey, container: container)
+            shared = usage
+            return usage
         }
+        var devices = root.namesIfPresent("sys/block").compactMap { name -> BlockDevice? in
+            if let known, !known.contains(name) { return nil }
+            let size = root.number("sys/block/\(name)/size").value ?? 0
+            return size > 0 ? BlockDevice(name, sectors: UInt64(size), around) : nil
+        }
+        addSiblings(&devices, usage: around.usage)
+        return devices
     }
 
-    private init(
-        _ name: String,
-        sectors: UInt64,
-        _ root: HostRoot,
-        pci: [PCIDevice],
-        usage: DeviceUsage?
-    ) {
+    private init(_ name: String, sectors: UInt64, _ around: Surroundings) {
+        let root = around.survey.root
         let path = "sys/block/\(name)"
         let queue = Attributes("\(path)/queue", root)
         let place = DevicePlace(name, root)
@@ -89,16 +119,15 @@ public struct BlockDevice: Sendable {
         driverChain = place.chain
         interface = place.interface
         isParavirtual = place.isParavirtual
-        let function = place.pciSlot.flatMap { slot in pci.first { $0.slot == slot } }
-        product =
-            function.flatMap { BlockInterface.nvmeProduct($0.identity) }.map { .known($0) }
-            ?? .absent("no known PCI id above it")
+        let function = place.pciSlot.flatMap { slot in around.pci.first { $0.slot == slot } }
         pciSlot = place.pciSlot.map { .known($0) } ?? .absent("no PCI function above it")
         numaNode = function?.numaNode ?? .absent("no PCI function above it")
         let isSoftware = place.isSoftware
         model = isSoftware ? .absent("not hardware") : root.fact("\(path)/device/model")
+        product = BlockInterface.product(model: model.value, identity: function?.identity)
         let queueNames = root.namesIfPresent("\(path)/mq")
         queues = queueNames.isEmpty ? .absent("\(path)/mq is not there") : .known(queueNames.count)
+        queueDepth = Self.depth(path, place, hasQueues: !queueNames.isEmpty, root)
         requests = queue.number("nr_requests")
         scheduler = queue.fact("scheduler").map(Self.chosen)
         rotational = queue.flag("rotational")
@@ -111,14 +140,55 @@ public struct BlockDevice: Sendable {
         optimalBytes = queue.number("optimal_io_size")
         let isCard = place.interface == "mmc"
         media = isCard ? root.fact("\(path)/device/type") : .absent("not a flash card")
-        isFree =
-            name.hasPrefix("nvme")
-            ? usage?.isFree(name, number: number.value, root) ?? .absent("not examined")
-            : .absent("not an NVMe namespace")
+        flash =
+            isCard
+            ? .known(FlashCard("\(path)/device", media: media, root))
+            : .absent("not a flash card")
+        partitions = BlockPartition.all(of: name, known: around.known, root)
+        let stack = Stack(name, place, around.survey)
+        layer = stack.layer
+        lower = stack.lower
+        disks = stack.disks
+        paths = stack.paths
+        guard name.hasPrefix("nvme") else {
+            signature = .absent("not an NVMe namespace")
+            uses = .absent("not an NVMe namespace")
+            return
+        }
+        // A partition table or file system that the kernel already uses needs no second look.
+        signature =
+            partitions.isEmpty
+            ? DiskSignature.look(at: name, number: number.value, sizeBytes: sizeBytes, root)
+            : .known("partitions")
+        uses = around.usage().uses(
+            name,
+            number: number.value,
+            partitions: partitions,
+            signature: partitions.isEmpty ? signature : .absent("")
+        )
+    }
+
+    /// Adds what was seen only once all devices were known.
+    mutating func add(use: String) {
+        uses = .known((uses.value ?? []) + [use])
+    }
+
+    private static func depth(
+        _ path: String,
+        _ place: DevicePlace,
+        hasQueues: Bool,
+        _ root: HostRoot
+    ) -> Fact<Int> {
+        if place.chain.first == "sd",
+            case .known(let depth) = root.number("\(path)/device/queue_depth")
+        {
+            return .known(depth)
+        }
+        return hasQueues ? root.number("\(path)/mq/0/nr_tags") : .absent("\(path)/mq is not there")
     }
 
     /// `[none] mq-deadline` means that `none` is in use.
-    private static func chosen(_ text: String) -> String {
+    static func chosen(_ text: String) -> String {
         guard let open = text.utf8.firstIndex(of: UInt8(ascii: "[")),
             let close = text.utf8.lastIndex(of: UInt8(ascii: "]")), open < close
         else { return text }

@@ -56,8 +56,24 @@ struct BlockInterface: Sendable {
         ("zd", "zvol"), ("ublkb", "ublk"),
     ]
 
+    /// What a cloud or a hypervisor says in a model number, by its beginning: one line for each.
+    ///
+    /// A longer text stands before one that it begins with.
+    private static let models: [(prefix: String, product: String)] = [
+        ("Amazon Elastic Block Store", "amazon-ebs"),
+        ("Amazon EC2 NVMe Instance Storage", "amazon-instance-store"),
+        ("MSFT NVMe Accelerator", "azure-nvme"),
+        ("Microsoft NVMe Direct Disk", "azure-local-nvme"),
+        ("nvme_card-pd", "google-persistent-disk"),
+        ("PersistentDisk", "google-persistent-disk"),
+        ("nvme_card", "google-local-ssd"),
+        ("EphemeralDisk", "google-local-ssd"),
+        ("VMware Virtual NVMe Disk", "vmware-nvme"),
+        ("QEMU NVMe Ctrl", "qemu-nvme"),
+    ]
+
     /// Paravirtual clothing of NVMe, by PCI id: one line for each.
-    static func nvmeProduct(_ id: UInt32) -> String? {
+    private static func nvmeProduct(_ id: UInt32) -> String? {
         switch id {
         case 0x1d0f_8061, 0x1d0f_0061: "amazon-ebs"
         case 0x1d0f_cd00, 0x1d0f_cd01, 0x1d0f_cd02: "amazon-instance-store"
@@ -67,5 +83,15 @@ struct BlockInterface: Sendable {
         case 0x1b36_0010: "qemu-nvme"
         default: nil
         }
+    }
+
+    /// The product behind a model number; behind the PCI id where the model says nothing, since one
+    /// id may stand for network and local disks.
+    static func product(model: String?, identity: UInt32?) -> Fact<String> {
+        if let model, let line = models.first(where: { model.hasPrefix($0.prefix) }) {
+            return .known(line.product)
+        }
+        return identity.flatMap { nvmeProduct($0) }.map { .known($0) }
+            ?? .absent("no known model and no known PCI id above it")
     }
 }

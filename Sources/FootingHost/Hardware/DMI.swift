@@ -13,6 +13,7 @@ struct DMI: Sendable {
         case chassisAssetTag = "chassis_asset_tag"
         case chassisVendor = "chassis_vendor"
         case boardName = "board_name"
+        case boardAssetTag = "board_asset_tag"
     }
 
     /// Where the fields were found; nil if the machine has no DMI.

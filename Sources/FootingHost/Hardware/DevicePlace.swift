@@ -7,6 +7,8 @@ struct DevicePlace: Sendable {
     private(set) var interface = "other"
     private(set) var isParavirtual = false
     private(set) var isSoftware = false
+    /// Devices of the same namespace, each by another controller, where NVMe has several.
+    private(set) var paths: [String] = []
     private(set) var driver: Fact<String> = .absent("no driver above the device")
 
     init(_ name: String, _ root: HostRoot) {
@@ -19,6 +21,7 @@ struct DevicePlace: Sendable {
             isSoftware = true
             return
         }
+        if target.holds("/nvme-subsystem/") { paths = Self.paths(target, name, root) }
         climb(Self.path(target, name, root), name, root)
         let known = chain.lazy.compactMap { driver in
             BlockInterface.table.first { $0.driver == driver }
@@ -51,8 +54,17 @@ struct DevicePlace: Sendable {
         return path
     }
 
+    /// `nvme0c1n2` for each controller `nvme1` of the subsystem that `nvme0n2` belongs to.
+    private static func paths(_ target: String, _ name: String, _ root: HostRoot) -> [String] {
+        guard let at = name.utf8.lastIndex(of: UInt8(ascii: "n")) else { return [] }
+        return root.namesIfPresent(parent(below(target))).compactMap { controller in
+            guard NVMeController.isController(controller) else { return nil }
+            return "\(name[..<at])c\(controller.dropFirst(4))\(name[at...])"
+        }
+    }
+
     /// `../../devices/x` as `sys/devices/x`, however many folders the link climbs.
-    private static func below(_ target: String) -> String {
+    static func below(_ target: String) -> String {
         var rest = target
         while let shorter = rest.dropping(prefix: "../") { rest = shorter }
         return rest.hasPrefix("devices/") ? "sys/\(rest)" : "sys/devices/\(rest)"

@@ -1,47 +1,88 @@
 internal import FootingSystem
 
-/// What uses block devices: mounts, swap, partitions and holders.
+/// What uses block devices: mounts, swap, partitions, holders, loop devices and Btrfs.
 ///
-/// Facts of sysfs and of this process's mount table only. A container sees its own mounts, and a
-/// signature on the disk (LVM, ZFS, MD) is not read: whoever hands a namespace over must open it
-/// exclusively and look for signatures first.
-final class DeviceUsage: Sendable {
-    private let mountedNumbers: Set<String>
-    private let mountedNames: Set<String>
-    private let swaps: Set<String>
+/// Facts of sysfs and of this process's mount table; a container sees its own mounts only. Whether
+/// another process has a device open is known only to one who opens it exclusively.
+final class DeviceUsage {
+    private let survey: BlockSurvey
+    private let mounted: [String: String]
+    private let mountedNames: [String: String]
+    private let backing: [String: String]
     private let blindness: String?
+    /// The disks that this system itself is on, with what of it they hold.
+    private(set) lazy var systemDisks: [String: String] = findSystemDisks()
 
-    init(_ root: HostRoot, container: String) {
-        let table = MountTable(root)
-        mountedNumbers = Set(table?.mounts.map(\.number) ?? [])
-        mountedNames = Set(table?.mounts.map { lastComponent($0.source) } ?? [])
-        let swapLines = (try? root.beginning("proc/swaps", limitBytes: 16384)).map(lines) ?? []
-        swaps = Set(
-            swapLines.dropFirst().compactMap { line in
-                pieces(line, separator: " ").first.map { lastComponent(trimTab($0)) }
+    /// Mounts without which the system does not run.
+    private static let systemMounts = ["/", "/usr", "/boot", "/boot/efi", "/efi", "/var", "/etc"]
+
+    init(_ survey: BlockSurvey, container: String) {
+        self.survey = survey
+        let root = survey.root
+        let mounts = survey.mounts?.mounts ?? []
+        mounted = Dictionary(mounts.map { ($0.number, $0.point) }) { first, _ in first }
+        mountedNames = Dictionary(
+            mounts.filter { $0.source.hasPrefix("/dev/") }
+                .map { (lastComponent($0.source), $0.point) }
+        ) { first, _ in first }
+        let loops = root.namesIfPresent("sys/block").filter { $0.hasPrefix("loop") }
+        backing = Dictionary(
+            loops.compactMap { loop in
+                root.fact("sys/block/\(loop)/loop/backing_file").value?.dropping(prefix: "/dev/")
+                    .map { (lastComponent($0), loop) }
             }
-        )
+        ) { first, _ in first }
         if container != "none" {
             blindness = "a container sees only its own mounts"
-        } else if table == nil {
-            blindness = "proc/self/mountinfo is not there"
+        } else if mounts.isEmpty {
+            blindness = "proc/self/mountinfo shows no mount"
         } else {
             blindness = nil
         }
     }
 
-    func isFree(_ name: String, number: String?, _ root: HostRoot) -> Fact<Bool> {
-        if mountedNames.contains(name) || swaps.contains(name) { return .known(false) }
-        if let number, mountedNumbers.contains(number) { return .known(false) }
-        let folder = "sys/block/\(name)"
-        let hasPartitions = root.namesIfPresent(folder).contains { $0.hasPrefix("\(name)p") }
-        if hasPartitions || !root.namesIfPresent("\(folder)/holders").isEmpty {
-            return .known(false)
+    /// Every use that can be seen of a whole disk, in words; none means that it is free.
+    ///
+    /// - Returns: absent if nothing was seen, but not everything can be.
+    func uses(
+        _ name: String,
+        number: String?,
+        partitions: [BlockPartition],
+        signature: Fact<String>
+    ) -> Fact<[String]> {
+        var uses: [String] = []
+        if let number, let point = mounted[number] {
+            uses.append("mounted at \(point)")
+        } else if let point = mountedNames[name] {
+            uses.append("mounted at \(point)")
         }
-        return blindness.map { .absent($0) } ?? .known(true)
+        if survey.swaps.contains(name) { uses.append("swap") }
+        if !partitions.isEmpty {
+            uses.append("partitions: \(partitions.map(\.name).joined(separator: " "))")
+        }
+        let holders = survey.root.namesIfPresent("sys/block/\(name)/holders")
+        if !holders.isEmpty { uses.append("held by \(holders.joined(separator: " "))") }
+        if let loop = backing[name] { uses.append("behind \(loop)") }
+        if survey.poolMembers.contains(where: { $0.contains(name) }) {
+            uses.append("part of a mounted Btrfs")
+        }
+        if let found = signature.value, found != "none" { uses.append("holds \(found)") }
+        if uses.isEmpty, let blindness { return .absent(blindness) }
+        return .known(uses)
     }
-}
 
-private func trimTab(_ text: String) -> String {
-    pieces(text, separator: "\t").first ?? text
+    private func findSystemDisks() -> [String: String] {
+        var found: [String: String] = [:]
+        for mount in survey.mounts?.mounts ?? [] where Self.systemMounts.contains(mount.point) {
+            var climber = DiskClimber(survey)
+            climber.climb(number: mount.number, source: mount.source)
+            for disk in climber.disks where found[disk] == nil { found[disk] = mount.point }
+        }
+        for swap in survey.swaps {
+            var climber = DiskClimber(survey)
+            climber.climb(name: swap)
+            for disk in climber.disks where found[disk] == nil { found[disk] = "swap" }
+        }
+        return found
+    }
 }

@@ -1,6 +1,6 @@
 public import FootingSystem
 
-/// The processor, as far as storage cares.
+/// The processors, as far as storage cares.
 public struct Processor: Sendable {
     /// `GenuineIntel`, `AuthenticAMD`, or what `/proc/cpuinfo` names elsewhere.
     public let vendor: Fact<String>
@@ -8,6 +8,13 @@ public struct Processor: Sendable {
     public let model: Fact<String>
     /// Processors the kernel runs on (`/sys/devices/system/cpu/online`).
     public let online: Fact<[Int]>
+    /// Instructions that compression, encryption and checksums gain by, as `/proc/cpuinfo` names
+    /// them; those that a table knows, not all.
+    public let features: Fact<[String]>
+    /// Sockets, cores and threads.
+    public let topology: ProcessorTopology
+    /// The caches of the first processor, the nearest first.
+    public let caches: Fact<[ProcessorCache]>
 
     init(_ root: HostRoot, cpuid: CPUIDFacts, text: String?) {
         let names = ["model name", "Model", "cpu model", "cpu", "machine"]
@@ -17,6 +24,10 @@ public struct Processor: Sendable {
         )
         model = Self.fact(cpuid.model ?? names.lazy.compactMap { text?.field($0) }.first)
         online = ProcessorList.online(root)
+        features = ProcessorFeatures.find(cpuid, text: text)
+        let folder = try? root.folder("sys/devices/system/cpu")
+        topology = ProcessorTopology(folder, online: online)
+        caches = ProcessorCache.all(folder, first: online.value?.first ?? 0)
     }
 
     private static func fact(_ text: String?) -> Fact<String> {
@@ -58,14 +69,22 @@ public struct HardwareProbe: Sendable {
     public let processor: Processor
     /// Virtualization, layers and container.
     public let virtualization: HypervisorInfo
-    /// The cloud, if any, by DMI alone.
-    public let cloud: CloudIdentity
+    /// The cloud, if any, and what its metadata server says where it was asked.
+    public internal(set) var cloud: CloudIdentity
     /// PCI functions by slot.
     public let pci: [PCIDevice]
     /// Block devices that have a size, by name.
     public let block: [BlockDevice]
     /// Devices that exist as an agreement with a hypervisor.
     public let paravirtual: [ParavirtualDevice]
+    /// NVMe controllers and their namespaces.
+    public let nvme: [NVMeController]
+    /// Intel QuickAssist devices.
+    public let qat: [QATDevice]
+    /// Raw flash.
+    public let flash: [MemoryTechnologyDevice]
+    /// GPIO chips, I2C adapters and SPI controllers.
+    public let peripherals: [PeripheralController]
 
     /// Reads everything; nothing that is missing is an error.
     ///
@@ -73,6 +92,12 @@ public struct HardwareProbe: Sendable {
     ///   - root: the machine.
     ///   - cpuid: the root's own ``HostRoot/cpuidSource()``, or one that stands for it.
     public init(root: HostRoot, cpuid: any CPUIDSource) {
+        self.init(BlockSurvey(root), cpuid: cpuid)
+    }
+
+    /// Reads everything, and leaves in the survey what was learned of block devices.
+    init(_ survey: BlockSurvey, cpuid: any CPUIDSource) {
+        let root = survey.root
         let processorFacts = CPUIDFacts(cpuid)
         let text = PlatformHypervisor.processorText(root, processorFacts)
         let dmi = DMI(root)
@@ -91,11 +116,11 @@ public struct HardwareProbe: Sendable {
         machine = MachineIdentity(dmi: dmi, tree: tree)
         processor = Processor(root, cpuid: processorFacts, text: text)
         cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
-        block = BlockDevice.all(
-            root,
-            pci: pci,
-            usage: DeviceUsage(root, container: virtualization.container)
-        )
+        block = BlockDevice.all(survey, pci: pci, container: virtualization.container)
         paravirtual = ParavirtualDevice.all(root, pci: pci)
+        nvme = NVMeController.all(root, block: block, pci: pci)
+        qat = QATDevice.all(root, pci: pci)
+        flash = MemoryTechnologyDevice.all(root)
+        peripherals = PeripheralController.all(root)
     }
 }

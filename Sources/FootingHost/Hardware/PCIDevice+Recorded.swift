@@ -36,5 +36,6 @@ extension PCIDevice {
         classCode = 0
         self.driver = driver
         numaNode = .absent(reason)
+        iommuGroup = .absent(reason)
     }
 }

@@ -14,6 +14,8 @@ public struct PCIDevice: Sendable {
     public let driver: Fact<String>
     /// NUMA node; -1 where the firmware names none.
     public let numaNode: Fact<Int>
+    /// The devices that the IOMMU cannot tell from it (`iommu_group`).
+    public let iommuGroup: Fact<Int>
 
     /// Vendor and device id in one number, as tables have it.
     var identity: UInt32 { UInt32(vendor) << 16 | UInt32(device) }
@@ -26,6 +28,9 @@ public struct PCIDevice: Sendable {
         var bus = Attributes(folder, root)
         let slots = root.namesIfPresent(folder)
         if slots.isEmpty, !root.isLive { return recorded(root) }
+        // Without an IOMMU no function has a group: one folder spares a question for each.
+        let hasGroups =
+            !slots.isEmpty && !root.namesIfPresent("sys/kernel/iommu_groups").isEmpty
         return slots.compactMap { slot in
             // Most functions lie right below their host bridge, whose opened folder spares the
             // walk over the bus's links.
@@ -34,12 +39,12 @@ public struct PCIDevice: Sendable {
                 bridge = above
                 bus = Attributes(above, root)
             }
-            return PCIDevice(slot, root, bus)
+            return PCIDevice(slot, root, bus, hasGroups: hasGroups)
         }
     }
 
     /// Nil where neither `uevent` nor the single attributes give the ids.
-    private init?(_ slot: String, _ root: HostRoot, _ bus: Attributes) {
+    private init?(_ slot: String, _ root: HostRoot, _ bus: Attributes, hasGroups: Bool) {
         let path = "\(Self.folder)/\(slot)"
         self.slot = slot
         // One read tells four facts; a recorded tree may lack it or hold only a part.
@@ -81,6 +86,18 @@ public struct PCIDevice: Sendable {
             driver = .absent("no driver is bound")
         }
         numaNode = near == nil ? root.number("\(path)/numa_node") : bus.number("\(slot)/numa_node")
+        if hasGroups {
+            let group =
+                near == nil
+                ? root.linkName("\(path)/iommu_group") : bus.linkName("\(slot)/iommu_group")
+            switch group {
+            case .absent(let reason): iommuGroup = .absent(reason)
+            case .known(let name):
+                iommuGroup = Int(name).map { .known($0) } ?? .absent("no group's number: \(name)")
+            }
+        } else {
+            iommuGroup = .absent("sys/kernel/iommu_groups shows no group: no IOMMU is in use")
+        }
     }
 
     /// Whether a path component is a slot, as `0000:00:1f.2`.

@@ -8,8 +8,16 @@ public struct Balloon: Sendable {
     public let source: String
     /// Bytes in the balloon now.
     public let currentBytes: Fact<UInt64>
-    /// Bytes the hypervisor wants this system to have; only Xen shows it without debugfs.
+    /// Bytes the hypervisor wants in it, or with Xen wants this system to have.
     public let targetBytes: Fact<UInt64>
+    /// Whether freed pages go back to the host without being asked for (virtio's feature 5).
+    public let returnsFreePages: Fact<Bool>
+    /// Whether the balloon gives way before the system runs out of memory (virtio's feature 2).
+    public let deflatesWhenShort: Fact<Bool>
+
+    /// The balloons count in guest pages, and every guest this code runs in has 4 KiB ones or says
+    /// so in smaps; recorded trees have no page size of their own.
+    private static let pageBytes: UInt64 = 4096
 
     /// Looks for each kind, in the order of what hypervisors offer.
     static func find(
@@ -17,35 +25,87 @@ public struct Balloon: Sendable {
         paravirtual: [ParavirtualDevice],
         counted: UInt64?
     ) -> Fact<Balloon> {
-        let hidden: Fact<UInt64> = .absent("the guest is not shown the target")
         if let device = paravirtual.first(where: { $0.kind == "balloon" }) {
-            let isVirtio = device.bus == "virtio"
+            let source = "sys/bus/\(device.bus)/devices/\(device.name)"
             return .known(
-                Balloon(
-                    kind: isVirtio ? "virtio-balloon" : "hyperv",
-                    source: "sys/bus/\(device.bus)/devices/\(device.name)",
-                    currentBytes: current(
-                        root,
-                        counted: counted,
-                        countsEvents: isVirtio && counted == nil
-                    ),
-                    targetBytes: hidden
-                )
+                device.bus == "virtio"
+                    ? virtio(source, counted, root) : hyperV(source, counted, root)
             )
         }
         let xen = "sys/devices/system/xen_memory/xen_memory0"
         if root.exists(xen) { return .known(find(inXen: xen, root)) }
-        if root.exists("sys/module/vmw_balloon") {
-            return .known(
-                Balloon(
-                    kind: "vmware",
-                    source: "sys/module/vmw_balloon",
-                    currentBytes: current(root, counted: counted, countsEvents: true),
-                    targetBytes: hidden
-                )
-            )
-        }
+        if root.exists("sys/module/vmw_balloon") { return .known(vmware(counted, root)) }
         return .absent("no virtio, Hyper-V, Xen or VMware balloon")
+    }
+
+    private static func virtio(_ source: String, _ counted: UInt64?, _ root: HostRoot) -> Balloon {
+        let features = root.fact("\(source)/features")
+        return Balloon(
+            kind: "virtio-balloon",
+            source: source,
+            currentBytes: current(root, counted: counted, countsEvents: counted == nil),
+            targetBytes: .absent("the guest is not shown the target"),
+            returnsFreePages: bit(5, features),
+            deflatesWhenShort: bit(2, features)
+        )
+    }
+
+    /// The features are a text of 0 and 1, the lowest bit first.
+    private static func bit(_ number: Int, _ features: Fact<String>) -> Fact<Bool> {
+        switch features {
+        case .absent(let reason): return .absent(reason)
+        case .known(let text):
+            let bits = Array(text.utf8)
+            guard bits.count > number else { return .absent("features has no bit \(number)") }
+            return .known(bits[number] == UInt8(ascii: "1"))
+        }
+    }
+
+    /// Hyper-V shows its state to root only, in debugfs; it counts pages, not events.
+    private static func hyperV(_ source: String, _ counted: UInt64?, _ root: HostRoot) -> Balloon {
+        let path = "sys/kernel/debug/hv-balloon"
+        let text = try? root.beginning(path)
+        let pages = text?.field("pages_ballooned").flatMap { UInt64($0) }
+        let size = text?.field("page_size").flatMap { UInt64($0) } ?? pageBytes
+        let reason = "a guest of Hyper-V is not told"
+        return Balloon(
+            kind: "hyperv",
+            source: source,
+            currentBytes: current(
+                root,
+                counted: larger(counted, bytes(pages, of: size)),
+                countsEvents: false
+            ),
+            targetBytes: .absent("the guest is not shown the target"),
+            returnsFreePages: .absent(reason),
+            deflatesWhenShort: .absent(reason)
+        )
+    }
+
+    /// VMware shows target and state to root only, in debugfs, in pages.
+    private static func vmware(_ counted: UInt64?, _ root: HostRoot) -> Balloon {
+        let path = "sys/kernel/debug/vmmemctl"
+        let text = try? root.beginning(path)
+        func pages(_ name: String) -> UInt64? {
+            let words = text?.field(name).map { pieces($0, separator: " ") }
+            return bytes(words?.first.flatMap { UInt64($0) }, of: pageBytes)
+        }
+        let reason = "VMware's balloon does not"
+        return Balloon(
+            kind: "vmware",
+            source: "sys/module/vmw_balloon",
+            currentBytes: pages("current").map { .known($0) }
+                ?? current(root, counted: counted, countsEvents: true),
+            targetBytes: pages("target").map { .known($0) }
+                ?? .absent("\(path) may be read by root only, or is not there"),
+            returnsFreePages: .absent(reason),
+            deflatesWhenShort: .absent(reason)
+        )
+    }
+
+    private static func bytes(_ pages: UInt64?, of size: UInt64) -> UInt64? {
+        guard let product = pages?.multipliedReportingOverflow(by: size) else { return nil }
+        return product.overflow ? nil : product.partialValue
     }
 
     /// What `/proc/meminfo` counts (6.16 and later), or inflations less deflations.
@@ -73,10 +133,7 @@ public struct Balloon: Sendable {
         guard let inflated = count("balloon_inflate "), let deflated = count("balloon_deflate "),
             inflated >= deflated
         else { return nil }
-        // The counters are in guest pages, and every guest this code runs in has 4 KiB ones or says
-        // so in smaps; recorded trees have no page size of their own.
-        let bytes = (inflated - deflated).multipliedReportingOverflow(by: 4096)
-        return bytes.overflow ? nil : bytes.partialValue
+        return bytes(inflated - deflated, of: pageBytes)
     }
 
     private static func find(inXen path: String, _ root: HostRoot) -> Balloon {
@@ -91,6 +148,14 @@ public struct Balloon: Sendable {
             } else {
                 .absent("Xen's maximum is only in xenstore")
             }
-        return Balloon(kind: "xen", source: path, currentBytes: inBalloon, targetBytes: target)
+        let reason = "Xen's balloon does not"
+        return Balloon(
+            kind: "xen",
+            source: path,
+            currentBytes: inBalloon,
+            targetBytes: target,
+            returnsFreePages: .absent(reason),
+            deflatesWhenShort: .absent(reason)
+        )
     }
 }

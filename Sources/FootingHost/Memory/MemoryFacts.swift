@@ -11,10 +11,17 @@ public struct MemoryFacts: Sendable {
     /// The balloon, absent where there is none.
     public let balloon: Fact<Balloon>
 
-    /// What this process may use at most: the total, or a tighter limit.
-    public var usableBytes: UInt64? { smaller(totalBytes.value, limitBytes.value) }
+    /// Above this, in bytes, the kernel slows this process down (`memory.high`).
+    public let throttleBytes: Fact<UInt64>
+    /// The size of a huge page in bytes, where none is named (`Hugepagesize`).
+    public let hugePageBytes: Fact<UInt64>
 
-    init(_ root: HostRoot, paravirtual: [ParavirtualDevice]) {
+    /// What this process may use at most: the total, or a tighter limit.
+    public var usableBytes: UInt64? {
+        smaller(totalBytes.value, smaller(limitBytes.value, throttleBytes.value))
+    }
+
+    init(_ root: HostRoot, paravirtual: [ParavirtualDevice], limits: ResourceLimits) {
         let path = "proc/meminfo"
         let text: Fact<String>
         do throws(Errno) {
@@ -31,7 +38,9 @@ public struct MemoryFacts: Sendable {
         }
         totalBytes = line("MemTotal")
         availableBytes = line("MemAvailable")
-        limitBytes = ControlGroup.memoryLimit(root)
+        hugePageBytes = line("Hugepagesize")
+        limitBytes = limits.memoryMaximumBytes
+        throttleBytes = limits.memoryHighBytes
         balloon = Balloon.find(root, paravirtual: paravirtual, counted: line("Balloon").value)
     }
 }
@@ -48,58 +57,5 @@ func kibibytes(_ text: String?) -> UInt64? {
 extension String {
     fileprivate func dropping(suffix: String) -> String? {
         hasSuffix(suffix) ? String(dropLast(suffix.count)) : nil
-    }
-}
-
-/// The limits of the control group this process is in.
-enum ControlGroup {
-    /// What control groups of version 1 write when there is no limit is just below 2^63.
-    private static let unlimitedBytes: UInt64 = 1 << 62
-    /// No sane hierarchy is deeper.
-    private static let depthMaximum = 32
-
-    static func memoryLimit(_ root: HostRoot) -> Fact<UInt64> {
-        guard let text = try? root.beginning("proc/self/cgroup") else {
-            return .absent("proc/self/cgroup is not there")
-        }
-        var limit: UInt64?
-        for line in lines(text) {
-            let parts = line.utf8.split(
-                separator: UInt8(ascii: ":"),
-                maxSplits: 2,
-                omittingEmptySubsequences: false
-            ).map { String(Substring($0)) }
-            guard parts.count == 3 else { continue }
-            let found: UInt64? =
-                if parts[0] == "0" {
-                    tightest("sys/fs/cgroup", parts[2], "memory.max", root)
-                } else if pieces(parts[1], separator: ",").contains("memory") {
-                    tightest("sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes", root)
-                } else {
-                    nil
-                }
-            if let found { limit = min(found, limit ?? found) }
-        }
-        return limit.map { .known($0) } ?? .absent("no control group limits memory")
-    }
-
-    /// A limit holds for all below it, so each ancestor is asked; an absent file is no limit.
-    private static func tightest(
-        _ mount: String,
-        _ path: String,
-        _ file: String,
-        _ root: HostRoot
-    ) -> UInt64? {
-        var group = path == "/" ? "" : path
-        var limit: UInt64?
-        for _ in 0..<depthMaximum {
-            let text = root.fact("\(mount)\(group)/\(file)").value
-            if let value = text.flatMap({ UInt64($0) }), value < unlimitedBytes {
-                limit = min(value, limit ?? value)
-            }
-            if group.isEmpty { break }
-            group = parent(group)
-        }
-        return limit
     }
 }

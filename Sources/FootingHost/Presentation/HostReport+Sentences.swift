@@ -12,10 +12,7 @@ extension HostReport {
         }
         sentences.append(ground(info))
         sentences += below(info)
-        if let provider = hardware.cloud.provider.value, provider != "none" {
-            let brand = hardware.cloud.brand.value.map { " (\(Names.name($0)))" } ?? ""
-            sentences.append("In the cloud: \(Names.name(provider))\(brand).")
-        }
+        sentences += cloudSentence()
         sentences.append(contentsOf: memorySentence())
         return sentences
     }
@@ -85,6 +82,24 @@ extension HostReport {
             sentences.append("It can run virtual machines itself, with \(names).")
         }
         return sentences
+    }
+
+    /// The provider, and what its metadata server told.
+    private func cloudSentence() -> [String] {
+        guard let provider = hardware.cloud.provider.value, provider != "none" else { return [] }
+        let brand = hardware.cloud.brand.value.map { " (\(Names.name($0)))" } ?? ""
+        var text = "In the cloud: \(Names.name(provider))\(brand)"
+        if let metadata = hardware.cloud.metadata.value {
+            if metadata.outcome != .proven {
+                return ["\(text); its metadata server: \(metadata.outcome.rawValue)."]
+            }
+            // The zone names its region, wherever there are both.
+            let place = metadata.zone.value ?? metadata.region.value
+            for detail in [metadata.instanceType.value, place, metadata.instanceID.value] {
+                if let detail { text += ", \(cut(detail, columns: 40))" }
+            }
+        }
+        return [text + "."]
     }
 
     private func memorySentence() -> [String] {

@@ -18,6 +18,10 @@ struct CPUIDFacts: Sendable {
     var model: String?
     /// Leaf 1, ECX bit 31: a hypervisor says that it is there; nil without CPUID.
     var hypervisorBit: Bool?
+    /// Leaf 1; nil without CPUID.
+    var basic: CPUIDRegisters?
+    /// Leaf 7; zero where the processor has none.
+    var extended = CPUIDRegisters.zero
     /// Signatures from the lowest leaf up; empty unless the bit is set.
     var signatures: [Signature] = []
     /// An emulator of x86 instructions that gives itself away in leaf 0.
@@ -40,7 +44,9 @@ struct CPUIDFacts: Sendable {
         }
         let vendorBytes = zero.vendor
         vendor = printable(vendorBytes)
-        hypervisorBit = source.registers(leaf: 1, subleaf: 0).map { $0.ecx >> 31 == 1 } ?? false
+        basic = source.registers(leaf: 1, subleaf: 0)
+        hypervisorBit = basic.map { $0.ecx >> 31 == 1 } ?? false
+        if zero.eax >= 7 { extended = source.registers(leaf: 7, subleaf: 0) ?? .zero }
         emulator =
             HypervisorSignature.emulatedProcessors.first {
                 vendorBytes.elementsEqual($0.text.utf8)

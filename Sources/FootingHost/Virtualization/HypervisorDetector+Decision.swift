@@ -203,7 +203,7 @@ extension HypervisorDetector {
             let says = "the firmware says that this is a virtual machine, and nothing says whose"
             return take((.other, Evidence(source: "SMBIOS type 0", value: "bit 4", says: says)))
         }
-        guard dmi.folder != nil || tree != nil || processorText != nil else { return nil }
+        guard dmi.folder != nil || tree != nil || processorTextTells else { return nil }
         let source = dmi.folder ?? tree?.folder ?? "proc/cpuinfo"
         let says = "would name a hypervisor, and does not"
         return Claim(
@@ -211,5 +211,17 @@ extension HypervisorDetector {
             isVirtualMachine: false,
             evidence: Evidence(source: source, value: "", says: says)
         )
+    }
+
+    /// Whether `/proc/cpuinfo` would name a hypervisor on this architecture, were there one.
+    ///
+    /// On POWER and SPARC it names the machine. On x86 the flags do, and without them nothing does;
+    /// on Arm and RISC-V it tells of the processor only, virtual or not.
+    private var processorTextTells: Bool {
+        guard let processorText else { return false }
+        // Only POWER's text has this line; a recording may not tell the architecture.
+        if processorText.field("platform") != nil { return true }
+        let machine = root.systemName().value?.machine ?? ""
+        return machine.hasPrefix("ppc") || machine.hasPrefix("sparc")
     }
 }

@@ -41,7 +41,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
 }
 
 extension JSONValue {
-    /// The text form, keys sorted, indented by two spaces; no line feed at the end.
+    /// The text form, keys sorted by their bytes, indented by two spaces; no line feed at the end.
     public func text() -> String {
         String(decoding: bytes(), as: UTF8.self)
     }
@@ -74,7 +74,10 @@ extension JSONValue {
             output.append(UInt8(ascii: "]"))
         case .object(let members):
             output.append(UInt8(ascii: "{"))
-            for (index, key) in members.keys.sorted().enumerated() {
+            // By bytes: the order of texts is no order for some that are not normalized, such as
+            // "é%" with one scalar and "é" with two, and the keys come in random order.
+            let keys = members.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            for (index, key) in keys.enumerated() {
                 Self.startLine(index == 0, indentation + 2, &output)
                 Self.write(key, to: &output)
                 output += ": ".utf8
