@@ -97,7 +97,8 @@ struct JSONSchema {
     private static func isType(_ value: JSONValue, _ type: String) -> Bool {
         switch (type, value) {
         case ("null", .null), ("boolean", .bool), ("string", .string), ("array", .array),
-            ("object", .object), ("integer", .integer), ("integer", .unsigned):
+            ("object", .object), ("integer", .integer), ("integer", .unsigned),
+            ("number", .integer), ("number", .unsigned), ("number", .number):
             true
         default: false
         }

@@ -126,11 +126,11 @@ import Testing
         ("machine : CHRP IBM pSeries (emulated by qemu)", "qemu"),
         ("model name : QEMU Virtual CPU version 2.5+", "qemu"),
         ("model name : Common KVM processor", "qemu"),
-        ("model name : Intel(R) Xeon(R)", "none"),
+        ("model name : Intel(R) Xeon(R)", "absent"),
     ])
     func `the kernel's text on the processor`(_ line: String, _ kind: String) throws {
         let info = try detect(["text proc/cpuinfo", "| \(line)"])
-        #expect(info.hypervisor.value?.rawValue == kind)
+        #expect(info.hypervisor.value?.rawValue ?? "absent" == kind)
     }
 
     @Test(arguments: [

@@ -105,7 +105,8 @@ public struct NUMATopology: Sendable {
         let list = folder.list("cpulist")
         if list.value != nil { return list }
         // Kernels before 2.6.25, and some recordings of later ones, have the mask only.
-        return folder.beginning("cpumap").value.flatMap { kernelMask($0) }.map { .known($0) } ?? list
+        return folder.beginning("cpumap").value.flatMap { kernelMask($0) }.map { .known($0) }
+            ?? list
     }
 
     private static func distances(_ fact: Fact<String>) -> Fact<[Int]> {

@@ -75,10 +75,13 @@ extension ContainerDetector {
         if root.exists("proc/vz"), !root.exists("proc/bc") {
             return claim("openvz", "proc/vz", "", "OpenVZ's files without those of its host")
         }
+        if let name = root.systemName().value {
+            return kernel(name.release, "uname release") ?? kernel(name.version, "uname version")
+        }
         let path = "proc/sys/kernel/osrelease"
         if let release = root.fact(path).value { return kernel(release, path) }
         // Some recordings have the longer line only: `Linux version RELEASE (builder) …`.
-        guard !root.isLive, let version = try? root.beginning("proc/version") else { return nil }
+        guard let version = try? root.beginning("proc/version") else { return nil }
         let release = pieces(version, separator: " ").dropFirst(2).first ?? ""
         return kernel(release, "proc/version")
             ?? (version.holds("BrandZ virtual linux")
