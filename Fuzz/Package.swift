@@ -22,6 +22,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzCommitRecords", "FootingDisk"),
     ("FuzzJSON", "FootingSystem"),
     ("FuzzMetadata", "FootingHost"),
+    ("FuzzArchive", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

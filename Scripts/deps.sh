@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that tests, demo and benchmarks need and that are missing.
+# Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
+# zlib1g-dev is linked into the program: it packs recordings, and Swift itself needs it too.
 set -euo pipefail
 
-packages=(nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2)
+packages=(zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2)
 
 if ! command -v swift >/dev/null; then
     echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2

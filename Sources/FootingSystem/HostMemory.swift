@@ -76,6 +76,64 @@ final class HostMemory: Sendable {
         return found
     }
 
+    /// The path of a file of sysfs below `sys/devices`, which devices' links lead to.
+    ///
+    /// The same attribute is asked for through `sys/block`, `sys/class`, `sys/bus` and the `device`
+    /// link of a class. Only these links are looked at, as any other would cost more than it saves.
+    ///
+    /// - Parameter link: the target of a link, if there is one.
+    func key(_ path: String, link: (String) -> String?) -> String {
+        guard path.utf8.starts(with: "sys/".utf8) else { return path }
+        var key = path
+        let depth =
+            path.utf8.starts(with: "sys/block/".utf8)
+            ? 3
+            : path.utf8.starts(with: "sys/class/".utf8)
+                ? 4 : path.utf8.starts(with: "sys/bus/".utf8) ? 5 : 0
+        if depth > 0, let end = Self.end(ofComponent: depth, in: path) {
+            key = Self.replacing(end, in: path, link)
+        }
+        guard let end = Self.deviceLink(in: key) else { return key }
+        return Self.replacing(end, in: key, link)
+    }
+
+    /// The slash behind the first components; nil if nothing follows them.
+    private static func end(ofComponent count: Int, in path: String) -> String.Index? {
+        var left = count
+        for at in path.utf8.indices where path.utf8[at] == UInt8(ascii: "/") {
+            left -= 1
+            if left == 0 { return at }
+        }
+        return nil
+    }
+
+    /// The slash behind a component `device`, if there is one.
+    private static func deviceLink(in path: String) -> String.Index? {
+        let name = "/device/".utf8
+        var rest = path.utf8[...]
+        while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
+            if rest[slash...].starts(with: name) {
+                return rest.index(slash, offsetBy: name.count - 1)
+            }
+            rest = rest[rest.index(after: slash)...]
+        }
+        return nil
+    }
+
+    private static func replacing(
+        _ end: String.Index,
+        in path: String,
+        _ link: (String) -> String?
+    ) -> String {
+        let head = String(path[..<end])
+        guard let target = link(head) else { return path }
+        var parts = target.utf8.first == 47 ? [] : Array(PathWalk.components(head).dropLast())
+        for part in PathWalk.components(target) {
+            if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(part) }
+        }
+        return parts.joined(separator: "/") + path[end...]
+    }
+
     private static func result<Value>(
         _ read: () throws(Errno) -> Value
     ) -> Result<Value, Errno> {

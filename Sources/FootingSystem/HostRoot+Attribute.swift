@@ -92,7 +92,7 @@ extension HostRoot {
         guard let memory else {
             return try noted(path) { () throws(Errno) in try readOnce(path, limit) }
         }
-        return try memory.content(prefix + relative(path), limit: limit) { () throws(Errno) in
+        return try memory.content(key(path, memory), limit: limit) { () throws(Errno) in
             try noted(path) { () throws(Errno) in try readOnce(path, limit) }
         }
     }

@@ -89,7 +89,12 @@ public final class HostRoot: Sendable {
         }
         recording = root.recording
         recorder = root.recorder
-        prefix = name.map { "\(root.prefix)\(root.relative($0))/" } ?? root.prefix
+        prefix =
+            name.map { name in
+                let path = "\(root.prefix)\(root.relative(name))/"
+                guard let memory, root.prefix.isEmpty else { return path }
+                return memory.key(path) { try? root.link($0) }
+            } ?? root.prefix
         self.memory = memory
     }
 
@@ -100,6 +105,13 @@ public final class HostRoot: Sendable {
 
     /// Whether a system call on ``directory`` is all that a question takes.
     var isPlain: Bool { recording == nil && recorder == nil && memory == nil }
+
+    /// Under which path the answers of this root's memory are kept.
+    func key(_ path: String, _ memory: HostMemory) -> String {
+        let path = prefix + relative(path)
+        guard prefix.isEmpty else { return path }
+        return memory.key(path) { try? link($0) }
+    }
 
     func relative(_ path: String) -> String {
         if path.utf8.first != UInt8(ascii: "/"), !path.isEmpty { return path }
@@ -131,7 +143,7 @@ public final class HostRoot: Sendable {
     public func bytes(_ path: String) throws(Errno) -> [UInt8] {
         if let recording { return try recording.bytes(prefix + path) }
         guard let memory else { return try noted(path) { () throws(Errno) in try read(path) } }
-        return try memory.content(prefix + relative(path), limit: nil) { () throws(Errno) in
+        return try memory.content(key(path, memory), limit: nil) { () throws(Errno) in
             try noted(path) { () throws(Errno) in try read(path) }
         }
     }
@@ -187,7 +199,7 @@ public final class HostRoot: Sendable {
     public func link(_ path: String) throws(Errno) -> String {
         if let recording { return try recording.link(prefix + path) }
         guard let memory else { return try notedTarget(path) }
-        return try memory.link(prefix + relative(path)) { () throws(Errno) in
+        return try memory.link(key(path, memory)) { () throws(Errno) in
             try notedTarget(path)
         }
     }
@@ -222,7 +234,7 @@ public final class HostRoot: Sendable {
     public func names(_ path: String) throws(Errno) -> [String] {
         if let recording { return try recording.names(prefix + path) }
         guard let memory else { return try notedNames(path) }
-        return try memory.names(prefix + relative(path)) { () throws(Errno) in
+        return try memory.names(key(path, memory)) { () throws(Errno) in
             try notedNames(path)
         }
     }
@@ -288,7 +300,7 @@ public final class HostRoot: Sendable {
     /// Whether there is something at a path, a dangling link included.
     public func exists(_ path: String) -> Bool {
         guard let memory else { return (try? status(path, followsLink: false)) != nil }
-        return memory.presence(prefix + relative(path)) {
+        return memory.presence(key(path, memory)) {
             (try? status(path, followsLink: false)) != nil
         }
     }

@@ -3,7 +3,8 @@ public import FootingSystem
 /// A recorded machine in one file: a gzip-compressed ustar archive that `tar tzf` lists.
 ///
 /// Beside the files that were read it holds `.cpuid.json`, `.uname.json`, and `.recording.json`
-/// with what is no file: `{"format", "program", "path", "answers", "errors", "omitted"}`.
+/// with what is no file: `{"format", "program", "path", "answers", "order", "errors",
+/// "omitted"}`.
 public struct MachineRecording: Sendable {
     /// The largest archive that is written or read.
     public static let archiveBytesMaximum = 1 << 20
@@ -21,6 +22,14 @@ public struct MachineRecording: Sendable {
     public let leafCount: Int
     /// Files that were left out to keep it small, the largest first.
     public let omitted: [String]
+
+    private let scrubber: Scrubber
+
+    /// What stands in this archive for a text of the machine, to tell whether a replay is right.
+    @_spi(Testing)
+    public func standIn(for text: String) -> String {
+        scrubber.name(text, in: Scrubber.answersPlace)
+    }
 
     /// Makes the archive of what a recorder wrote down, with stand-ins for every secret.
     ///
@@ -41,6 +50,7 @@ public struct MachineRecording: Sendable {
             files[path] = recorder.identity(path)
         }
         let scrubber = Scrubber(learningFrom: files)
+        self.scrubber = scrubber
         var nodes = scrubber.scrubbed(recorder.nodes)
         let leaves = recorder.leaves.map { RecordedCPUID(leaves: $0) }
         leafCount = leaves?.count ?? 0
@@ -49,6 +59,7 @@ public struct MachineRecording: Sendable {
         var notes = Notes(program: program)
         notes.path = path.map { scrubber.name($0, in: Scrubber.answersPlace) }
         notes.answers = scrubber.scrubbed(recorder.answers)
+        notes.keepOrder(of: recorder.nodes, scrubber)
         for case (let path, .failure(let error)) in nodes { notes.errors[path] = error }
         var omitted: [String] = []
         while true {
@@ -111,7 +122,7 @@ public struct MachineRecording: Sendable {
         for (path, error) in notes.errors where nodes[path] == .present {
             nodes[path] = .failure(error)
         }
-        let tree = try RecordedTree(nodes, answers: notes.answers)
+        let tree = try RecordedTree(nodes, answers: notes.answers, order: notes.order)
         return RecordedMachine(root: HostRoot(path: path, recording: tree), path: notes.path)
     }
 }

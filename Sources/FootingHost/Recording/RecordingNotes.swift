@@ -11,6 +11,8 @@ extension MachineRecording {
         var answers: [String: Result<String, Errno>] = [:]
         /// Why what is there could not be read, by path.
         var errors: [String: Errno] = [:]
+        /// The names in folders where stand-ins sort otherwise than what they stand for.
+        var order: [String: [String]] = [:]
         /// What was left out for its size.
         var omitted: [String] = []
 
@@ -37,6 +39,9 @@ extension MachineRecording {
                 } else if let error = Self.error(answer.member("error")) {
                     answers[question] = .failure(error)
                 }
+            }
+            order = Self.members(document.member("order")).compactMapValues { list in
+                if case .array(let names) = list { names.compactMap(\.stringValue) } else { nil }
             }
             errors = Self.members(document.member("errors")).compactMapValues { Self.error($0) }
         }
@@ -66,9 +71,33 @@ extension MachineRecording {
                         }
                     }
                 ),
+                "order": .object(order.mapValues { .array($0.map { .string($0) }) }),
                 "errors": .object(errors.mapValues { .integer(Int64($0.rawValue)) }),
                 "omitted": .array(omitted.map { .string($0) }),
             ]
+        }
+    }
+}
+
+extension MachineRecording.Notes {
+    /// Notes the order of what stands in folders whose names have stand-ins.
+    mutating func keepOrder(of nodes: [String: RecordedNode], _ scrubber: Scrubber) {
+        var folders: [String: Set<String>] = [:]
+        for path in nodes.keys {
+            // Folders that nothing is known of but what is in them count too.
+            var path = path
+            while !path.isEmpty {
+                let isNew = folders[parent(path), default: []].insert(lastComponent(path)).inserted
+                guard isNew else { break }
+                path = parent(path)
+            }
+        }
+        for (folder, names) in folders {
+            let hidden = names.sorted().map { name in
+                let path = folder.isEmpty ? name : "\(folder)/\(name)"
+                return lastComponent(scrubber.name(path, in: path))
+            }
+            if hidden != hidden.sorted() { order[scrubber.name(folder, in: folder)] = hidden }
         }
     }
 }

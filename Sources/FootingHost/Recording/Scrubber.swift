@@ -4,6 +4,8 @@ internal import FootingSystem
 struct Scrubber: Sendable {
     private let pseudonyms: Pseudonyms
     private let patterns: SecretPatterns
+    /// Texts that are no secrets wherever they stand, in lower case.
+    private let ordinary: Set<String>
 
     /// Learns the secrets, so that they are found wherever they stand.
     ///
@@ -12,10 +14,19 @@ struct Scrubber: Sendable {
     init(learningFrom files: [String: [UInt8]], _ pseudonyms: Pseudonyms = Pseudonyms()) {
         var known: [String] = []
         var hostNames: [String] = []
+        var ordinary = SecretPatterns.fillers
         for (path, content) in files {
             let text = String(decoding: content.prefix { $0 != 0 }, as: UTF8.self).trimmed
             switch SecretRule.of(path) {
             case .secret?: known += Self.isTelling(text) ? [text] : []
+            case .values(let names, let sign)?:
+                for line in lines(text) {
+                    guard let end = line.utf8.firstIndex(of: sign) else { continue }
+                    guard names.contains(where: { String(line[..<end]).trimmed.hasSuffix($0) })
+                    else { continue }
+                    hostNames.append(String(line[line.utf8.index(after: end)...]).trimmed)
+                }
+            case .makersText?: ordinary.insert(text.lowercased())
             case .hostName?:
                 hostNames.append(text)
                 // `db1.example.com` is also called `db1`.
@@ -24,6 +35,9 @@ struct Scrubber: Sendable {
             }
         }
         self.pseudonyms = pseudonyms
+        self.ordinary = ordinary
+        // Asset tags hold a cloud's sign, and with EC2 the maker's name.
+        known.removeAll { ordinary.contains($0.lowercased()) || CloudVendor.isTag($0) }
         patterns = SecretPatterns(pseudonyms, known: known, hostNames: hostNames)
     }
 
@@ -60,6 +74,7 @@ struct Scrubber: Sendable {
         case nil: return patterns.scrubbed(content, scope)
         case .open?: return content
         case .makersText?: return patterns.scrubbed(content, [])
+        case .labelled(let words)?: return labelled(content[...], words)
         case .secret?, .hostName?: return secret(content[...])
         case .binary?: return pseudonyms.binary(content)
         case .firmware?: return FirmwareScrubber(self).scrubbed(content)
@@ -85,23 +100,27 @@ struct Scrubber: Sendable {
         let isSpace: (UInt8) -> Bool = { $0 <= 32 }
         let start = content.firstIndex { !isSpace($0) } ?? content.endIndex
         let end = content.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? start
-        var middle = content[start..<end]
+        let middle = content[start..<end]
         let text = String(decoding: middle, as: UTF8.self)
-        if SecretPatterns.fillers.contains(text.lowercased()) || CloudVendor.isTag(text) {
+        if ordinary.contains(text.lowercased()) || CloudVendor.isTag(text) {
             return Array(content)
         }
-        var before = content[..<start]
-        var after = content[end...]
-        if let prefix = SecretRule.keptPrefixes.first(where: { middle.starts(with: $0.utf8) }) {
-            before = content[..<(start + prefix.utf8.count)]
+        return content[..<start] + patterns.whole(middle) + content[end...]
+    }
+
+    /// Keeps words such as `LVM-` and `part1-` at the beginning.
+    private func labelled(_ content: ArraySlice<UInt8>, _ words: [String]) -> [UInt8] {
+        var rest = content
+        while true {
+            let number = rest.dropFirst(4).prefix { $0.isDigit }
+            if rest.starts(with: "part".utf8), rest.dropFirst(4 + number.count).first == 45 {
+                rest = rest.dropFirst(5 + number.count)
+            } else if let word = words.first(where: { rest.starts(with: $0.utf8) }) {
+                rest = rest.dropFirst(word.utf8.count)
+            } else {
+                return content[..<rest.startIndex] + secret(rest)
+            }
         }
-        if let suffix = SecretRule.keptSuffixes.first(where: {
-            middle.suffix($0.utf8.count).elementsEqual($0.utf8)
-        }) {
-            after = content[(end - suffix.utf8.count)...]
-        }
-        middle = content[before.endIndex..<max(before.endIndex, after.startIndex)]
-        return before + patterns.stand(in: middle) + after
     }
 
     private func perLine(

@@ -8,6 +8,8 @@ struct SecretPatterns: Sendable {
         static let addresses = Scope(rawValue: 1)
         /// The machine's names, which may also be ordinary words.
         static let hostNames = Scope(rawValue: 2)
+        /// Secrets that were read elsewhere.
+        static let known = Scope(rawValue: 4)
     }
 
     private let pseudonyms: Pseudonyms
@@ -39,7 +41,7 @@ struct SecretPatterns: Sendable {
     }
 
     /// The bytes with a stand-in for every secret; the length stays, but for IPv4 addresses.
-    func scrubbed(_ bytes: [UInt8], _ scope: Scope = [.addresses]) -> [UInt8] {
+    func scrubbed(_ bytes: [UInt8], _ scope: Scope) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
         var at = 0
@@ -56,7 +58,7 @@ struct SecretPatterns: Sendable {
         return output
     }
 
-    func scrubbed(_ text: String, _ scope: Scope = [.addresses]) -> String {
+    func scrubbed(_ text: String, _ scope: Scope) -> String {
         String(decoding: scrubbed(Array(text.utf8), scope), as: UTF8.self)
     }
 
@@ -65,8 +67,8 @@ struct SecretPatterns: Sendable {
     private func found(in bytes: [UInt8], _ at: Int, _ scope: Scope) -> Finding? {
         let rest = bytes[at...]
         let isHexadecimal = bytes[at].isHexadecimalDigit
-        if let length = literal(known, rest) {
-            return (length, stand(in: rest.prefix(length)))
+        if scope.contains(.known), let length = literal(known, rest) {
+            return (length, whole(rest.prefix(length)))
         }
         if scope.contains(.hostNames), let length = literal(hostNames, rest) {
             return (length, pseudonyms.text(rest.prefix(length)))
@@ -94,6 +96,17 @@ struct SecretPatterns: Sendable {
             return (length, pseudonyms.text(rest.prefix(length), isHexadecimal: true))
         }
         return nil
+    }
+
+    /// The stand-in for a text that is a secret as a whole; a part that names a cloud stays.
+    func whole(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        let prefix = SecretRule.keptPrefixes.first { text.starts(with: $0.utf8) } ?? ""
+        var middle = text.dropFirst(prefix.utf8.count)
+        let suffix = SecretRule.keptSuffixes.first { suffix in
+            middle.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+        }
+        middle = middle.dropLast(suffix?.utf8.count ?? 0)
+        return text[..<middle.startIndex] + stand(in: middle) + text[middle.endIndex...]
     }
 
     /// The stand-in for a secret of whatever form.
@@ -176,7 +189,11 @@ extension SecretPatterns {
                 (1...3).contains(group.count)
                     && (Int(String(decoding: group, as: UTF8.self)) ?? 256) < 256
             }
-        return isAddress && Self.ends(rest.dropFirst(text.count)) ? text.count : nil
+        let behind = rest.dropFirst(text.count)
+        // `5.15.153.1-microsoft` is a kernel's release.
+        let isRelease =
+            behind.first == UInt8(ascii: "-") && behind.dropFirst().first?.isDigit == false
+        return isAddress && !isRelease && Self.ends(behind) ? text.count : nil
     }
 
     /// 32 hexadecimal digits and more, as machine ids and containers' names; flags are 0 and 1 only.

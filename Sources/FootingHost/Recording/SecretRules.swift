@@ -10,6 +10,8 @@ enum SecretRule: Sendable {
     case open
     /// Values of the lines whose name ends so are secret; the sign is what ends the name.
     case values(of: [String], after: UInt8)
+    /// A secret behind words that tell what it is for.
+    case labelled([String])
     /// Only lines that begin so are kept.
     case lines(beginning: [String])
     /// Words between blanks, of which those that begin so are kept, up to a semicolon.
@@ -68,6 +70,8 @@ enum SecretRule: Sendable {
         Line("sys/firmware/acpi/", .makersText),
         Line("sys/", ["class_id"], .open),
         Line("sys/", ["modalias", "osrelease"], .makersText),
+        Line("sys/devices/virtual/block/", ["uuid"], .labelled(mapperWords)),
+        Line("sys/block/", ["uuid"], .labelled(mapperWords)),
         Line("", ["vpd_pg80", "vpd_pg83", "local-mac-address", "mac-address"], .binary),
         Line("sys/firmware/devicetree/", ["serial-number", "system-id"], .secret),
         Line("proc/device-tree/", ["serial-number", "system-id"], .secret),
@@ -111,6 +115,13 @@ enum SecretRule: Sendable {
         Line("run/udev/data/", .lines(beginning: ["E:ID_FS_TYPE=", "E:ID_PART_TABLE_TYPE="])),
     ]
 
+    /// What device-mapper targets put before their ids, piece by piece.
+    private static let mapperWords = [
+        "LVM-", "CRYPT-", "LUKS1-", "LUKS2-", "PLAIN-", "VERITY-", "INTEGRITY-", "BITLK-",
+        "TCRYPT-", "FVAULT2-", "LOOPAES-", "TEMP-", "SUBDEV-", "mpath-", "DMRAID-", "VDO-",
+        "stratis-1-",
+    ]
+
     /// Words of the kernel's command line by which clouds are found.
     private static let bootWords = ["ds=", "ci.ds=", "ci.datasource=", "scaleway", "vultr"]
 
@@ -130,7 +141,7 @@ enum SecretRule: Sendable {
     /// What the forms of secrets are looked for in, of a path's content or of the path itself.
     static func scope(_ path: String) -> SecretPatterns.Scope {
         let name = lastComponent(path)
-        var scope: SecretPatterns.Scope = []
+        var scope: SecretPatterns.Scope = [.known]
         let isVersion = ["version", "release", "rev"].contains { name.holds($0) }
         if !isVersion { scope.insert(.addresses) }
         let named = ["proc/", "run/", "etc/", "dev/", "sys/fs/", "sys/devices/virtual/block/"]

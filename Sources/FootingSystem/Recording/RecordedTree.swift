@@ -14,10 +14,13 @@ public final class RecordedTree: Sendable {
     ///   - nodes: by path from the root, without a slash at the front; folders above a path need
     ///     not be named.
     ///   - answers: by question, as ``HostRecorder/answers`` has them.
+    ///   - order: the names in a folder, where stand-ins for some of them are to be listed in the
+    ///     order of what they stand for.
     /// - Throws: ``ArchiveError`` where a path leaves the tree, or leads through what is no folder.
     public init(
         _ nodes: [String: RecordedNode],
-        answers: [String: Result<String, Errno>] = [:]
+        answers: [String: Result<String, Errno>] = [:],
+        order: [String: [String]] = [:]
     ) throws(ArchiveError) {
         var all = nodes
         var names: [String: Set<String>] = [:]
@@ -39,7 +42,11 @@ public final class RecordedTree: Sendable {
         }
         all[""] = .folder
         self.nodes = all
-        children = names.mapValues { $0.sorted() }
+        var children = names.mapValues { $0.sorted() }
+        for (folder, wanted) in order where wanted.sorted() == children[folder] {
+            children[folder] = wanted
+        }
+        self.children = children
         self.answers = answers
     }
 
