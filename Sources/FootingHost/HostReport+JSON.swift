@@ -74,6 +74,16 @@ extension Evidence {
     }
 }
 
+extension Conflict {
+    /// `{"about", "believed", "rejected", "reason"}`.
+    public var json: JSONValue {
+        [
+            "about": .string(about), "believed": believed.json, "rejected": rejected.json,
+            "reason": .string(reason),
+        ]
+    }
+}
+
 extension HostReport {
     /// The schema's name; a field that changes its meaning changes it.
     public static let schema = "footing.host/1"
@@ -175,6 +185,7 @@ extension HostReport {
                 }
             ),
             "evidence": .array(info.evidence.map(\.json)),
+            "conflicts": .array(info.conflicts.map(\.json)),
         ]
     }
 

@@ -37,6 +37,11 @@ struct MachineFixture: CustomStringConvertible {
             .map { MachineFixture(name: String($0.dropLast(8))) }
     }()
 
+    /// What stands in another file beside the machines, ended by a line feed.
+    static func text(_ name: String) throws -> String {
+        try HostRoot(path: folder).text(name) + "\n"
+    }
+
     init(name: String) {
         self.name = name
         guard let root = try? HostRoot(path: Self.folder),
@@ -221,7 +226,8 @@ extension JSONValue {
         case .string(let value): value
         case .array(let values): values.map(\.plain).joined(separator: " ")
         case .object(let members):
-            ["kind", "name", "slot", "id"].lazy.compactMap { members[$0] }.first?.plain ?? "absent"
+            ["kind", "name", "slot", "id", "rejected", "value"].lazy.compactMap { members[$0] }
+                .first?.plain ?? "absent"
         }
     }
 }
