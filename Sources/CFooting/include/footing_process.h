@@ -24,7 +24,7 @@ const char *footing_error_name(int error);
 /* pthread_setname_np(3), cut at 15 bytes. */
 int footing_name_thread(unsigned long thread, const char *name);
 
-/* Sets up the smallest ring of io_uring_setup(2) and takes it down again: 0 if that is allowed here,
+/* Sets up the smallest ring of io_uring_setup(2) and takes it down again: 0 if that is allowed,
  * -ENOSYS where the kernel has none, -EPERM where it is switched off or forbidden. */
 int footing_probe_ring(void);
 

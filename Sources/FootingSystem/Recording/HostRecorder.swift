@@ -42,7 +42,7 @@ public final class HostRecorder: Sendable {
 
     /// Prepares to record a machine.
     ///
-    /// - Parameter path: `/` for the live machine, otherwise a tree; as in ``HostRoot/init(path:)``.
+    /// - Parameter path: `/` for the live machine, otherwise a tree, as for a ``HostRoot``.
     public init(path: String = "/") throws(Errno) {
         source = try HostRoot(path: path)
     }
