@@ -14,7 +14,7 @@ SOURCES = Sources Tests Package.swift $(wildcard Fuzz/Package.swift Fuzz/Sources
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-deps: ## Install the Debian packages that tests, demo and benchmarks need.
+deps: ## Install the Debian packages that the build, tests, demo and benchmarks need.
 	@Scripts/deps.sh
 
 demo: deps release ## Make a disk, serve it, write to it, kill the server, find the data again.

@@ -13,7 +13,7 @@ let strict: [SwiftSetting] = [
 
 /// The library modules and what each may import: the arrows of docs/ARCHITECTURE.md.
 let modules: [(name: String, imports: [Target.Dependency])] = [
-    ("FootingSystem", ["CFooting"]),
+    ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -36,6 +36,7 @@ let package = Package(
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
             ]
         ),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import statistics
@@ -453,31 +454,78 @@ class WriteLimit:
             self.path = None
 
 
+def timed(words, null):
+    """Wall time from the start of a process to its end, and its peak of resident memory."""
+    began = time.perf_counter()
+    _, _, usage = os.wait4(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
+    return time.perf_counter() - began, usage.ru_maxrss * 1024
+
+
 def measure_detect(report):
-    """Wall time from the start of a process to its end, in turns."""
-    if not shutil.which("systemd-detect-virt"):
-        return report.skip("`footing detect --json`", "systemd-detect-virt is missing")
-    null = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
-    commands = {
-        "footing": [FOOTING, "detect", "--json"],
-        "systemd-detect-virt": [shutil.which("systemd-detect-virt")],
-    }
-    times = {name: [] for name in commands}
-    for _ in range(40 * ROUNDS):
-        for name, words in commands.items():
-            began = time.perf_counter()
-            os.waitpid(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
-            times[name].append(time.perf_counter() - began)
-    pairs = [a / b for a, b in zip(*times.values())]
-    ratio = statistics.median(pairs)
-    ours, theirs = (statistics.median(values) * 1000 for values in times.values())
-    report.figures["detect"] = {"medianRatio": ratio, "seconds": times}
+    """The whole of `detect --json` against one peer and against four, in turns."""
+    null = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_WRONLY, 0) for number in (1, 2)]
+    ours = [FOOTING, "detect", "--json", "--no-network"]
+    compare_detect(report, ours, ["systemd-detect-virt"], 0.5, null)
+    others = ["virt-what", "lscpu", "lstopo-no-graphics", "/usr/lib/cloud-init/ds-identify"]
+    compare_detect(report, ours, others, 0.05, null)
+    count_calls(report, ours)
+    memory = max(timed(ours, null)[1] for _ in range(10))
+    title = "`footing detect --json`, resident memory"
+    report.bar(title, "at most 8 MiB", f"{memory / MIB:.1f} MiB", memory <= 8 * MIB)
+
+
+def compare_detect(report, ours, peers, bar, null):
+    """The ratio of our time to the sum of the peers' that are installed."""
+    found = [shutil.which(peer) for peer in peers]
+    missing = [os.path.basename(peer) for peer, path in zip(peers, found) if not path]
+    names = ", ".join(os.path.basename(path) for path in found if path)
+    if missing:
+        title = f"`footing detect --json` against {', '.join(missing)}"
+        report.skip(title, f"missing: {', '.join(missing)}; the bar is not judged without")
+    if not names:
+        return
+    pairs = []
+    for _ in range(40 * ROUNDS if len(peers) == 1 else 10 * ROUNDS):
+        mine, _ = timed(ours, null)
+        pairs.append((mine, sum(timed([path], null)[0] for path in found if path)))
+    ratio = statistics.median(a / b for a, b in pairs)
+    mine, theirs = (statistics.median(values) * 1000 for values in zip(*pairs))
+    report.figures.setdefault("detect", {})[names] = {"medianRatio": ratio, "seconds": pairs}
+    # A sum without all of them is smaller: what is below the bar then is below it with them.
     report.bar(
-        "`footing detect --json`, wall time",
-        "at most 0.5x systemd-detect-virt",
-        f"{ratio:.2f}x ({ours:.1f} ms to {theirs:.1f} ms)",
-        ratio <= 0.5,
+        f"`footing detect --json`, wall time against {names}",
+        f"at most {bar}x" + (" of all four" if missing else ""),
+        f"{ratio:.3f}x ({mine:.1f} ms to {theirs:.1f} ms)",
+        ratio <= bar,
         f"median of {len(pairs)} pairs",
+    )
+
+
+def count_calls(report, words):
+    """System calls of a whole detection, and files that are opened more than once."""
+    title = "`footing detect --json`, system calls"
+    if not shutil.which("strace"):
+        return report.skip(title, "strace is missing")
+    with tempfile.NamedTemporaryFile(mode="r") as log:
+        run("strace", "-f", "-y", "-o", log.name, *words)
+        lines = [line for line in log if re.match(r"\d+ +\w+\(", line)]
+    # With -y a descriptor shows its path; a folder is opened once more to be listed.
+    opened = [
+        "/".join(part for part in match.groups() if part)
+        for line in lines
+        if "O_DIRECTORY" not in line and "O_PATH" not in line
+        for match in [re.search(r"openat2?\(\w+<([^>]*)>, \"([^\"]*)\".*= \d+", line)]
+        if match
+    ]
+    # The program itself is opened by the language's runtime.
+    repeated = sorted({path for path in opened if opened.count(path) > 1})
+    report.figures.setdefault("detect", {})["calls"] = len(lines)
+    report.bar(
+        title,
+        "no file twice",
+        f"{len(lines)} calls, {len(opened)} files, {len(repeated)} of them twice",
+        not repeated,
+        ", ".join(repeated),
     )
 
 

@@ -78,7 +78,7 @@ part() {
 
 step "Where is this?"
 shown "$footing" detect
-row "detect" "$("$footing" detect | sed -n 's/^environment *\([^ ]*\).*/\1/p')"
+row "detect" "$("$footing" detect --only environment)"
 
 step "Create a disk and serve it"
 shown "$footing" disk create "$disk" --size 10G

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that tests, demo and benchmarks need and that are missing.
+# Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
+# zlib1g-dev is linked into the program: it packs recordings, and Swift itself needs it too.
 set -euo pipefail
 
 packages=(
-    nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
+    zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
     # The guests, and what unpacks their kernels.
     qemu-system-x86 busybox-static lz4 xz-utils
 )

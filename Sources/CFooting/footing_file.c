@@ -27,10 +27,8 @@ int footing_openat(int directory, const char *path, int flags, unsigned int mode
 	return result_of(openat(directory, path, flags | O_CLOEXEC, mode));
 }
 
-int footing_open_beneath(int directory, const char *path, int flags, int confined)
+static int open_in_root(int directory, const char *path, int flags)
 {
-	if (!confined)
-		return footing_openat(directory, path, flags, 0);
 	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT};
 	/* A rename or a mount anywhere meanwhile, and the kernel cannot tell whether ".." led out:
 	 * EAGAIN, to be tried again. One attempt nearly always does; the bound is for a file that
@@ -41,6 +39,33 @@ int footing_open_beneath(int directory, const char *path, int flags, int confine
 		file = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 	while (file < 0 && errno == EAGAIN && ++attempts < 10000);
 	return result_of(file);
+}
+
+/* The descriptor if it is one of a file or a folder; else it is closed. */
+static int refuse_special(int file)
+{
+	struct stat status;
+	if (file < 0)
+		return file;
+	if (fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+		return file;
+	close(file);
+	return -ENXIO;
+}
+
+int footing_open_beneath(int directory, const char *path, int flags, int confined)
+{
+	if (!confined)
+		return footing_openat(directory, path, flags, 0);
+	if (flags & (O_PATH | O_DIRECTORY))
+		return open_in_root(directory, path, flags);
+	/* To open a device node is to ask its driver, so it is looked at first; and again behind
+	 * the open, as the tree can change in between. */
+	int probe = refuse_special(open_in_root(directory, path, O_PATH));
+	if (probe < 0)
+		return probe;
+	close(probe);
+	return refuse_special(open_in_root(directory, path, flags | O_NONBLOCK | O_NOCTTY));
 }
 
 ssize_t footing_read_beneath(

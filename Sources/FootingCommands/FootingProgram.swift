@@ -51,6 +51,7 @@ public enum FootingProgram {
         _ console: Console
     ) -> Int32 {
         switch error.kind {
+        case .answer: return failureStatus
         case .failure:
             console.writeError("Error: \(error.message)\n")
             return failureStatus

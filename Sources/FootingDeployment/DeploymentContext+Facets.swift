@@ -54,6 +54,17 @@ extension DeploymentContext {
                 )
             )
         }
+        if info.isVirtualMachine.value == true {
+            let item = info.layers.first { $0.kind == .virtualMachine }
+            facets.append(
+                facet(
+                    "virtual-machine",
+                    item?.source ?? "virtualization",
+                    item?.name ?? "",
+                    "hardware that can be moved, copied and paused"
+                )
+            )
+        }
         if info.isTrustDomain {
             facets.append(facet("confidential", "cpuid 0x21", "tdx", "memory the host cannot read"))
         }
@@ -81,6 +92,15 @@ extension DeploymentContext {
             facets.append(
                 facet("flash-card", "sys/block/\(disk.name)", disk.name, "eMMC or SD: wears")
             )
+        }
+        if let disk = report.hardware.block.first(where: { $0.isFree.value == true }) {
+            let says = "an NVMe namespace that nothing uses, signatures not read"
+            facets.append(facet("free-nvme", "sys/block/\(disk.name)", disk.name, says))
+        }
+        if let device = report.hardware.paravirtual.first {
+            let source = "\(device.bus) \(device.name)"
+            let says = "devices by agreement with a hypervisor or a cloud"
+            facets.append(facet("paravirtual-devices", source, device.kind, says))
         }
         if let disk = report.hardware.block.first(where: \.isParavirtual) {
             facets.append(

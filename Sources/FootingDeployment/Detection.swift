@@ -50,11 +50,11 @@ public struct Detection: Sendable {
         return .object(members)
     }
 
-    /// The facts a person asks for first.
+    /// What a person asks for first, on one screen.
     public func summary() -> String {
         let facets = context.facets.map(\.name).joined(separator: ", ")
-        let suffix = facets.isEmpty ? "" : " (\(facets))"
-        return "environment   \(context.kind.rawValue)\(suffix)\n" + report.summary()
+        let kind = "The kind of place: \(context.kind.rawValue)"
+        return report.summary(conclusion: [kind + (facets.isEmpty ? "." : " (\(facets)).")])
     }
 
     /// Every fact, conclusion and value with what it rests on.

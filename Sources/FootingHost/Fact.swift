@@ -93,6 +93,7 @@ extension HostRoot {
         switch error {
         case .noSuchFile: "\(path) is not there"
         case .permissionDenied, .notPermitted: "\(path) may not be read by this user"
+        case .noDevice: "\(path) is neither a file nor a folder"
         case .tooLarge: "\(path) is too large to be what it should"
         default: "\(path): \(error)"
         }

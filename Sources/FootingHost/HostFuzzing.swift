@@ -82,13 +82,16 @@ public enum HostFuzzing {
     }
 
     private static func platforms(_ text: String, _ bytes: [UInt8]) {
-        _ = DMI.virtualMachineBit(bytes)
-        _ = PlatformHypervisor.mainframe(text)
+        _ = SMBIOSTable(bytes).isVirtualMachine
+        _ = DMIText(text)
+        _ = Mainframe(text)
         let strings = DeviceTree.strings(in: text)
         precondition(strings.allSatisfy { !$0.utf8.contains(0) }, "a NUL in a text")
-        let recording = RecordedCPUID(text: text)
-        let facts = CPUIDFacts(recording)
-        _ = ProcessorFeatures.find(facts, text: nil)
+        if let document = try? JSONValue(parsing: bytes),
+            let recording = RecordedCPUID(document)
+        {
+            _ = ProcessorFeatures.find(CPUIDFacts(recording), text: nil)
+        }
         let half = bytes.count / 2
         _ = DiskSignature.find(head: Array(bytes[..<half]), tail: Array(bytes[half...]))
         let shown = printable(bytes)

@@ -1,52 +1,45 @@
 extension HostReport {
-    /// The facts a person asks for first, a line each.
-    public func summary() -> String {
-        var lines: [String] = []
-        let info = hardware.virtualization
-        let machine = [hardware.machine.vendor.value, hardware.machine.product.value]
-            .compactMap { $0 }.joined(separator: " ")
-        Self.add("machine", machine.isEmpty ? "unnamed" : machine, to: &lines)
-        Self.add("processor", Self.text(hardware.processor.model) { $0 }, to: &lines)
-        var hypervisor = Self.text(info.hypervisor) { $0.rawValue }
-        if let product = info.product.value { hypervisor += " (\(product))" }
-        if let mode = info.xenMode.value { hypervisor += ", \(mode.rawValue)" }
-        Self.add("hypervisor", "\(hypervisor), role \(info.role.rawValue)", to: &lines)
-        Self.add("container", info.container, to: &lines)
-        Self.add("cloud", cloudText(), to: &lines)
-        var total = Self.text(memory.totalBytes, Self.size)
-        if let limit = memory.limitBytes.value { total += ", limited to \(Self.size(limit))" }
-        Self.add("memory", total, to: &lines)
-        Self.add("balloon", Self.text(memory.balloon) { $0.kind }, to: &lines)
-        Self.add("NUMA nodes", String(numa.nodes.count), to: &lines)
-        for device in hardware.block {
-            let queues = device.queues.value.map { ", \($0) queue\($0 == 1 ? "" : "s")" } ?? ""
-            let cache = device.writeCache.value.map { ", \($0)" } ?? ""
-            let what = "\(Self.size(device.sizeBytes)) \(device.interface)\(queues)\(cache)"
-            Self.add("disk \(device.name)", what, to: &lines)
-        }
+    /// Sentences and devices that fit one screen of 80 columns and 24 lines, prompt included.
+    ///
+    /// - Parameter conclusion: what follows from the facts, for the sentences' end.
+    public func summary(conclusion: [String] = []) -> String {
+        var sentences = sentences() + conclusion
         if let path {
-            let type = Self.text(path.type) { $0 }
-            let disks = Self.text(path.disks) { $0.joined(separator: " ") }
-            Self.add("under \(path.path)", "\(type) on \(disks)", to: &lines)
+            let type = path.type.value ?? "a file system that is not known"
+            let disks = path.disks.value.map { " on \($0.joined(separator: ", "))" } ?? ""
+            sentences.append("Under \(cut(path.path, columns: 40)): \(type)\(disks).")
         }
+        let conflicts = hardware.virtualization.conflicts
+        if !conflicts.isEmpty {
+            let about = Set(conflicts.map(\.about)).sorted().joined(separator: ", ")
+            sentences.append("Sources contradict each other on: \(about); see --explain.")
+        }
+        var lines = sentences.flatMap { wrapped($0) }
+        let room = Self.screenLines - lines.count - 1
+        lines += [""] + DeviceTable(self).lines(maximum: room)
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Every fact with what it rests on, and every absent one with the reason.
-    public func explanation() -> String {
-        summary() + "\n" + evidenceText()
-    }
+    /// A screen has 24 lines, and the prompt needs one.
+    private static let screenLines = 23
 
-    /// The part of ``explanation()`` behind the summary.
+    /// Every fact with what it rests on, and every absent one with the reason.
     public func evidenceText() -> String {
-        var text = "Evidence\n"
+        var text = ""
+        let conflicts = hardware.virtualization.conflicts
+        if !conflicts.isEmpty { text += "Conflicts\n" }
+        for conflict in conflicts {
+            text += "  \(conflict.about): \(Self.quoted(conflict.believed)) is believed, "
+            text += "not \(Self.quoted(conflict.rejected)): \(conflict.reason)\n"
+        }
+        if !conflicts.isEmpty { text += "\n" }
+        text += "Evidence\n"
         // What proved itself is in the cloud's own evidence already.
         let asked = hardware.cloud.metadata.value?.evidence ?? []
         let cloud = hardware.cloud.evidence
         for item in hardware.virtualization.evidence + cloud + asked.filter({ !cloud.contains($0) })
         {
-            let value = item.value.isEmpty ? "is there" : "\"\(item.value)\""
-            text += "  \(item.source) \(value): \(item.says)\n"
+            text += "  \(Self.quoted(item)): \(item.says)\n"
         }
         text += explainedMemory() + "\nDevices\n"
         for device in hardware.block { text += Self.explained(device) }
@@ -63,21 +56,6 @@ extension HostReport {
         let absences = absences()
         if !absences.isEmpty { text += "\nAbsent\n" }
         for absence in absences { text += "  \(absence.fact): \(absence.reason)\n" }
-        return text
-    }
-
-    /// The provider, and what its metadata server told.
-    private func cloudText() -> String {
-        var text = Self.text(hardware.cloud.provider) { $0 }
-        guard let metadata = hardware.cloud.metadata.value else { return text }
-        if metadata.outcome != .proven {
-            return "\(text), metadata server \(metadata.outcome.rawValue)"
-        }
-        // The zone names its region, wherever there are both.
-        let place = metadata.zone.value ?? metadata.region.value
-        for detail in [metadata.instanceType.value, place, metadata.instanceID.value] {
-            if let detail { text += ", \(detail)" }
-        }
         return text
     }
 
@@ -111,9 +89,8 @@ extension HostReport {
         return text
     }
 
-    private static func add(_ label: String, _ value: String, to lines: inout [String]) {
-        let gap = String(repeating: " ", count: max(1, 14 - label.utf8.count))
-        lines.append(label + gap + value)
+    private static func quoted(_ item: Evidence) -> String {
+        "\(item.source) " + (item.value.isEmpty ? "is there" : "\"\(item.value)\"")
     }
 
     private static func text<Value>(_ fact: Fact<Value>, _ form: (Value) -> String) -> String {

@@ -74,6 +74,16 @@ extension Evidence {
     }
 }
 
+extension Conflict {
+    /// `{"about", "believed", "rejected", "reason"}`.
+    public var json: JSONValue {
+        [
+            "about": .string(about), "believed": believed.json, "rejected": rejected.json,
+            "reason": .string(reason),
+        ]
+    }
+}
+
 extension HostReport {
     /// The schema's name; a field that changes its meaning changes it.
     public static let schema = "footing.host/1"
@@ -101,6 +111,7 @@ extension HostReport {
             "schema": .string(Self.schema),
             "root": .string(root),
             "machine": machineJSON(&facts),
+            "kernel": kernelJSON(&facts),
             "cpu": processorJSON(&facts),
             "virtualization": virtualizationJSON(&facts),
             "cloud": cloudJSON(&facts),
@@ -139,6 +150,15 @@ extension HostReport {
                 hardware.machine.firmwareVendor
             ),
             "compatible": .array(hardware.machine.compatible.map { .string($0) }),
+            "architecture": facts.text("machine.architecture", system.map(\.machine)),
+        ]
+    }
+
+    private func kernelJSON(_ facts: inout FactWriter) -> JSONValue {
+        [
+            "name": facts.text("kernel.name", system.map(\.name)),
+            "release": facts.text("kernel.release", system.map(\.release)),
+            "version": facts.text("kernel.version", system.map(\.version)),
         ]
     }
 
@@ -165,6 +185,7 @@ extension HostReport {
                 }
             ),
             "evidence": .array(info.evidence.map(\.json)),
+            "conflicts": .array(info.conflicts.map(\.json)),
         ]
     }
 

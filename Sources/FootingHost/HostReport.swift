@@ -8,6 +8,8 @@ public struct HostReport: Sendable {
     public let root: String
     /// Whether they are of the running machine.
     public let isLive: Bool
+    /// What the kernel says of itself and of the architecture.
+    public let system: Fact<SystemName>
     /// Machine, processor, virtualization, cloud, PCI, block and paravirtual devices.
     public let hardware: HardwareProbe
     /// Memory, its limit and the balloon.
@@ -41,6 +43,8 @@ public struct HostReport: Sendable {
         path: String? = nil,
         metadata: MetadataPolicy = .forbidden
     ) -> HostReport {
+        // What several detectors ask for is asked of the machine once.
+        let root = root.remembering()
         let survey = BlockSurvey(root)
         var hardware = HardwareProbe(survey, cpuid: cpuid)
         hardware.cloud.ask(metadata, isLive: root.isLive)
@@ -49,6 +53,7 @@ public struct HostReport: Sendable {
         return HostReport(
             root: root.path,
             isLive: root.isLive,
+            system: root.systemName(),
             hardware: hardware,
             memory: memory,
             numa: NUMATopology(root),

@@ -132,3 +132,18 @@ func kernelList(_ text: String) -> [Int]? {
     }
     return members
 }
+
+/// The members of a kernel bit mask such as `ffffffff,00000003`; see `cpumap` in
+/// `sysfs-devices-node`.
+///
+/// - Returns: nil if it is not one, or is longer than any kernel's.
+func kernelMask(_ text: String) -> [Int]? {
+    let words = pieces(text.trimmed, separator: ",")
+    guard !words.isEmpty, words.count <= 2048 else { return nil }
+    var members: [Int] = []
+    for (index, word) in words.reversed().enumerated() {
+        guard word.utf8.count <= 8, let bits = UInt32(word, radix: 16) else { return nil }
+        for bit in 0..<32 where bits >> UInt32(bit) & 1 == 1 { members.append(index * 32 + bit) }
+    }
+    return members
+}

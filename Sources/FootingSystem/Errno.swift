@@ -61,6 +61,12 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
     public static let readOnlyFileSystem = Errno(rawValue: EROFS)
     /// File too large.
     public static let fileTooLarge = Errno(rawValue: EFBIG)
+    /// Too many levels of symbolic links.
+    public static let tooManyLinks = Errno(rawValue: ELOOP)
+    /// Is a directory.
+    public static let isDirectory = Errno(rawValue: EISDIR)
+    /// No such device or address: here, a FIFO or a device node where a file should be.
+    public static let noDevice = Errno(rawValue: ENXIO)
     /// Broken pipe: the peer is gone.
     public static let brokenPipe = Errno(rawValue: EPIPE)
     /// Software caused connection abort: the client left before it was accepted.

@@ -11,6 +11,8 @@ public struct FileStatus: Sendable {
         case directory
         /// A block device.
         case blockDevice
+        /// A symbolic link that was not followed.
+        case symbolicLink
         /// A socket.
         case socket
         /// Anything else.
@@ -23,6 +25,12 @@ public struct FileStatus: Sendable {
         public let major: UInt32
         /// The device's number within the driver.
         public let minor: UInt32
+
+        /// Both numbers.
+        public init(major: UInt32, minor: UInt32) {
+            self.major = major
+            self.minor = minor
+        }
     }
 
     /// What it is.
@@ -51,6 +59,7 @@ public struct FileStatus: Sendable {
             case S_IFREG: .regular
             case S_IFDIR: .directory
             case S_IFBLK: .blockDevice
+            case S_IFLNK: .symbolicLink
             case S_IFSOCK: .socket
             default: .other
             }
@@ -62,6 +71,22 @@ public struct FileStatus: Sendable {
         let known = status.direct_offset_alignment > 0
         directMemoryAlignmentBytes = known ? status.direct_memory_alignment : nil
         directOffsetAlignmentBytes = known ? status.direct_offset_alignment : nil
+    }
+
+    /// What a recording knows of a file.
+    init(
+        recorded kind: Kind,
+        sizeBytes: UInt64 = 0,
+        device: Device = Device(major: 0, minor: 0)
+    ) {
+        self.kind = kind
+        self.sizeBytes = sizeBytes
+        self.device = device
+        allocatedBytes = 0
+        fileSystemDevice = Device(major: 0, minor: 0)
+        inode = 0
+        directMemoryAlignmentBytes = nil
+        directOffsetAlignmentBytes = nil
     }
 }
 

@@ -1,4 +1,5 @@
 internal import CFooting
+import Glibc
 
 extension HostRoot {
     /// No sysfs attribute is larger than a page.
@@ -30,10 +31,15 @@ extension HostRoot {
         limitBytes: Int,
         isCut: Bool
     ) throws(Errno) -> String {
+        guard isPlain else {
+            let content = try firstBytes(path, count: isCut ? limitBytes : limitBytes + 1)
+            guard content.count <= limitBytes else { throw .tooLarge }
+            return Self.trimmed(content)
+        }
         var result: Result<String, Errno> = .failure(.tooLarge)
         unsafe withUnsafeTemporaryAllocation(byteCount: limitBytes + 1, alignment: 1) { buffer in
             let count = unsafe footing_read_beneath(
-                directory.number,
+                directory,
                 relative(path),
                 isLive ? 0 : 1,
                 buffer.baseAddress,
@@ -58,7 +64,7 @@ extension HostRoot {
         var result: Result<[String], Errno> = .success([])
         unsafe withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { buffer in
             let count = unsafe footing_names_beneath(
-                directory.number,
+                directory,
                 relative(path),
                 isLive ? 0 : 1,
                 buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
@@ -82,19 +88,31 @@ extension HostRoot {
 
     /// The first bytes of a binary file, as many as one read gives.
     public func firstBytes(_ path: String, count limit: Int) throws(Errno) -> [UInt8] {
-        var result = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            result = unsafe footing_read_beneath(
-                directory.number,
+        if let recording { return Array(try recording.bytes(prefix + path).prefix(limit)) }
+        guard let memory else {
+            return try noted(path) { () throws(Errno) in try readOnce(path, limit) }
+        }
+        return try memory.content(key(path, memory), limit: limit) { () throws(Errno) in
+            try noted(path) { () throws(Errno) in try readOnce(path, limit) }
+        }
+    }
+
+    private func readOnce(_ path: String, _ limit: Int) throws(Errno) -> [UInt8] {
+        var result: Result<[UInt8], Errno> = .success([])
+        unsafe withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
+            let count = unsafe footing_read_beneath(
+                directory,
                 relative(path),
                 isLive ? 0 : 1,
                 buffer.baseAddress,
                 limit
             )
-            count = max(0, result)
+            // Copied, as most are far shorter than the buffer and some are kept.
+            unsafe result =
+                count < 0
+                ? .failure(Errno(rawValue: Int32(-count))) : .success([UInt8](buffer[..<count]))
         }
-        _ = try checked(result)
-        return bytes
+        return try result.get()
     }
 
     /// A folder of this root, as a root of its own.
@@ -102,10 +120,66 @@ extension HostRoot {
     /// Attributes of one folder are then read without walking the path to it each time, which is
     /// half of what a read takes. It belongs to the same machine.
     public func folder(_ path: String) throws(Errno) -> HostRoot {
-        HostRoot(
-            path: "\(self.path)/\(path)",
-            isLive: isLive,
-            directory: try open(path, [.path, .directory])
-        )
+        if let recording {
+            guard try recording.node(prefix + path).node == .folder else { throw .notDirectory }
+            return HostRoot(path, of: self, directory: nil, memory: memory)
+        }
+        recorder?.note(statusOf: prefix + path, followsLink: true)
+        let opened = try open(path, [.path, .directory])
+        return HostRoot(path, of: self, directory: opened, memory: memory)
+    }
+
+    /// Something that is found out otherwise than by reading a small file whole.
+    ///
+    /// A recording keeps the answer, and not what it rests on: the bytes of a disk are nobody
+    /// else's business.
+    ///
+    /// - Parameters:
+    ///   - question: what is asked, as `signature dev/sda`: the same for the same question.
+    ///   - find: looks, where the machine is there to be looked at.
+    /// - Throws: what `find` throws; `ENOENT` for a recording in which this was not asked.
+    public func answer(
+        _ question: String,
+        find: () throws(Errno) -> String
+    ) throws(Errno) -> String {
+        if let recording {
+            guard let known = recording.answers[question] else { throw .noSuchFile }
+            return try known.get()
+        }
+        let result: Result<String, Errno>
+        do throws(Errno) {
+            result = .success(try find())
+        } catch {
+            result = .failure(error)
+        }
+        recorder?.note(result, to: question)
+        return try result.get()
+    }
+
+    /// What a path that a person named means on this machine: without links, from the root.
+    ///
+    /// For one that does not exist yet, the nearest folder above it that does. The links of a
+    /// replayed tree are not the path's: there it is taken as it is, or as it was when the machine
+    /// was recorded.
+    public func resolved(_ path: String) -> String {
+        let absolute = path.utf8.first == UInt8(ascii: "/") ? path : "/" + path
+        let known = try? answer("path \(path)") { () throws(Errno) in
+            isLive ? Self.real(path) : absolute
+        }
+        return known ?? absolute
+    }
+
+    private static func real(_ path: String) -> String {
+        var candidate = path
+        while true {
+            if let real = unsafe realpath(candidate.isEmpty ? "." : candidate, nil) {
+                defer { unsafe free(real) }
+                return unsafe String(cString: real)
+            }
+            guard !candidate.isEmpty, candidate != "/" else { return path }
+            let slash = candidate.utf8.lastIndex(of: UInt8(ascii: "/"))
+            let above = slash.map { String(candidate[..<$0]) } ?? ""
+            candidate = above.isEmpty && slash != nil ? "/" : above
+        }
     }
 }

@@ -86,20 +86,58 @@ private final class CountedCPUID: CPUIDSource {
         #expect(try detect(source).hypervisor.value == .virtualpc)
     }
 
-    @Test func `a recording is read in the form of cpuid -r`() {
-        let source = RecordedCPUID(
-            text: """
-                CPU 0:
-                   0x00000000 0x00: eax=0x00000016 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69
-                   0x00000007 0x01: eax=0x00000001 ebx=0x0 ecx=0x0 edx=0xffffffff
-                   0x00000008 0x00: eax=0x100000000 ebx=0x0 ecx=0x0 edx=0x0
-                CPU 1:
-                   0x00000000 0x00: eax=0x00000001 ebx=0x0 ecx=0x0 edx=0x0
+    private func recorded(_ text: String) -> RecordedCPUID? {
+        (try? JSONValue(parsing: Array(text.utf8))).flatMap { RecordedCPUID($0) }
+    }
+
+    @Test func `a recording is leaf, sub-leaf and four registers`() throws {
+        let source = try #require(
+            recorded(
                 """
+                {"format":1,"leaves":{
+                "0x0":{"0":["0x16","0x756e6547","0x6c65746e","0x49656e69"]},
+                "0x00000007":{"0x1":["0x00000001","0x0","0","0xffffffff"]}}}
+                """
+            )
         )
         #expect(source.registers(leaf: 0, subleaf: 0)?.vendor == Array("GenuineIntel".utf8))
         #expect(source.registers(leaf: 7, subleaf: 1)?.edx == 0xffff_ffff)
         #expect(source.registers(leaf: 7, subleaf: 0) == .zero)
         #expect(source.registers(leaf: 8, subleaf: 0) == .zero)
+    }
+
+    @Test(arguments: [
+        #"{"leaves":{}}"#, #"{"format":2,"leaves":{}}"#, #"{"format":1,"leaves":[]}"#,
+        #"{"format":1,"leaves":{"x":{"0":["0x0","0x0","0x0","0x0"]}}}"#,
+        #"{"format":1,"leaves":{"0x0":{"0":["0x0","0x0","0x0"]}}}"#,
+        #"{"format":1,"leaves":{"0x0":{"0":["0x0","0x0","0x0",0]}}}"#,
+        #"{"format":1,"leaves":{"0x0":{"0":["0x100000000","0x0","0x0","0x0"]}}}"#,
+        #"{"format":1,"leaves":{"0x0":{"0":["0x+1","0x0","0x0","0x0"]}}}"#,
+    ])
+    func `a recording of another form is none`(_ text: String) {
+        #expect(recorded(text) == nil)
+    }
+
+    @Test func `a tree without leaves has no CPUID, and says why`() throws {
+        let bit =
+            #"file .cpuid.json {"format":1,"leaves":{"0x1":{"0":["0","0","0x80000000","0"]}}}"#
+        let vendor = { (lines: [String]) throws in
+            try MachineFixture("cpuid", lines).withRoot { root in
+                HostReport.gather(root: root).hardware.processor.vendor
+            }
+        }
+        #expect(try vendor(["folder sys"]).value == nil)
+        #expect(try vendor(["file .cpuid.json {"]).value == nil)
+        let info = try MachineFixture("cpuid", [bit]).withRoot {
+            HypervisorDetector.detect(root: $0)
+        }
+        // Nothing but the bit: someone is there.
+        #expect(info.hypervisor.value == .other)
+        // The form before was a file that a machine might have.
+        let old = "file cpuid 0x00000001 0x00: eax=0x0 ebx=0x0 ecx=0x80000000 edx=0x0"
+        let none = try MachineFixture("cpuid", [old]).withRoot {
+            HypervisorDetector.detect(root: $0)
+        }
+        #expect(none.hypervisor.value == nil)
     }
 }

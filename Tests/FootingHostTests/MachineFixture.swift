@@ -28,11 +28,19 @@ struct MachineFixture: CustomStringConvertible {
         return String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)]) + "/Fixtures"
     }()
 
+    /// The folder with all of them.
+    static func folderRoot() throws(Errno) -> HostRoot { try HostRoot(path: folder) }
+
     static let all: [MachineFixture] = {
         let names = (try? HostRoot(path: folder).names(".")) ?? []
         return names.filter { $0.hasSuffix(".machine") }
             .map { MachineFixture(name: String($0.dropLast(8))) }
     }()
+
+    /// What stands in another file beside the machines, ended by a line feed.
+    static func text(_ name: String) throws -> String {
+        try HostRoot(path: folder).text(name) + "\n"
+    }
 
     init(name: String) {
         self.name = name
@@ -71,7 +79,7 @@ struct MachineFixture: CustomStringConvertible {
     }
 
     private func build(in folder: String) throws {
-        var leaves = ""
+        var leaves: [String: JSONValue] = [:]
         var index = 0
         while index < lines.count {
             let line = lines[index]
@@ -80,7 +88,7 @@ struct MachineFixture: CustomStringConvertible {
             let path = words.count > 1 ? "\(folder)/\(words[1])" : ""
             let rest = words.count > 2 ? String(words[2]) : ""
             switch words[0] {
-            case "cpuid": leaves += line.dropFirst(6) + "\n"
+            case "cpuid": add(line.dropFirst(6), to: &leaves)
             case "file": try write(path, unescaped(rest))
             case "hex":
                 try write(path, rest.split(separator: " ").compactMap { UInt8($0, radix: 16) })
@@ -107,7 +115,19 @@ struct MachineFixture: CustomStringConvertible {
             default: preconditionFailure("\(name): \(line)")
             }
         }
-        if !leaves.isEmpty { try write("\(folder)/cpuid", Array(leaves.utf8)) }
+        if leaves.isEmpty { return }
+        let document: JSONValue = ["format": 1, "leaves": .object(leaves)]
+        try write("\(folder)/.cpuid.json", document.bytes())
+    }
+
+    /// Reads `0x00000001 0x00: eax=… ebx=… ecx=… edx=…`, as `cpuid -1 -r` prints it.
+    private func add(_ line: Substring, to leaves: inout [String: JSONValue]) {
+        let words = line.split { " :=".contains($0) }.map(String.init)
+        precondition(words.count == 10, "\(name): \(line)")
+        var subleaves: [String: JSONValue] = [:]
+        if case .object(let known)? = leaves[words[0]] { subleaves = known }
+        subleaves[words[1]] = .array([3, 5, 7, 9].map { .string(words[$0]) })
+        leaves[words[0]] = .object(subleaves)
     }
 
     private func unescaped(_ text: String) -> [UInt8] {
@@ -206,7 +226,8 @@ extension JSONValue {
         case .string(let value): value
         case .array(let values): values.map(\.plain).joined(separator: " ")
         case .object(let members):
-            ["kind", "name", "slot", "id"].lazy.compactMap { members[$0] }.first?.plain ?? "absent"
+            ["kind", "name", "slot", "id", "rejected", "value"].lazy.compactMap { members[$0] }
+                .first?.plain ?? "absent"
         }
     }
 }

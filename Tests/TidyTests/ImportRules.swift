@@ -3,7 +3,8 @@ enum ImportRules {
     /// The modules below each module; one that is missing here may not exist.
     static let arrows: [String: Set<String>] = [
         "CFooting": [],
-        "FootingSystem": ["CFooting"],
+        "CZlib": [],
+        "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
         "FootingDisk": ["FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],

@@ -13,7 +13,8 @@ extern const int footing_o_path;
 int footing_openat(int directory, const char *path, int flags, unsigned int mode);
 
 /* openat(2) for a path that must stay below `directory`; with `confined`, absolute links and ".."
- * are resolved as if `directory` were the root (openat2(2), RESOLVE_IN_ROOT). */
+ * are resolved as if `directory` were the root (openat2(2), RESOLVE_IN_ROOT), and only files and
+ * folders are opened (-ENXIO), unless `flags` has O_PATH. */
 int footing_open_beneath(int directory, const char *path, int flags, int confined);
 
 /* The first `capacity` bytes of a file below `directory`, read at once, as a sysfs attribute is.

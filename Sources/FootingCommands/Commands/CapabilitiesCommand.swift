@@ -13,19 +13,13 @@ enum CapabilitiesCommand {
         name: "capabilities",
         overview: "Tell what this machine can do, and what proves it.",
         discussion: "With names it answers for scripts: status 0 if all are there, 1 if not.",
-        parameters: [names, DetectCommand.root, SharedParameters.json],
+        parameters: [names, DetectCommand.root, DetectCommand.recording, SharedParameters.json],
         run: run
     )
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        let root = input[DetectCommand.root]
-        let host: HostRoot
-        do throws(Errno) {
-            host = try HostRoot(path: root)
-        } catch {
-            throw CommandError("cannot open the tree", root, error)
-        }
+        let host = try MachineOption.machine(input).root
         let report = HostReport.gather(root: host)
         let registry = CapabilityRegistry.gather(root: host, report: report)
         let asked = input[names]
@@ -33,7 +27,7 @@ enum CapabilitiesCommand {
         if input[SharedParameters.json] {
             console.print([
                 "schema": "footing.capabilities/1",
-                "root": .string(root),
+                "root": .string(host.path),
                 "capabilities": .array(shown.map(\.json)),
             ])
         } else {

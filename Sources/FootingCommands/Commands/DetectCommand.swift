@@ -10,11 +10,23 @@ enum DetectCommand {
         default: "/",
         help: "Look at a recorded machine's tree instead of this machine."
     )
+    static let recording = Option(
+        optional: "recording",
+        .file,
+        help: "Look at a machine that 'footing record' recorded, as if this ran there."
+    )
     static let path = Option(
         optional: "path",
         .file,
         help: "Also tell what lies under this path: file system, devices, queues."
     )
+    static let only = Option(
+        optional: "only",
+        .choice(of: DetectionField.self),
+        placeholder: "field",
+        help: "Print one word, for scripts."
+    )
+    static let watch = Flag("watch", help: "Go on, and print a line for each change and its cause.")
     static let noNetwork = Flag(
         "no-network",
         help: "Send no packet, not even to a cloud's metadata server that DMI names."
@@ -28,31 +40,55 @@ enum DetectCommand {
     static let declaration = Command(
         name: "detect",
         overview: "Tell where this program runs, with the evidence.",
-        parameters: [root, path, noNetwork, probeCloud, explain, SharedParameters.json],
+        discussion: """
+            With --only the exit status is 0 if there is what was asked for (a virtual machine, a \
+            container, a cloud) and 1 if the word is none or unknown, or names the hypervisor of a \
+            host. With --watch, SIGINT and SIGTERM end it; with --json as well, each line is a \
+            document. Neither of the two sends a packet.
+            """,
+        parameters: [
+            root, recording, path, only, watch, noNetwork, probeCloud, explain,
+            SharedParameters.json,
+        ],
         run: run
     )
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        if input[explain] && input[SharedParameters.json] {
+        let isJSON = input[SharedParameters.json]
+        if input[explain] && isJSON {
             throw CommandError(usage: "--explain and --json exclude each other; JSON has it all")
+        }
+        if input[only] != nil && (isJSON || input[explain] || input[watch]) {
+            throw CommandError(usage: "--only prints one word; it goes with --root and --path only")
+        }
+        if input[explain] && input[watch] {
+            throw CommandError(usage: "--explain and --watch exclude each other")
         }
         if input[noNetwork] && input[probeCloud] {
             throw CommandError(usage: "--no-network and --probe-cloud exclude each other")
         }
-        let host: HostRoot
-        do throws(Errno) {
-            host = try HostRoot(path: input[root])
-        } catch {
-            throw CommandError("cannot open the tree", input[root], error)
+        if input[probeCloud] && (input[watch] || input[only] != nil) {
+            throw CommandError(usage: "--watch and --only send no packet, --probe-cloud does")
         }
-        if input[probeCloud] && !host.isLive {
-            throw CommandError(usage: "--probe-cloud asks this machine, --root looks at another")
+        let machine = try MachineOption.machine(input)
+        let place = input[path] ?? machine.path
+        if !machine.root.isLive && (input[probeCloud] || input[watch]) {
+            throw CommandError(usage: "--watch and --probe-cloud need this machine, not another")
+        }
+        if input[watch] {
+            return try DetectWatch(root: machine.root, path: place, isJSON: isJSON).run(console)
+        }
+        if let field = input[only] {
+            let word = field.word(Detection(root: machine.root, path: place))
+            console.print(word.text)
+            if !word.isFound { throw .answerIsNo }
+            return
         }
         let policy: MetadataPolicy =
             input[noNetwork] ? .forbidden : input[probeCloud] ? .probe : .whereNamed
-        let detection = Detection(root: host, path: input[path], metadata: policy)
-        if input[SharedParameters.json] {
+        let detection = Detection(root: machine.root, path: place, metadata: policy)
+        if isJSON {
             console.print(detection.json())
         } else if input[explain] {
             console.write(detection.explanation())

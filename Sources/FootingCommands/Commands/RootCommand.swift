@@ -5,6 +5,7 @@ enum RootCommand {
         overview: "A crash-safe virtual disk that knows the ground it stands on.",
         subcommands: [
             DetectCommand.declaration,
+            RecordCommand.declaration,
             CapabilitiesCommand.declaration,
             DiskCommand.declaration,
             ServeCommand.declaration,

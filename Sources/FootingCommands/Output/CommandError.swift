@@ -7,11 +7,21 @@ struct CommandError: Error, Equatable {
         case failure
         /// The options do not go together: exit status 64, with the usage.
         case usage
+        /// What was asked for is not there, and that was printed as the result: exit status 1.
+        case answer
     }
 
     let kind: Kind
     /// What failed, on what, why, and what to do; one or two sentences without the last full stop.
     let message: String
+
+    /// The answer is "no"; it is printed already, and no error.
+    static let answerIsNo = CommandError(kind: .answer, message: "")
+
+    private init(kind: Kind, message: String) {
+        self.kind = kind
+        self.message = message
+    }
 
     /// A failure with a text of its own.
     init(_ message: String) {

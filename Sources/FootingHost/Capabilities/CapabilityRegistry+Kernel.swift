@@ -84,16 +84,21 @@ extension CapabilityRegistry {
     /// that tells and sandboxes forbid what the kernel has.
     private mutating func registerRing(_ root: HostRoot) {
         let path = "proc/sys/kernel/io_uring_disabled"
-        if root.isLive {
-            let result = footing_probe_ring()
-            if result == 0 {
-                let says = "the kernel knows the call and lets this process make it"
-                register("io_uring", [Evidence(source: "io_uring_setup(2)", value: "", says: says)])
-            } else {
-                let why = Errno(rawValue: -result)
-                note(absent: "io_uring", because: "io_uring_setup(2): \(why)")
+        let call = "io_uring_setup(2)"
+        do throws(Errno) {
+            _ = try root.answer(call) { () throws(Errno) in
+                // A tree of files does not tell what its kernel would have said.
+                guard root.isLive else { throw .noSuchFile }
+                let result = footing_probe_ring()
+                guard result == 0 else { throw Errno(rawValue: -result) }
+                return "works"
             }
-            return
+            let says = "the kernel knows the call and lets this process make it"
+            return register("io_uring", [Evidence(source: call, value: "", says: says)])
+        } catch {
+            if error != .noSuchFile {
+                return note(absent: "io_uring", because: "\(call): \(error)")
+            }
         }
         switch root.fact(path) {
         case .known("0"):

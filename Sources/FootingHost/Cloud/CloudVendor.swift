@@ -119,3 +119,10 @@ struct CloudVendor: Sendable {
         .init(.boardName, .exact, "LXD", "lxd", needsVirtualMachine: true),
     ]
 }
+
+extension CloudVendor {
+    /// Whether a cloud is known by this chassis asset tag, so that it names nobody's machine.
+    static func isTag(_ text: String) -> Bool {
+        table.contains { $0.field == .chassisAssetTag && $0.match.fits(text, $0.text) }
+    }
+}

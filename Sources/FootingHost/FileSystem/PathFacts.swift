@@ -1,5 +1,4 @@
 internal import FootingSystem
-internal import Glibc
 
 /// The file system and the disks under a path.
 public final class PathFacts: Sendable {
@@ -39,7 +38,7 @@ public final class PathFacts: Sendable {
     /// Looks at a path that may not exist yet: then at the folder it would be made in.
     init(_ path: String, survey: BlockSurvey) {
         let root = survey.root
-        let resolved = Self.resolve(path, root)
+        let resolved = root.resolved(path)
         self.path = resolved
         var ground = DiskClimber(survey)
         if let status = try? root.status(resolved), status.kind == .blockDevice {
@@ -88,19 +87,4 @@ public final class PathFacts: Sendable {
         (.volatile, ["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]),
         (.network, ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs"]),
     ]
-
-    private static func resolve(_ path: String, _ root: HostRoot) -> String {
-        // Links of a recorded tree are not the path's: it is taken as it was given.
-        guard root.isLive else { return path.hasPrefix("/") ? path : "/" + path }
-        var candidate = path
-        while true {
-            if let real = unsafe realpath(candidate.isEmpty ? "." : candidate, nil) {
-                defer { unsafe free(real) }
-                return unsafe String(cString: real)
-            }
-            guard !candidate.isEmpty, candidate != "/" else { return path }
-            let above = parent(candidate)
-            candidate = above.isEmpty && candidate.hasPrefix("/") ? "/" : above
-        }
-    }
 }

@@ -19,48 +19,76 @@ struct DMI: Sendable {
     /// Where the fields were found; nil if the machine has no DMI.
     let folder: String?
     private var fields: [Field: Fact<String>] = [:]
+    /// What a table or a text told besides, where there is no folder of single files.
+    private var secrets: [String: String]?
+    private var makerTexts: [String]?
+    private var bit: Bool?
 
     /// Reads every field that may tell where this runs; serial numbers are read only when asked.
     init(_ root: HostRoot) {
         // The second is where the class link leads: a recorded tree may hold only one of them.
         let folders = ["sys/class/dmi/id", "sys/devices/virtual/dmi/id"]
-        folder = folders.first { root.exists($0) }
-        guard let folder else { return }
-        let attributes = Attributes(folder, root)
-        for field in Field.allCases { fields[field] = attributes.fact(field.rawValue) }
+        if let found = folders.first(where: { root.exists($0) }) {
+            folder = found
+            let attributes = Attributes(found, root)
+            for field in Field.allCases { fields[field] = attributes.fact(field.rawValue) }
+            return
+        }
+        let path = "sys/firmware/dmi/tables/DMI"
+        if let bytes = try? root.firstBytes(path, count: 65536), !bytes.isEmpty {
+            let table = SMBIOSTable(bytes)
+            folder = path
+            fields = table.fields.mapValues { .known($0) }
+            secrets = table.secrets
+            makerTexts = table.makerTexts
+            bit = table.isVirtualMachine
+            return
+        }
+        // The tool's output stands for a machine only in a recording.
+        for path in root.isLive ? [] : DMIText.paths {
+            guard let text = try? root.beginning(path, limitBytes: 65536),
+                let output = DMIText(text)
+            else { continue }
+            folder = path
+            fields = output.fields.mapValues { .known($0) }
+            secrets = output.secrets
+            bit = output.isVirtualMachine
+            return
+        }
+        folder = nil
     }
 
     /// A field's text; nil if it is missing.
     subscript(field: Field) -> String? { fields[field]?.value }
 
     /// The path a field was read from.
-    func source(_ field: Field) -> String { "\(folder ?? "sys/class/dmi/id")/\(field.rawValue)" }
+    func source(_ field: Field) -> String {
+        secrets == nil
+            ? "\(folder ?? "sys/class/dmi/id")/\(field.rawValue)"
+            : "\(folder ?? "") (\(field.rawValue))"
+    }
 
     /// A field that only root may read: `product_serial`, `product_uuid`.
     func secret(_ name: String, _ root: HostRoot) -> String? {
-        folder.flatMap { root.fact("\($0)/\(name)").value }
+        if let secrets { return secrets[name] }
+        return folder.flatMap { root.fact("\($0)/\(name)").value }
     }
 
     /// SMBIOS type 0, extension byte 2, bit 4: "SMBIOS table describes a virtual machine".
     ///
     /// - Returns: nil if the table is missing, too short or not readable.
-    static func virtualMachineBit(_ root: HostRoot) -> Bool? {
-        guard
-            let raw = try? root.firstBytes(
-                "sys/firmware/dmi/entries/0-0/raw",
-                count: 32
-            )
-        else {
-            return nil
-        }
-        return virtualMachineBit(raw)
+    func virtualMachineBit(_ root: HostRoot) -> Bool? {
+        if let bit { return bit }
+        let path = "sys/firmware/dmi/entries/0-0/raw"
+        guard folder != nil, let raw = try? root.firstBytes(path, count: 4096) else { return nil }
+        return SMBIOSTable(raw).isVirtualMachine
     }
 
-    /// The same of the first bytes of the table's entry.
-    static func virtualMachineBit(_ raw: [UInt8]) -> Bool? {
-        guard raw.count > 0x13 else { return nil }
-        // The formatted part must reach the byte; behind it stand strings.
-        guard raw[0] == 0, raw[1] > 0x13 else { return nil }
-        return raw[0x13] & 0x10 != 0
+    /// The maker's own texts (type 11), which only root may read.
+    func makerTexts(_ root: HostRoot) -> [String] {
+        if let makerTexts { return makerTexts }
+        let path = "sys/firmware/dmi/entries/11-0/raw"
+        guard folder != nil, let raw = try? root.firstBytes(path, count: 4096) else { return [] }
+        return SMBIOSTable(raw).makerTexts
     }
 }

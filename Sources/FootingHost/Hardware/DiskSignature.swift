@@ -112,21 +112,32 @@ enum DiskSignature {
         {
             return .known(found)
         }
+        let path = "dev/\(name)"
         do throws(Errno) {
-            let path = "dev/\(name)"
-            let kind = try root.status(path).kind
-            // A device node in a recorded tree would be a device of the machine that replays it.
-            guard kind == (root.isLive ? .blockDevice : .regular) else {
-                return .absent("\(path) is not a device's content")
-            }
-            let head = try root.window(path, offset: 0, count: windowBytes)
-            guard sizeBytes <= UInt64(Int64.max) else { return .absent("no disk is so large") }
-            let start = sizeBytes > UInt64(windowBytes) ? sizeBytes - UInt64(windowBytes) : 0
-            let tail = try root.window(path, offset: start, count: windowBytes)
-            return .known(find(head: head, tail: tail) ?? "none")
+            return .known(
+                try root.answer("signature \(path)") { () throws(Errno) in
+                    try read(path, sizeBytes: sizeBytes, root)
+                }
+            )
         } catch {
-            return .absent(HostRoot.reason("dev/\(name)", error))
+            return .absent(HostRoot.reason(path, error))
         }
+    }
+
+    private static func read(
+        _ path: String,
+        sizeBytes: UInt64,
+        _ root: HostRoot
+    ) throws(Errno) -> String {
+        let kind = try root.status(path).kind
+        // A device node in a recorded tree would be a device of the machine that replays it.
+        guard kind == (root.isLive ? .blockDevice : .regular) else { throw .noDevice }
+        let head = try root.window(path, offset: 0, count: windowBytes)
+        // No disk is so large.
+        guard sizeBytes <= UInt64(Int64.max) else { throw .fileTooLarge }
+        let start = sizeBytes > UInt64(windowBytes) ? sizeBytes - UInt64(windowBytes) : 0
+        let tail = try root.window(path, offset: start, count: windowBytes)
+        return find(head: head, tail: tail) ?? "none"
     }
 
     /// What udev's database names: a partition table, or a file system's or a member's type.

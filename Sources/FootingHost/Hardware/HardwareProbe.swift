@@ -23,12 +23,7 @@ public struct Processor: Sendable {
                 ? cpuid.vendor : text?.field("vendor_id") ?? text?.field("CPU implementer")
         )
         model = Self.fact(cpuid.model ?? names.lazy.compactMap { text?.field($0) }.first)
-        switch root.fact("sys/devices/system/cpu/online") {
-        case .absent(let reason): online = .absent(reason)
-        case .known(let list):
-            online =
-                kernelList(list).map { .known($0) } ?? .absent("no list of processors: \(list)")
-        }
+        online = ProcessorList.online(root)
         features = ProcessorFeatures.find(cpuid, text: text)
         let folder = try? root.folder("sys/devices/system/cpu")
         topology = ProcessorTopology(folder, online: online)

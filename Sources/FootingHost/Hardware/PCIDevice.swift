@@ -27,6 +27,7 @@ public struct PCIDevice: Sendable {
         var bridge = ""
         var bus = Attributes(folder, root)
         let slots = root.namesIfPresent(folder)
+        if slots.isEmpty, !root.isLive { return recorded(root) }
         // Without an IOMMU no function has a group: one folder spares a question for each.
         let hasGroups =
             !slots.isEmpty && !root.namesIfPresent("sys/kernel/iommu_groups").isEmpty

@@ -93,12 +93,20 @@ public struct NUMATopology: Sendable {
         }
         return NUMANode(
             id: id,
-            cpus: folder.list("cpulist"),
+            cpus: processors(folder),
             memoryBytes: line("MemTotal", kibibytes),
             distances: distances(folder.fact("distance")),
             hugePages: line("HugePages_Total") { Int($0) },
             freeHugePages: line("HugePages_Free") { Int($0) }
         )
+    }
+
+    private static func processors(_ folder: Attributes) -> Fact<[Int]> {
+        let list = folder.list("cpulist")
+        if list.value != nil { return list }
+        // Kernels before 2.6.25, and some recordings of later ones, have the mask only.
+        return folder.beginning("cpumap").value.flatMap { kernelMask($0) }.map { .known($0) }
+            ?? list
     }
 
     private static func distances(_ fact: Fact<String>) -> Fact<[Int]> {

@@ -32,8 +32,10 @@ struct CPUIDFacts: Sendable {
     var isTrustDomain = false
     /// Hyper-V's privileges are those of the partition that owns the machine.
     var isHyperVRoot = false
-    /// Hyper-V's or Xen's version, as `major.minor`.
-    var version: String?
+    /// ACRN's privileges are those of the virtual machine that owns the machine's devices.
+    var isACRNService = false
+    /// Hyper-V's and Xen's versions, as `major.minor`.
+    var versions: [HypervisorKind: String] = [:]
     /// Why there is nothing, if so.
     var absence: String?
 
@@ -68,23 +70,25 @@ struct CPUIDFacts: Sendable {
     /// Looks through the hypervisor's range until someone signs who is not standing in for Hyper-V.
     ///
     /// Leaves above a range's maximum echo other leaves on some machines (QEMU's TCG repeats the
-    /// highest basic one), so a range counts only if its maximum lies within it.
+    /// highest basic one), so a range counts only if its maximum lies within it. A maximum of 0 is
+    /// what KVM before 3.9 reports; above the first range it counts with a known signature only.
     private static func scan(_ source: any CPUIDSource) -> [Signature] {
         var found: [Signature] = []
         for leaf in stride(from: UInt32(0x4000_0000), through: 0x4001_0000, by: 0x100) {
             guard let registers = source.registers(leaf: leaf, subleaf: 0) else { break }
             let isFirst = leaf == 0x4000_0000
-            // KVM before 3.9 and some others report 0 as the first range's maximum.
             let isWithin = registers.eax >= leaf && registers.eax - leaf < 0x100
-            guard isWithin || (isFirst && (registers.eax == 0 || registers.eax >= leaf)) else {
+            guard isWithin || registers.eax == 0 || (isFirst && registers.eax >= leaf) else {
                 continue
             }
             let bytes = registers.signature
+            let kind = HypervisorSignature.kind(bytes)
+            if registers.eax == 0, !isFirst, kind == nil { continue }
             let signature = Signature(
                 leaf: leaf,
                 maximum: registers.eax,
                 bytes: bytes,
-                kind: HypervisorSignature.kind(bytes)
+                kind: kind
             )
             if signature.isEmpty, !isFirst { continue }
             found.append(signature)
@@ -106,14 +110,18 @@ struct CPUIDFacts: Sendable {
                 if let words = source.registers(leaf: signature.leaf + 2, subleaf: 0),
                     words.ebx != 0
                 {
-                    version = "\(words.ebx >> 16).\(words.ebx & 0xffff)"
+                    versions[.hyperv] = "\(words.ebx >> 16).\(words.ebx & 0xffff)"
                 }
             case HypervisorKind.xen where signature.maximum > signature.leaf:
                 if let words = source.registers(leaf: signature.leaf + 1, subleaf: 0),
                     words.eax != 0
                 {
-                    version = "\(words.eax >> 16).\(words.eax & 0xffff)"
+                    versions[.xen] = "\(words.eax >> 16).\(words.eax & 0xffff)"
                 }
+            case HypervisorKind.acrn where signature.maximum > signature.leaf:
+                // ACRN_FEATURE_PRIVILEGED_VM of arch/x86/include/asm/acrn.h.
+                let features = source.registers(leaf: signature.leaf + 1, subleaf: 0)
+                isACRNService = (features?.eax ?? 0) & 1 != 0
             default: break
             }
         }

@@ -1,5 +1,4 @@
 internal import CFooting
-public import FootingSystem
 
 /// The four registers one CPUID leaf fills.
 public struct CPUIDRegisters: Sendable, Equatable {
@@ -85,62 +84,4 @@ public struct AbsentCPUID: CPUIDSource {
 
     /// Always nil.
     public func registers(leaf: UInt32, subleaf: UInt32) -> CPUIDRegisters? { nil }
-}
-
-/// Leaves written down on another machine; a leaf that is absent is zero.
-///
-/// The form is what `cpuid -1 -r` prints, one leaf a line:
-/// `0x00000001 0x00: eax=0x000806f8 ebx=0x00020800 ecx=0xfffa3203 edx=0x1f8bfbff`.
-/// Lines without a leaf are ignored; of several processors only the first is read.
-public struct RecordedCPUID: CPUIDSource {
-    /// Where a recorded tree keeps its leaves.
-    public static let path = "cpuid"
-
-    private let leaves: [UInt64: CPUIDRegisters]
-
-    /// Reads a recording.
-    public init(text: String) {
-        var leaves: [UInt64: CPUIDRegisters] = [:]
-        for line in lines(text) {
-            let words = line.utf8.split { $0 == 32 || $0 == 9 || $0 == UInt8(ascii: ":") }
-                .map { String(Substring($0)) }
-            guard words.count == 6, let leaf = hexadecimal(words[0]),
-                let subleaf = hexadecimal(words[1]),
-                let eax = Self.register("eax=", words[2]),
-                let ebx = Self.register("ebx=", words[3]),
-                let ecx = Self.register("ecx=", words[4]),
-                let edx = Self.register("edx=", words[5]),
-                leaf <= UInt64(UInt32.max), subleaf <= UInt64(UInt32.max)
-            else { continue }
-            let key = leaf << 32 | subleaf
-            if leaves[key] == nil {
-                leaves[key] = CPUIDRegisters(eax: eax, ebx: ebx, ecx: ecx, edx: edx)
-            }
-        }
-        self.leaves = leaves
-    }
-
-    private static func register(_ prefix: String, _ word: String) -> UInt32? {
-        word.dropping(prefix: prefix).flatMap { hexadecimal($0) }.flatMap { UInt32(exactly: $0) }
-    }
-
-    /// The recorded registers, zero if the leaf was not recorded.
-    public func registers(leaf: UInt32, subleaf: UInt32) -> CPUIDRegisters? {
-        leaves[UInt64(leaf) << 32 | UInt64(subleaf)] ?? .zero
-    }
-
-    /// Never absent.
-    public var absence: String { "" }
-}
-
-extension HostRoot {
-    /// The CPUID source that belongs to this root: the processor, or the tree's own recording.
-    public func cpuidSource() -> any CPUIDSource {
-        if isLive { return LiveCPUID() }
-        do throws(Errno) {
-            return RecordedCPUID(text: try text(RecordedCPUID.path))
-        } catch {
-            return AbsentCPUID(because: "the recorded tree has no file \(RecordedCPUID.path)")
-        }
-    }
 }

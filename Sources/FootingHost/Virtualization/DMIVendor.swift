@@ -21,6 +21,8 @@ struct DMIVendor: Sendable {
     /// The machine's maker is right even where the processor shows another's interface:
     /// VirtualBox offers KVM's and Hyper-V's, Parallels Hyper-V's.
     let outranksSignature: Bool
+    /// The field holds the text, wherever: there is a product's name before it.
+    let anywhere: Bool
 
     init(
         _ text: String,
@@ -29,7 +31,8 @@ struct DMIVendor: Sendable {
         _ trust: Trust = .virtualOnly,
         in field: DMI.Field? = nil,
         with companion: (field: DMI.Field, text: String)? = nil,
-        outranksSignature: Bool = false
+        outranksSignature: Bool = false,
+        anywhere: Bool = false
     ) {
         self.text = text
         self.kind = kind
@@ -38,6 +41,7 @@ struct DMIVendor: Sendable {
         self.field = field
         self.companion = companion
         self.outranksSignature = outranksSignature
+        self.anywhere = anywhere
     }
 
     /// The fields in the order that decides.
@@ -47,17 +51,33 @@ struct DMIVendor: Sendable {
 
     /// One line for each maker; a field begins with the text.
     ///
-    /// Those bound to a field come first.
+    /// The field decides before the line: a product's name says more than its maker's, and the
+    /// board's maker is asked only where the system names none. Within a field the first line that
+    /// fits counts, so those bound to a field or to a companion stand before the general ones
+    /// (`AHV` before `Nutanix`, `Virtual Machine` of Microsoft before nothing: a Surface has the
+    /// same maker), and a product that is sold on KVM before the KVM that it names as its own.
     static let table: [DMIVendor] = [
         .init("AHV", .kvm, product: "nutanix-ahv", in: .productName),
         .init("Virtual Machine", .hyperv, in: .productName, with: (.systemVendor, "Microsoft")),
-        .init("LPAR", "virtage", in: .productName, with: (.systemVendor, "HITACHI")),
+        .init(
+            "LPAR",
+            "virtage",
+            in: .productName,
+            with: (.systemVendor, "HITACHI"),
+            anywhere: true
+        ),
         .init("oVirt", .kvm, product: "ovirt", in: .productName),
         .init("RHEV Hypervisor", .kvm, product: "rhev", in: .productName),
         .init("RHEL", .kvm, product: "rhel-kvm", .alsoPhysical, in: .productName),
         .init("Alibaba Cloud ECS", .kvm, product: "alibaba-ecs", .cloud, in: .productName),
+        .init("vServer", .kvm, product: "hetzner", in: .productName, with: (.systemVendor, "Hetz")),
+        .init("Droplet", .kvm, product: "digitalocean", in: .productName),
+        .init("SmartDC HVM", .kvm, product: "smartos", in: .productName),
+        .init("3DS Outscale VM", .kvm, product: "outscale", in: .productName),
+        .init("Exoscale Compute", .kvm, product: "exoscale", in: .productName),
         .init("KVM", .kvm),
         .init("OpenStack", .kvm, product: "openstack"),
+        .init("CloudStack KVM", .kvm, product: "cloudstack", in: .productName),
         .init("CloudStack", .kvm, product: "cloudstack", .alsoPhysical, in: .productName),
         .init("KubeVirt", .kvm, product: "kubevirt"),
         .init("Amazon EC2", .kvm, product: "nitro", .cloud),
@@ -72,30 +92,39 @@ struct DMIVendor: Sendable {
         .init("VirtualBox", .virtualbox, outranksSignature: true),
         .init("Oracle Corporation", .virtualbox, .alsoPhysical, outranksSignature: true),
         .init("Xen", .xen, outranksSignature: true),
+        .init("HVM domU", .xen, in: .productName, outranksSignature: true),
         .init("Bochs", "bochs"),
-        .init("Parallels", "parallels", outranksSignature: true),
+        .init("Parallels", .parallels, outranksSignature: true),
         .init("BHYVE", "bhyve"),
         .init("Hyper-V", .hyperv),
         .init("Apple Virtualization", "apple"),
         .init("Nutanix", .kvm, product: "nutanix-ahv", .alsoPhysical, in: .systemVendor),
         .init("Red Hat", .kvm, .alsoPhysical, in: .systemVendor),
-        .init("DigitalOcean", .kvm, product: "digitalocean", .alsoPhysical, in: .biosVendor),
+        .init("DigitalOcean", .kvm, product: "digitalocean", .alsoPhysical),
         .init("Hetzner", .kvm, product: "hetzner", .alsoPhysical),
         .init("Scaleway", .kvm, product: "scaleway", .alsoPhysical, in: .systemVendor),
+        .init("Vultr", .kvm, product: "vultr", .alsoPhysical, in: .systemVendor),
+        .init("UpCloud", .kvm, product: "upcloud", .alsoPhysical, in: .systemVendor),
+        .init("Tencent Cloud", .kvm, product: "tencent", .alsoPhysical, in: .systemVendor),
+        .init("Google", .kvm, product: "google-compute-engine", .alsoPhysical, in: .biosVendor),
     ]
 
-    /// The first line that fits, with the field it was found in.
-    static func match(_ dmi: DMI) -> (vendor: DMIVendor, field: DMI.Field, value: String)? {
-        for field in fields {
-            guard let value = dmi[field] else { continue }
-            for vendor in table where vendor.field == nil || vendor.field == field {
-                guard value.hasPrefix(vendor.text) else { continue }
-                if let companion = vendor.companion {
-                    guard dmi[companion.field]?.hasPrefix(companion.text) == true else { continue }
-                }
-                return (vendor, field, value)
-            }
+    typealias Match = (vendor: DMIVendor, field: DMI.Field, value: String)
+
+    /// Every line that fits, with the field it was found in, in the order that decides.
+    static func matches(_ dmi: DMI) -> [Match] {
+        fields.compactMap { field in
+            guard let value = dmi[field] else { return nil }
+            return table.first { $0.fits(field, value, dmi) }.map { ($0, field, value) }
         }
-        return nil
+    }
+
+    private func fits(_ found: DMI.Field, _ value: String, _ dmi: DMI) -> Bool {
+        guard field == nil || field == found else { return false }
+        guard anywhere ? value.holds(text) : value.utf8.starts(with: text.utf8) else {
+            return false
+        }
+        guard let companion else { return true }
+        return dmi[companion.field]?.hasPrefix(companion.text) == true
     }
 }

@@ -9,15 +9,19 @@ struct DeviceTree: Sendable {
     let compatible: [String]
     private let topLevel: [String]
 
+    private static let folders = ["proc/device-tree", "sys/firmware/devicetree/base"]
+
     /// Nil if there is none.
     init?(_ root: HostRoot) {
         // Most machines have none at all, x86 among them; the link is asked before its target.
-        let folders = ["proc/device-tree", "sys/firmware/devicetree/base"]
-        guard let folder = folders.first(where: { root.exists($0) }),
-            let names = try? root.names(folder), !names.isEmpty
-        else { return nil }
-        self.folder = folder
-        topLevel = names
+        // A recorded tree may hold either, or a link whose target was left behind.
+        let found = Self.folders.lazy.filter { root.exists($0) }
+            .compactMap { path in
+                (try? root.names(path)).map { (path: path, names: $0) }
+            }.first { !$0.names.isEmpty }
+        guard let found else { return nil }
+        folder = found.path
+        topLevel = found.names
         model = root.fact("\(folder)/model").value
         compatible = Self.strings("\(folder)/compatible", root)
     }
@@ -56,13 +60,20 @@ struct DeviceTree: Sendable {
                 )
             )
         }
-        let line = Self.boards.first { compatible.contains($0.text) }
-        return line.map {
-            (
-                $0.kind,
-                Evidence(source: "\(folder)/compatible", value: $0.text, says: $0.says)
-            )
+        for text in compatible {
+            guard let line = Self.boards.first(where: { text.hasPrefix($0.prefix) }) else {
+                continue
+            }
+            let source = "\(folder)/compatible"
+            return (line.kind, Evidence(source: source, value: text, says: line.says))
         }
+        return nil
+    }
+
+    /// Xen writes its version into its node: `xen,xen-4.17`.
+    func xenVersion(_ root: HostRoot) -> String? {
+        Self.strings("\(folder)/hypervisor/compatible", root).lazy
+            .compactMap { $0.dropping(prefix: "xen,xen-") }.first
     }
 
     /// PowerVM names a partition; one that is called `full` is the whole machine.
@@ -85,15 +96,30 @@ struct DeviceTree: Sendable {
     }
 
     /// Contents of `hypervisor/compatible`; anything else is a hypervisor of unknown make.
+    ///
+    /// The node is written by the hypervisor itself, so it stands before the boards, which only
+    /// tell what is emulated.
     private static let nodes: [(text: String, kind: HypervisorKind)] = [
         ("linux,kvm", .kvm),
         ("xen", .xen),
         ("vmware", .vmware),
+        ("microsoft,hyperv", .hyperv),
+        ("qnx", "qnx"),
+        ("gunyah", "gunyah"),
+        ("jailhouse", "jailhouse"),
+        ("acrn", .acrn),
     ]
 
-    /// Boards that exist only in software, or that are known to be bare.
-    private static let boards: [(text: String, kind: HypervisorKind, says: String)] = [
-        ("qemu,pseries", .qemu, "QEMU's POWER board; whether KVM accelerates it is not told"),
+    /// Boards that exist only in software, or that are known to be bare, by the beginning of what
+    /// they are compatible with.
+    ///
+    /// A board is asked after its most special name, so a PowerNV machine that QEMU emulates
+    /// (`qemu,powernv9`, then `ibm,powernv`) is QEMU's.
+    private static let boards: [(prefix: String, kind: HypervisorKind, says: String)] = [
+        ("qemu,", .qemu, "a board of QEMU's; whether KVM accelerates it is not told"),
+        ("riscv-virtio", .qemu, "QEMU's RISC-V board; whether KVM accelerates it is not told"),
+        ("xen,xenvm", .xen, "a board that Xen makes up"),
+        ("jailhouse,cell", "jailhouse", "a cell of Jailhouse"),
         ("linux,dummy-virt", .other, "a board that kvmtool, Firecracker, crosvm and others share"),
         ("ibm,powernv", .none, "POWER hardware without a hypervisor"),
     ]

@@ -67,4 +67,6 @@ public struct HypervisorInfo: Sendable {
     public var layers: [VirtualizationLayer]
     /// Everything that was seen.
     public var evidence: [Evidence]
+    /// Sources that contradict what was decided.
+    public var conflicts: [Conflict]
 }

@@ -32,6 +32,10 @@ public struct HypervisorKind: RawRepresentable, Hashable, Sendable, ExpressibleB
     public static let virtualbox: HypervisorKind = "virtualbox"
     /// Microsoft Virtual PC.
     public static let virtualpc: HypervisorKind = "virtualpc"
+    /// Parallels Desktop.
+    public static let parallels: HypervisorKind = "parallels"
+    /// ACRN.
+    public static let acrn: HypervisorKind = "acrn"
     /// User Mode Linux.
     public static let uml: HypervisorKind = "uml"
     /// IBM z/VM.

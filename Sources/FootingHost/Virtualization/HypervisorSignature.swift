@@ -1,4 +1,7 @@
 /// How a hypervisor signs in CPUID leaf 0x40000000 and every 0x100 above it.
+///
+/// The order of the lines does not matter: twelve bytes are equal to one of them or to none. What
+/// matters is which range is asked first, see ``CPUIDFacts``.
 struct HypervisorSignature: Sendable {
     let text: String
     let kind: HypervisorKind
@@ -49,7 +52,10 @@ struct HypervisorSignature: Sendable {
     /// Processor vendors of leaf 0 that only an emulator of x86 gives itself.
     static let emulatedProcessors: [HypervisorSignature] = [
         .init("ConnectixCPU", .virtualpc),
-        .init("VirtualApple", "apple"),
+        .init("Virtual CPU ", .virtualpc),
+        .init("VirtualApple", "apple"),  // Rosetta 2
+        .init("PowerVM Lx86", "powervm-lx86"),
+        // Translators of programs, not of machines: a processor's vendor, and no hypervisor.
         .init("MicrosoftXTA", .other),
     ]
 }

@@ -8,7 +8,8 @@ enum PlatformHypervisor {
     /// file of its own, has anything there that the instruction would not say better.
     static func processorText(_ root: HostRoot, _ processor: CPUIDFacts) -> String? {
         if root.isLive, processor.absence == nil, !root.exists("proc/exitcode") { return nil }
-        return try? root.beginning("proc/cpuinfo")
+        // Some processors have flags that fill most of a page before the line that is looked for.
+        return try? root.beginning("proc/cpuinfo", limitBytes: 16384)
     }
 
     typealias Finding = (kind: HypervisorKind, evidence: Evidence)
@@ -21,60 +22,28 @@ enum PlatformHypervisor {
         return (.uml, Evidence(source: "proc/cpuinfo", value: vendor, says: "User Mode Linux"))
     }
 
-    /// IBM Z: `/proc/sysinfo` names what runs this system, the second-level guest first.
-    static func mainframe(_ root: HostRoot) -> Finding? {
-        guard let text = try? root.beginning("proc/sysinfo", limitBytes: 16384) else { return nil }
-        return mainframe(text)
-    }
-
-    /// The same of the file's text.
-    static func mainframe(_ text: String) -> Finding? {
-        if let program = text.field("VM00 Control Program") {
-            let kind: HypervisorKind = program.hasPrefix("z/VM") ? .zvm : .kvm
-            return (
-                kind,
-                Evidence(
-                    source: "proc/sysinfo",
-                    value: program,
-                    says: "the control program of this virtual machine"
-                )
-            )
-        }
-        return text.field("LPAR Name").map {
-            (
-                .prsm,
-                Evidence(source: "proc/sysinfo", value: $0, says: "a logical partition under PR/SM")
-            )
-        }
-    }
-
-    /// POWER and SPARC: what `/proc/cpuinfo` and single files say.
+    /// POWER, SPARC, Itanium and what emulators write into `/proc/cpuinfo`.
+    ///
+    /// The order: a board that names its emulator, then the files that one firmware alone has.
+    /// `lparcfg` comes after them, as QEMU's POWER board has it too.
     static func partition(_ root: HostRoot, processorText: String?) -> Finding? {
-        if let machine = processorText?.field("machine"),
-            machine.holds("emulated by qemu") || machine.holds("pSeries"),
-            machine.holds("qemu")
-        {
-            return (
-                .qemu,
-                Evidence(
-                    source: "proc/cpuinfo",
-                    value: machine,
-                    says: "QEMU's POWER board; whether KVM accelerates it is not told"
-                )
-            )
+        if let text = processorText, let finding = emulated(text, root) { return finding }
+        if root.exists("proc/iSeries") {
+            return ("os400", Evidence(source: "proc/iSeries", value: "", says: "a guest of OS/400"))
         }
-        if processorText?.holds("PowerVM Lx86") == true {
-            return (
-                "powervm-lx86",
-                Evidence(source: "proc/cpuinfo", value: "PowerVM Lx86", says: "x86 on POWER")
-            )
-        }
-        if let text = try? root.beginning("proc/ppc64/lparcfg"),
+        // A machine without a hypervisor has none of this, but the platform says what it is.
+        let isBare = processorText?.field("platform") == "PowerNV"
+        if !isBare, let text = try? root.beginning("proc/ppc64/lparcfg"),
             let mode = lines(text).first(where: { $0.hasPrefix("shared_processor_mode=") })
         {
+            let isShared = mode.hasSuffix("=1")
             return (
                 .powervm,
-                Evidence(source: "proc/ppc64/lparcfg", value: mode, says: "a PowerVM partition")
+                Evidence(
+                    source: "proc/ppc64/lparcfg",
+                    value: mode,
+                    says: "a PowerVM partition with \(isShared ? "shared" : "dedicated") processors"
+                )
             )
         }
         guard root.exists("dev/mdesc") else { return nil }
@@ -84,28 +53,75 @@ enum PlatformHypervisor {
         )
     }
 
-    /// A PCI function that only one hypervisor shows; `lscpu` judges by the same.
-    static func device(_ pci: [PCIDevice]) -> Finding? {
-        for function in pci {
-            let kind: HypervisorKind? =
-                switch function.identity {
-                case 0x5853_0001: .xen
-                case 0x15ad_0710, 0x15ad_0405, 0x15ad_0740: .vmware
-                case 0x80ee_beef, 0x80ee_cafe: .virtualbox
-                case 0x1414_5353: .hyperv
-                default: nil
-                }
-            if let kind {
-                let value =
-                    "\(hexadecimalText(UInt64(function.vendor), digits: 4)):"
-                    + hexadecimalText(UInt64(function.device), digits: 4)
-                return (
-                    kind,
-                    Evidence(
-                        source: "sys/bus/pci/devices/\(function.slot)",
-                        value: value,
-                        says: "a device that only \(kind) has"
-                    )
+    private static func emulated(_ text: String, _ root: HostRoot) -> Finding? {
+        let source = "proc/cpuinfo"
+        let unknown = "whether KVM accelerates it is not told"
+        if let machine = text.field("machine"), machine.holds("emulated by qemu") {
+            let says = "QEMU's POWER board; \(unknown)"
+            return (.qemu, Evidence(source: source, value: machine, says: says))
+        }
+        if text.holds("PowerVM Lx86") {
+            let evidence = Evidence(source: source, value: "PowerVM Lx86", says: "x86 on POWER")
+            return ("powervm-lx86", evidence)
+        }
+        // The default models of QEMU; with a model of its host's, it writes the host's name.
+        if let model = text.field("model name"),
+            ["QEMU Virtual CPU", "QEMU TCG CPU", "Common KVM", "Common 32-bit KVM"]
+                .contains(where: { model.hasPrefix($0) })
+        {
+            let says = "a processor that only QEMU has; \(unknown)"
+            return (.qemu, Evidence(source: source, value: model, says: says))
+        }
+        // The bus is registered by any kernel for Xen, and Itanium's were built for guests alone.
+        if text.field("arch") == "IA-64", root.exists("sys/bus/xen"),
+            !root.exists("sys/bus/xen-backend")
+        {
+            let says = "Xen's bus on an Itanium without the host's side of it"
+            return (.xen, Evidence(source: "sys/bus/xen", value: "", says: says))
+        }
+        return nil
+    }
+
+    /// Buses that exist only as an agreement with one hypervisor, if a device is on them.
+    static func bus(_ root: HostRoot) -> Finding? {
+        for (bus, kind) in [("xen", HypervisorKind.xen), ("vmbus", .hyperv)] {
+            let path = "sys/bus/\(bus)/devices"
+            guard let device = root.namesIfPresent(path).first else { continue }
+            let says = "a device on the bus of \(kind)"
+            return (kind, Evidence(source: "\(path)/\(device)", value: "", says: says))
+        }
+        return nil
+    }
+
+    /// Clocks that a kernel registers only after it has found its hypervisor.
+    static func clock(_ root: HostRoot) -> Finding? {
+        let path = "sys/devices/system/clocksource/clocksource0/available_clocksource"
+        guard let text = root.fact(path).value else { return nil }
+        for clock in pieces(text, separator: " ") {
+            guard let line = clocks.first(where: { clock.hasPrefix($0.prefix) }) else { continue }
+            return (
+                line.kind, Evidence(source: path, value: clock, says: "a clock of \(line.kind)")
+            )
+        }
+        return nil
+    }
+
+    private static let clocks: [(prefix: String, kind: HypervisorKind)] = [
+        ("kvm-clock", .kvm), ("xen", .xen), ("hyperv_clocksource", .hyperv),
+        ("lguest", "lguest"),
+    ]
+
+    /// KVM's clock for other architectures, `drivers/ptp/ptp_kvm_common.c`: it tells KVM from TCG
+    /// where there is no CPUID.
+    static func sharedClock(_ root: HostRoot) -> Evidence? {
+        let folder = "sys/class/ptp"
+        for name in root.namesIfPresent(folder).prefix(16) {
+            let path = "\(folder)/\(name)/clock_name"
+            if let text = root.fact(path).value, text == "KVM virtual PTP" {
+                return Evidence(
+                    source: path,
+                    value: text,
+                    says: "a clock that only KVM's guests have"
                 )
             }
         }
@@ -133,4 +149,60 @@ enum PlatformHypervisor {
         ("CROSVM", "crosvm"),
         ("ACRN", "acrn"),
     ]
+}
+
+/// IBM Z: `/proc/sysinfo` (STSI) names every control program below this system.
+struct Mainframe: Sendable {
+    let kind: HypervisorKind
+    let evidence: Evidence
+    /// The control program's version, where it tells one.
+    let version: String?
+    /// What is under that control program, the nearer first.
+    let outer: [(kind: HypervisorKind, source: String)]
+
+    /// Nil off IBM Z, and on a machine without partitions.
+    init?(_ root: HostRoot) {
+        guard let text = try? root.beginning(Self.source, limitBytes: 16384) else { return nil }
+        self.init(text)
+    }
+
+    private static let source = "proc/sysinfo"
+
+    /// The same of the file's text.
+    init?(_ text: String) {
+        let source = Self.source
+        // VM00 is the program that runs this system, VM01 the one that runs VM00.
+        let programs = (0..<8).map { text.field("VM0\($0) Control Program") }
+            .prefix { $0 != nil }.compactMap { $0 }
+        let name = text.field("LPAR Name")
+        let hasPartition = name != nil || lines(text).contains { $0.hasPrefix("LPAR ") }
+        let below = hasPartition ? [(kind: HypervisorKind.prsm, source: source)] : []
+        if let program = programs.first {
+            kind = Self.kind(program)
+            evidence = Evidence(
+                source: source,
+                value: program,
+                says: "the control program of this virtual machine"
+            )
+            version = program.dropping(prefix: "z/VM").flatMap {
+                $0.trimmed.isEmpty ? nil : $0.trimmed
+            }
+            outer = programs.dropFirst().map { (Self.kind($0), source) } + below
+            return
+        }
+        guard hasPartition else { return nil }
+        kind = .prsm
+        evidence = Evidence(
+            source: source,
+            value: name ?? "LPAR",
+            says: "a logical partition under PR/SM"
+        )
+        version = nil
+        outer = []
+    }
+
+    /// QEMU writes `KVM/Linux` whether or not KVM accelerates it; anything else is of that kind.
+    private static func kind(_ program: String) -> HypervisorKind {
+        program.hasPrefix("z/VM") ? .zvm : .kvm
+    }
 }

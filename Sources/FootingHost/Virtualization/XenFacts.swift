@@ -13,6 +13,8 @@ struct XenFacts: Sendable {
     let mode: XenMode?
     let version: String?
     let evidence: [Evidence]
+    /// The control domain according to one file and not to the other.
+    let conflict: Conflict?
 
     /// Nil if neither source shows Xen.
     init?(_ root: HostRoot) {
@@ -58,19 +60,23 @@ struct XenFacts: Sendable {
                 )
             )
         }
-        mode = Self.mode(features: features, capabilities: capabilities, guestType: guestType)
+        let hasControl =
+            capabilities?.holds("control_d") == true
+            // xenfs has this file in the control domain only; old kernels leave the other empty.
+            || (hasFileSystem && features == nil && root.exists("proc/xen/xsd_port"))
+        mode = Self.mode(features: features, hasControl: hasControl, guestType: guestType)
+        conflict = Self.conflict(features, capabilities, evidence)
         version = Self.version(root)
         self.evidence = evidence
     }
 
     private static func mode(
         features: UInt64?,
-        capabilities: String?,
+        hasControl: Bool,
         guestType: String?
     ) -> XenMode? {
         // The features are the hypervisor's word; xenfs is a file system that can be missing.
-        let isDomain0 =
-            features.map { $0 & Feature.domain0 != 0 } ?? (capabilities?.holds("control_d") == true)
+        let isDomain0 = features.map { $0 & Feature.domain0 != 0 } ?? hasControl
         if isDomain0 { return .dom0 }
         switch guestType {
         case "PV": return .pv
@@ -83,6 +89,24 @@ struct XenFacts: Sendable {
         let hardware = Feature.supervisorModeKernel | Feature.callbackVector
         if features & hardware == hardware { return .pvh }
         return features & Feature.keepsPageTables != 0 ? .pv : .hvm
+    }
+
+    private static func conflict(
+        _ features: UInt64?,
+        _ capabilities: String?,
+        _ evidence: [Evidence]
+    ) -> Conflict? {
+        guard let features, let capabilities,
+            let bit = evidence.first(where: { $0.source.hasSuffix("/features") }),
+            let word = evidence.first(where: { $0.source.hasSuffix("/capabilities") }),
+            (features & Feature.domain0 != 0) != capabilities.holds("control_d")
+        else { return nil }
+        return Conflict(
+            about: "xenMode",
+            believed: bit,
+            rejected: word,
+            reason: "the features are the hypervisor's own word; xenfs is a file system"
+        )
     }
 
     private static func version(_ root: HostRoot) -> String? {

@@ -1,0 +1,227 @@
+extension HypervisorDetector {
+    /// Asks the sources in the order above until one decides; nil if none of them is there.
+    mutating func decide(_ matches: [DMIVendor.Match]) -> Claim? {
+        if let finding = PlatformHypervisor.userMode(processorText: processorText) {
+            return take(finding)
+        }
+        xen = XenFacts(root)
+        if let xen {
+            evidence += xen.evidence
+            let deciding = xen.mode == .dom0 ? xen.evidence.last : xen.evidence.first
+            return Claim(
+                kind: .xen,
+                isVirtualMachine: xen.mode != .dom0,
+                evidence: deciding ?? Evidence(source: "proc/xen", value: "", says: "Xen")
+            )
+        }
+        if let claim = privilegedClaim() { return claim }
+        let vendor = matches.first
+        let isFirst = vendor.map { $0.vendor.outranksSignature || $0.vendor.trust == .cloud }
+        if let vendor, isFirst == true, let claim = judge(vendor) { return claim }
+        if let claim = signatureClaim(vendor?.vendor) { return claim }
+        if let vendor, isFirst == false, let claim = judge(vendor) { return claim }
+        if let finding = tree?.hypervisor(root) { return accelerated(take(finding)) }
+        mainframe = Mainframe(root)
+        if let mainframe { return take((mainframe.kind, mainframe.evidence)) }
+        if let finding = PlatformHypervisor.partition(root, processorText: processorText) {
+            return take(finding)
+        }
+        if let finding = VirtualPCI.find(pci) { return take(finding) }
+        return heldBack()
+    }
+
+    private mutating func take(_ finding: PlatformHypervisor.Finding) -> Claim {
+        evidence.append(finding.evidence)
+        return Claim(
+            kind: finding.kind,
+            isVirtualMachine: finding.kind != .none,
+            evidence: finding.evidence
+        )
+    }
+
+    /// QEMU off x86 with KVM's clock is KVM.
+    private mutating func accelerated(_ claim: Claim) -> Claim {
+        guard claim.kind == .qemu, processor.hypervisorBit == nil,
+            let clock = PlatformHypervisor.sharedClock(root)
+        else { return claim }
+        product = product ?? "qemu"
+        evidence.append(clock)
+        return Claim(kind: .kvm, isVirtualMachine: true, evidence: clock)
+    }
+
+    /// Whether the processor says that a hypervisor is there; nil if nothing tells.
+    var hypervisorBit: Bool? {
+        if let bit = processor.hypervisorBit { return bit }
+        // x86 kernels show leaf 1's bit as a flag; other architectures have no such line.
+        return processorText?.field("flags").map {
+            pieces($0, separator: " ").contains("hypervisor")
+        }
+    }
+
+    /// What the processor says, as evidence, whatever follows from it.
+    mutating func noteProcessor() {
+        for signature in processor.signatures {
+            let says =
+                signature.kind.map { "the signature of \($0)" }
+                ?? (signature.isEmpty ? "a hypervisor that does not sign" : "an unknown signature")
+            evidence.append(
+                Evidence(source: signature.source, value: signature.text, says: says)
+            )
+        }
+        if processor.isTrustDomain {
+            evidence.append(
+                Evidence(source: "cpuid 0x21", value: "IntelTDX", says: "an Intel TDX guest")
+            )
+        }
+        if let bit = bitEvidence { evidence.append(bit) }
+    }
+
+    /// Leaf 1's bit, or the flag that the kernel shows of it.
+    var bitEvidence: Evidence? {
+        hypervisorBit.map { bit in
+            Evidence(
+                source: processor.hypervisorBit == nil ? "proc/cpuinfo" : "cpuid 0x1",
+                value: bit ? "hypervisor bit set" : "hypervisor bit clear",
+                says: bit ? "a hypervisor is there" : "no hypervisor announces itself"
+            )
+        }
+    }
+
+    /// A system that a hypervisor lets manage the machine: the host, not a virtual machine.
+    private mutating func privilegedClaim() -> Claim? {
+        let line: (kind: HypervisorKind, evidence: Evidence)
+        if processor.isHyperVRoot {
+            let says = "the root partition of Hyper-V: the host"
+            let value = "CreatePartitions, CpuManagement"
+            line = (.hyperv, Evidence(source: "cpuid 0x40000003", value: value, says: says))
+        } else if processor.isACRNService {
+            let says = "ACRN's service machine, which owns the devices: the host"
+            let value = "privileged virtual machine"
+            line = (.acrn, Evidence(source: "cpuid 0x40000001", value: value, says: says))
+        } else {
+            return nil
+        }
+        evidence.append(line.evidence)
+        return Claim(kind: line.kind, isVirtualMachine: false, evidence: line.evidence)
+    }
+
+    /// What a maker's name in DMI means on this machine; nil if it means nothing.
+    private mutating func judge(_ match: DMIVendor.Match) -> Claim? {
+        let vendor = match.vendor
+        func seen(_ says: String) -> Evidence {
+            Evidence(source: dmi.source(match.field), value: match.value, says: says)
+        }
+        let bit = hypervisorBit
+        switch vendor.trust {
+        case .virtualOnly: break
+        case .alsoPhysical:
+            // A maker of physical machines too: without a hypervisor's word this is one of them.
+            guard bit ?? dmi.virtualMachineBit(root) ?? false else {
+                evidence.append(
+                    seen("a maker of physical machines too, and no hypervisor announces itself")
+                )
+                return nil
+            }
+        case .cloud:
+            let told = bit ?? dmi.virtualMachineBit(root)
+            if told.map({ !$0 }) ?? Self.isMetalName(dmi[.productName] ?? "") {
+                let metal = seen("a cloud's instance without a hypervisor")
+                evidence.append(metal)
+                return Claim(kind: .none, isVirtualMachine: false, evidence: metal)
+            }
+        }
+        let kind = kind(of: vendor, bit: bit)
+        if kind != .xen || vendor.trust != .cloud { product = product ?? vendor.product }
+        let says = "a virtual machine of \(kind)"
+        let word = seen(bit == false ? "\(says), although the hypervisor bit is clear" : says)
+        evidence.append(word)
+        return accelerated(Claim(kind: kind, isVirtualMachine: true, evidence: word))
+    }
+
+    /// The hypervisor behind a maker's name.
+    private func kind(of vendor: DMIVendor, bit: Bool?) -> HypervisorKind {
+        // The clouds' and QEMU's DMI say nothing of how instructions are executed; CPUID does.
+        let signed = processor.signatures.compactMap(\.kind).first { $0 != .hyperv }
+        if vendor.trust == .cloud, let signed { return signed }
+        // QEMU offers Hyper-V's interface only on KVM.
+        if vendor.kind == .qemu, processor.signatures.contains(where: { $0.kind == .hyperv }) {
+            return .kvm
+        }
+        // Virtual PC has the same texts as Hyper-V, which always sets the bit on x86.
+        if vendor.kind == .hyperv, bit == false { return .virtualpc }
+        return vendor.kind
+    }
+
+    /// EC2 names its instances without a hypervisor `m5.metal`, `c5.metal-48xl`.
+    private static func isMetalName(_ name: String) -> Bool {
+        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
+        let size = name[dot...]
+        return size == ".metal" || size.hasPrefix(".metal-")
+    }
+
+    private mutating func signatureClaim(_ vendor: DMIVendor?) -> Claim? {
+        let first = processor.signatures.first { $0.kind.map { $0 != .hyperv } ?? false }
+        guard let first, let kind = first.kind else {
+            guard let emulator = processor.emulator, emulator != .other else { return nil }
+            let value = processor.vendor ?? ""
+            let says = "a processor that only an emulator has"
+            return take((emulator, Evidence(source: "cpuid 0x0", value: value, says: says)))
+        }
+        if kind == .kvm || vendor?.kind == kind { product = vendor?.product }
+        let says = "the signature of \(kind)"
+        return Claim(
+            kind: kind,
+            isVirtualMachine: true,
+            evidence: Evidence(source: first.source, value: first.text, says: says)
+        )
+    }
+
+    /// Hyper-V if its was the only signature, an unknown hypervisor if there is a bit and no name,
+    /// no hypervisor if something could have told of one.
+    private mutating func heldBack() -> Claim? {
+        if let signature = processor.signatures.first(where: { $0.kind == .hyperv }) {
+            return Claim(
+                kind: .hyperv,
+                isVirtualMachine: true,
+                evidence: Evidence(
+                    source: signature.source,
+                    value: signature.text,
+                    says: "the signature of hyperv, and nobody else's"
+                )
+            )
+        }
+        let bit = hypervisorBit
+        if bit != false {
+            if let finding = PlatformHypervisor.bus(root) ?? PlatformHypervisor.clock(root) {
+                return take(finding)
+            }
+        }
+        if let bit, let word = bitEvidence {
+            return Claim(kind: bit ? .other : .none, isVirtualMachine: bit, evidence: word)
+        }
+        if dmi.virtualMachineBit(root) == true {
+            let says = "the firmware says that this is a virtual machine, and nothing says whose"
+            return take((.other, Evidence(source: "SMBIOS type 0", value: "bit 4", says: says)))
+        }
+        guard dmi.folder != nil || tree != nil || processorTextTells else { return nil }
+        let source = dmi.folder ?? tree?.folder ?? "proc/cpuinfo"
+        let says = "would name a hypervisor, and does not"
+        return Claim(
+            kind: .none,
+            isVirtualMachine: false,
+            evidence: Evidence(source: source, value: "", says: says)
+        )
+    }
+
+    /// Whether `/proc/cpuinfo` would name a hypervisor on this architecture, were there one.
+    ///
+    /// On POWER and SPARC it names the machine. On x86 the flags do, and without them nothing does;
+    /// on Arm and RISC-V it tells of the processor only, virtual or not.
+    private var processorTextTells: Bool {
+        guard let processorText else { return false }
+        // Only POWER's text has this line; a recording may not tell the architecture.
+        if processorText.field("platform") != nil { return true }
+        let machine = root.systemName().value?.machine ?? ""
+        return machine.hasPrefix("ppc") || machine.hasPrefix("sparc")
+    }
+}

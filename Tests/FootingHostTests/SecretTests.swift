@@ -1,0 +1,223 @@
+import FootingDeployment
+import FootingHost
+import FootingSystem
+import Foundation
+import Testing
+
+/// What must not leave a machine, in the places where machines have it.
+@Suite struct SecretTests {
+    private static let secrets = [
+        "4c4c4544-0042-3510-8051-b4c04f4d3533", "ec2e1916-9099-7caf-fd21-0123456789ab",
+        "CZ3421ABCD", "S5H9NS0N123456", "52:54:00:ab:cd:ef", "52540 0abcdef",
+        "203.0.113.77", "2001:db8:4:77::9", "fileserver.example.org", "/export/payroll",
+        "prod-db-01", "prod-db-01.example.org", "0123456789abcdef0123456789abcdef",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "vol0a1b2c3d4e5f60718", "hunter2", "s3cr3t-token",
+        "LPAR-PAYROLL", "00000000deadbeef", "GoogleCloud-5F1A2B3C", "5F1A2B3C4D5E6F70",
+        "ata-Samsung_SSD_870_S5H9NS0N123456", "wwn-0x5002538f42a12345",
+    ].map { $0.replacingOccurrences(of: " ", with: "") }
+
+    private static let lines = [
+        "file sys/class/dmi/id/sys_vendor Google",
+        "file sys/class/dmi/id/product_name Google Compute Engine",
+        "file sys/class/dmi/id/product_serial GoogleCloud-5F1A2B3C4D5E6F70",
+        "file sys/class/dmi/id/product_uuid 4c4c4544-0042-3510-8051-b4c04f4d3533",
+        "file sys/class/dmi/id/board_serial CZ3421ABCD",
+        "file sys/hypervisor/type xen",
+        "file sys/hypervisor/uuid ec2e1916-9099-7caf-fd21-0123456789ab",
+        "file etc/hostname prod-db-01.example.org",
+        "file etc/machine-id 0123456789abcdef0123456789abcdef",
+        "file proc/sys/kernel/hostname prod-db-01",
+        "text proc/sysinfo", "| LPAR Name:            LPAR-PAYROLL",
+        "| Sequence Code:        00000000deadbeef",
+        "text proc/cpuinfo", "| Serial : 00000000deadbeef",
+        "file proc/cmdline root=UUID=3f2504e0-4f89-11d3-9a0c-0305e82c3301 ip=203.0.113.77 "
+            + "ds=nocloud;h=prod-db-01 password=hunter2",
+        "file proc/1/environ container=lxc\\0TOKEN=s3cr3t-token\\0HOSTNAME=prod-db-01",
+        "file proc/self/cgroup 0::/machine/prod-db-01-0123456789abcdef0123456789abcdef",
+        "text proc/self/mountinfo",
+        "| 22 1 8:1 / / rw - ext4 /dev/disk/by-id/ata-Samsung_SSD_870_S5H9NS0N123456 rw",
+        "| 23 22 0:40 / /mnt rw - nfs4 fileserver.example.org:/export/payroll "
+            + "rw,vers=4.2,clientaddr=203.0.113.77,addr=2001:db8:4:77::9",
+        "| 24 22 0:41 / /id rw - ext4 /dev/disk/by-uuid/3f2504e0-4f89-11d3-9a0c-0305e82c3301 rw",
+        "link sys/block/sda -> ../devices/pci0000:00/0000:00:02.0/block/sda",
+        "file sys/devices/pci0000:00/0000:00:02.0/block/sda/size 1000",
+        "file sys/devices/pci0000:00/0000:00:02.0/block/sda/dev 8:0",
+        "file sys/devices/pci0000:00/0000:00:02.0/block/sda/device/model disk S5H9NS0N123456",
+        "file sys/devices/pci0000:00/0000:00:02.0/block/sda/serial S5H9NS0N123456",
+        "text run/udev/data/b8:0", "| S:disk/by-id/wwn-0x5002538f42a12345",
+        "| E:ID_SERIAL=S5H9NS0N123456", "| E:ID_FS_TYPE=xfs",
+        "link sys/block/nvme0n1 -> ../devices/pci0000:00/0000:00:03.0/nvme/nvme0/nvme0n1",
+        "file sys/devices/pci0000:00/0000:00:03.0/nvme/nvme0/nvme0n1/size 1000",
+        "file sys/devices/pci0000:00/0000:00:03.0/nvme/nvme0/serial vol0a1b2c3d4e5f60718",
+        "file sys/class/net/eth0/address 52:54:00:ab:cd:ef",
+        "folder sys/bus/virtio/devices/52:54:00:ab:cd:ef",
+    ]
+
+    /// Everything below a folder, read and listed as a detector would.
+    private func readAll(_ root: HostRoot, _ path: String) {
+        _ = try? root.bytes(path)
+        for name in (try? root.names(path)) ?? [] { readAll(root, "\(path)/\(name)") }
+    }
+
+    private func unpacked(_ recording: MachineRecording) throws -> String {
+        String(decoding: try Gzip.decompress(recording.bytes, limitBytes: 32 << 20), as: UTF8.self)
+    }
+
+    @Test func `no secret is in a recording, whatever was read`() throws {
+        try MachineFixture("secrets", Self.lines).withRoot { tree in
+            let recorder = try HostRecorder(path: tree.path)
+            let root = try recorder.root()
+            for folder in ["sys", "proc", "etc", "run", "dev"] { readAll(root, folder) }
+            _ = Detection(root: root, path: "/mnt/prod-db-01/disk.img")
+            let recording = try MachineRecording(
+                recorder,
+                path: "/mnt/prod-db-01/disk.img",
+                program: "test"
+            )
+            let text = try unpacked(recording)
+            for secret in Self.secrets { #expect(!text.contains(secret), "\(secret)") }
+            // What makes the machine what it is stays.
+            for part in [
+                "GoogleCloud-", "ec2", "52:54:00:", "container=lxc", "ds=nocloud", "vers=4.2",
+                "Google Compute Engine", "nfs4 ", "E:ID_FS_TYPE=xfs",
+                "/dev/disk/by-id/ata-"
+                    .replacingOccurrences(of: "ata-", with: ""),
+            ] { #expect(text.contains(part), "\(part)") }
+        }
+    }
+
+    @Test func `the same secret has the same stand-in, and another in each recording`() throws {
+        let uuid = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+        let lines = [
+            "file proc/self/cgroup 0::/a/\(uuid)", "folder sys/fs/cgroup/a/\(uuid)",
+            "file sys/fs/cgroup/a/\(uuid)/memory.max 4096",
+        ]
+        try MachineFixture("same", lines).withRoot { tree in
+            var seen: Set<String> = []
+            for _ in 0..<3 {
+                let recorder = try HostRecorder(path: tree.path)
+                let limit = Detection(root: try recorder.root()).report.memory.limitBytes.value
+                #expect(limit == 4096)
+                let recording = try MachineRecording(recorder, program: "test")
+                let machine = try MachineRecording.machine(in: recording.bytes, path: "replay")
+                let group = try machine.root.attribute("proc/self/cgroup")
+                #expect(group.count == "0::/a/\(uuid)".count)
+                #expect(!group.contains(uuid))
+                // The limit is found only if the folder's name has the stand-in that the file has.
+                #expect(Detection(root: machine.root).report.memory.limitBytes.value == 4096)
+                seen.insert(group)
+            }
+            #expect(seen.count == 3)
+        }
+    }
+
+    @Test func `the running machine's own secrets stay on it`() throws {
+        let recorder = try HostRecorder()
+        let root = try recorder.root()
+        let live = Detection(root: root, path: "/")
+        _ = CapabilityRegistry.gather(root: root, report: live.report)
+        let recording = try MachineRecording(recorder, path: "/", program: "test")
+        let text = try unpacked(recording)
+        let direct = try HostRoot()
+        var secrets = [
+            "etc/hostname", "proc/sys/kernel/hostname", "etc/machine-id",
+            "proc/sys/kernel/random/boot_id", "sys/class/dmi/id/product_serial",
+            "sys/class/dmi/id/product_uuid", "sys/class/dmi/id/board_serial",
+        ].compactMap { try? direct.text($0) }
+        for name in (try? direct.names("sys/class/net")) ?? [] {
+            secrets += (try? direct.text("sys/class/net/\(name)/address")).map { [$0] } ?? []
+        }
+        for secret in secrets.filter({ $0.count >= 6 && Set($0).count > 3 }) {
+            #expect(!text.contains(secret))
+        }
+        #expect(recording.bytes.count < MachineRecording.archiveBytesMaximum)
+        let machine = try MachineRecording.machine(in: recording.bytes, path: "/")
+        let replayed = Detection(root: machine.root, path: machine.path)
+        #expect(replayed.context.kind == live.context.kind)
+        #expect(
+            replayed.report.hardware.block.map(\.name) == live.report.hardware.block.map(\.name)
+        )
+        #expect(replayed.report.cpuFacts == live.report.cpuFacts)
+        #expect(replayed.profile.text() == live.profile.text())
+    }
+}
+
+extension HostReport {
+    fileprivate var cpuFacts: [String?] {
+        [hardware.processor.vendor.value, hardware.processor.model.value, system.value?.machine]
+    }
+}
+
+@Suite struct HostileRecordingTests {
+    private func recording(_ lines: [String]) throws -> MachineRecording {
+        try MachineFixture("recording", lines).withRoot { tree in
+            let recorder = try HostRecorder(path: tree.path)
+            _ = Detection(root: try recorder.root())
+            return try MachineRecording(recorder, program: "test")
+        }
+    }
+
+    @Test func `a recording that is damaged anywhere is refused or replayed, never more`() throws {
+        let whole = try recording(["file proc/meminfo MemTotal: 8 kB"]).bytes
+        var random = SeededRandom(seed: 9)
+        for _ in 0..<300 {
+            var bytes = whole
+            for _ in 0...random.below(3) {
+                bytes[random.below(bytes.count)] ^= UInt8(1 << random.below(8))
+            }
+            guard let machine = try? MachineRecording.machine(in: bytes, path: "x") else {
+                continue
+            }
+            #expect(!Detection(root: machine.root).json().text().isEmpty)
+        }
+    }
+
+    @Test func `what is too large is left out, the rest stays`() throws {
+        // Bytes that no compression makes smaller, in a file that detectors read as a whole.
+        var random = SeededRandom(seed: 4)
+        let noise = (0..<2_000_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        try MachineFixture("large", ["file proc/meminfo MemTotal: 8 kB"]).withRoot { tree in
+            let path = "\(tree.path)/proc/noise"
+            let file = try FileDescriptor.open(path, [.writeOnly, .create])
+            try unsafe noise.withUnsafeBytes { try unsafe file.write($0) }
+            let recorder = try HostRecorder(path: tree.path)
+            let root = try recorder.root()
+            _ = Detection(root: root)
+            _ = try root.bytes("proc/noise")
+            let recording = try MachineRecording(recorder, program: "test")
+            #expect(recording.bytes.count <= MachineRecording.archiveBytesMaximum)
+            #expect(recording.omitted == ["proc/noise"])
+            let machine = try MachineRecording.machine(in: recording.bytes, path: "x")
+            #expect(Detection(root: machine.root).report.memory.totalBytes.value == 8192)
+        }
+    }
+
+    @Test func `a bomb and a file above the limit are refused`() throws {
+        let bomb = Gzip.compress([UInt8](repeating: 0, count: 64 << 20))
+        #expect(throws: ArchiveError.self) { try MachineRecording.machine(in: bomb, path: "x") }
+        let large = [UInt8](repeating: 0x1f, count: (1 << 20) + 1)
+        #expect(throws: ArchiveError.self) { try MachineRecording.machine(in: large, path: "x") }
+    }
+
+    @Test func `links that leave the recording lead nowhere`() throws {
+        let archive = TapeArchive.bytes(of: [
+            "proc/meminfo": .link("/../../../../proc/meminfo"), "proc/one": .link("/proc/self"),
+            "sys/class/dmi/id/sys_vendor": .link("/etc/hostname"),
+        ])
+        let machine = try MachineRecording.machine(in: Gzip.compress(archive), path: "x")
+        let report = Detection(root: machine.root).report
+        #expect(report.memory.totalBytes.value == nil)
+        #expect(report.hardware.machine.vendor.value == nil)
+        #expect(report.hardware.processor.vendor.value == nil)
+        #expect(report.system.value == nil)
+    }
+
+    @Test func `notes of another format are refused`() {
+        for notes in ["{", "{}", #"{"format":2}"#, "[]"] {
+            let archive = TapeArchive.bytes(of: [".recording.json": .file(Array(notes.utf8))])
+            #expect(throws: ArchiveError.self, "\(notes)") {
+                try MachineRecording.machine(in: Gzip.compress(archive), path: "x")
+            }
+        }
+    }
+}
