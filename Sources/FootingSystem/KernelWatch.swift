@@ -41,7 +41,7 @@ public final class KernelWatch: Sendable {
         for number in numbers where number >= 0 { _ = Glibc.close(number) }
     }
 
-    /// Ends the waiting, now and from now on. Any thread may.
+    /// Ends the waiting, now and from now on, from any thread.
     public func stop() {
         _ = footing_event_set(end)
     }

@@ -79,7 +79,7 @@ public final class LiveSignals: HostSignalSource {
         return "the kernel tells nothing of devices to another user namespace than its first"
     }
 
-    /// Ends the watching: ``wait(milliseconds:)`` gives nil from now on. Any thread may.
+    /// Ends the watching, from any thread: ``wait(milliseconds:)`` gives nil from now on.
     public func end() {
         watch.stop()
     }
