@@ -23,6 +23,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzJSON", "FootingSystem"),
     ("FuzzMetadata", "FootingHost"),
     ("FuzzArchive", "FootingHost"),
+    ("FuzzHostText", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

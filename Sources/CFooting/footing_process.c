@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,4 +73,20 @@ int footing_probe_ring(void)
 		return -errno;
 	close((int)ring);
 	return 0;
+}
+
+int footing_allowed_processors(uint64_t *words, size_t count)
+{
+	memset(words, 0, count * sizeof *words);
+	/* The call itself: the C library's would limit the set to its own size. */
+	long size = syscall(SYS_sched_getaffinity, 0, count * sizeof *words, words);
+	return size < 0 ? -errno : 0;
+}
+
+int footing_allowed_nodes(uint64_t *words, size_t count)
+{
+	memset(words, 0, count * sizeof *words);
+	unsigned long bits = count * 64;
+	long result = syscall(SYS_get_mempolicy, NULL, words, bits, NULL, MPOL_F_MEMS_ALLOWED);
+	return result < 0 ? -errno : 0;
 }

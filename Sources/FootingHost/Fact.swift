@@ -101,8 +101,10 @@ extension HostRoot {
 }
 
 /// The attributes of one folder, which is opened once.
+///
+/// In a recorded tree a link below the folder leads nowhere above it.
 struct Attributes {
-    private let path: String
+    let path: String
     private let folder: HostRoot?
 
     init(_ path: String, _ root: HostRoot) {
@@ -126,6 +128,11 @@ struct Attributes {
         case .known(let text):
             Int(text).map { .known($0) } ?? .absent("\(path)/\(name) holds no number")
         }
+    }
+
+    /// The names in a folder of this one, or none where it is missing.
+    func names(_ name: String) -> [String] {
+        (try? folder?.names(name)) ?? []
     }
 
     /// A number of things, or a size: never negative.

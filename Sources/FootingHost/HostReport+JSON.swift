@@ -5,52 +5,52 @@ struct FactWriter {
     private(set) var absences: [(fact: String, reason: String)] = []
 
     mutating func write<Value>(
-        _ name: String,
+        _ name: @autoclosure () -> String,
         _ fact: Fact<Value>,
         _ form: (Value) -> JSONValue
     ) -> JSONValue {
         switch fact {
         case .known(let value): return form(value)
         case .absent(let reason):
-            absences.append((name, reason))
+            absences.append((name(), reason))
             return .null
         }
     }
 
-    mutating func text(_ name: String, _ fact: Fact<String>) -> JSONValue {
-        write(name, fact) { .string($0) }
+    mutating func text(_ name: @autoclosure () -> String, _ fact: Fact<String>) -> JSONValue {
+        write(name(), fact) { .string($0) }
     }
 
-    mutating func number(_ name: String, _ fact: Fact<Int>) -> JSONValue {
-        write(name, fact) { .integer(Int64($0)) }
+    mutating func number(_ name: @autoclosure () -> String, _ fact: Fact<Int>) -> JSONValue {
+        write(name(), fact) { .integer(Int64($0)) }
     }
 
-    mutating func size(_ name: String, _ fact: Fact<UInt64>) -> JSONValue {
-        write(name, fact) { JSONValue($0) }
+    mutating func size(_ name: @autoclosure () -> String, _ fact: Fact<UInt64>) -> JSONValue {
+        write(name(), fact) { JSONValue($0) }
     }
 
-    mutating func flag(_ name: String, _ fact: Fact<Bool>) -> JSONValue {
-        write(name, fact) { .bool($0) }
+    mutating func flag(_ name: @autoclosure () -> String, _ fact: Fact<Bool>) -> JSONValue {
+        write(name(), fact) { .bool($0) }
     }
 
-    mutating func numbers(_ name: String, _ fact: Fact<[Int]>) -> JSONValue {
-        write(name, fact) { .array($0.map { .integer(Int64($0)) }) }
+    mutating func numbers(_ name: @autoclosure () -> String, _ fact: Fact<[Int]>) -> JSONValue {
+        write(name(), fact) { .array($0.map { .integer(Int64($0)) }) }
     }
 
-    mutating func texts(_ name: String, _ fact: Fact<[String]>) -> JSONValue {
-        write(name, fact) { .strings($0) }
+    mutating func texts(_ name: @autoclosure () -> String, _ fact: Fact<[String]>) -> JSONValue {
+        write(name(), fact) { .strings($0) }
     }
 
     /// A fact whose members are facts themselves.
     mutating func nested<Value>(
-        _ name: String,
+        _ name: @autoclosure () -> String,
         _ fact: Fact<Value>,
         _ form: (Value, inout FactWriter) -> JSONValue
     ) -> JSONValue {
         switch fact {
         case .known(let value): return form(value, &self)
         case .absent(let reason):
-            absences.append((name, reason))
+            absences.append((name(), reason))
             return .null
         }
     }

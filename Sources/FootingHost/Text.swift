@@ -15,7 +15,15 @@ func parent(_ path: String) -> String {
 /// The pieces of a text between separators, empty ones left out.
 func pieces(_ text: String, separator: Character) -> [String] {
     guard let byte = separator.asciiValue else { preconditionFailure("not ASCII: \(separator)") }
-    return text.utf8.split(separator: byte).map { String(Substring($0)) }
+    // Byte by byte over an array: `split` on a text costs ten times as much.
+    let bytes = Array(text.utf8)
+    var pieces: [String] = []
+    var start = 0
+    for at in 0...bytes.count where at == bytes.count || bytes[at] == byte {
+        if at > start { pieces.append(String(decoding: bytes[start..<at], as: UTF8.self)) }
+        start = at + 1
+    }
+    return pieces
 }
 
 /// The lines of a text.
@@ -54,10 +62,27 @@ extension String {
 
     /// The value of the first `name : value` line, as `/proc/cpuinfo` has them.
     func field(_ name: String) -> String? {
-        for line in utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: name.utf8) {
-            let rest = line.dropFirst(name.utf8.count).drop { $0 == 32 || $0 == 9 }
-            guard rest.first == UInt8(ascii: ":") else { continue }
-            return String(Substring(rest.dropFirst())).trimmed
+        let bytes = utf8Span.span
+        let wanted = name.utf8Span.span
+        var start = 0
+        while start < bytes.count {
+            var at = 0
+            while at < wanted.count, start + at < bytes.count, bytes[start + at] == wanted[at] {
+                at += 1
+            }
+            if at == wanted.count {
+                at += start
+                while at < bytes.count, bytes[at] == 32 || bytes[at] == 9 { at += 1 }
+                if at < bytes.count, bytes[at] == UInt8(ascii: ":") {
+                    var end = at + 1
+                    while end < bytes.count, bytes[end] != 10 { end += 1 }
+                    let first = utf8.index(startIndex, offsetBy: at + 1)
+                    let last = utf8.index(startIndex, offsetBy: end)
+                    return String(self[first..<last]).trimmed
+                }
+            }
+            while start < bytes.count, bytes[start] != 10 { start += 1 }
+            start += 1
         }
         return nil
     }

@@ -79,6 +79,12 @@ import Testing
                 Argument(optional: "b", .file, help: "B."), Argument("c", .file, help: "C."),
             ]), "<c> is required but follows an argument that is not"
         ),
+        (
+            command([
+                Argument(repeating: "b", .text, help: "B."),
+                Argument(optional: "c", .text, help: "C."),
+            ]), "<b> ... takes all that is left but is not the last argument"
+        ),
         (command([Flag("Big", help: "B.")]), "'Big' is not made of lower-case letters and dashes"),
         (command([Flag("b", help: "B")]), "the help of --b has no full stop"),
         (

@@ -66,6 +66,10 @@ struct Outcome: Equatable {
         root: Command = SampleProgram.declaration,
         columns: Int = 80
     ) -> Outcome {
+        of(words, root: root, columns: columns)
+    }
+
+    static func of(_ words: [String], root: Command, columns: Int = 80) -> Outcome {
         let texts = Locked(Outcome())
         let console = Console(columns: columns, progressColumns: nil) {
             (stream, text) throws(Errno) in

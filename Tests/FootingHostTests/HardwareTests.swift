@@ -91,6 +91,40 @@ import Testing
         #expect(caches?.last?.cpus.value == [2, 3])
     }
 
+    @Test func `a cache is told by CPUID in one word for each of its measures`() {
+        // A shared 32 MiB cache of 16 ways, and no further one.
+        let told = ProcessorCache.decode(
+            CPUIDRegisters(eax: 0x0000_4163, ebx: 0x03c0_003f, ecx: 0x7fff, edx: 0)
+        )
+        #expect(told?.level == 3)
+        #expect(told?.type == "Unified")
+        #expect(told?.sizeBytes == 32 << 20)
+        #expect(told?.isShared == true)
+        #expect(ProcessorCache.decode(.zero) == nil)
+        let most = CPUIDRegisters(eax: 1, ebx: .max, ecx: .max, edx: .max)
+        #expect(ProcessorCache.decode(most)?.sizeBytes == nil)
+    }
+
+    @Test func `CPUID and the kernel's files tell the same caches of this machine`() throws {
+        let root = try HostRoot()
+        let caches = HostReport.gather(root: root).hardware.processor.caches.value
+        let folder = try root.folder("sys/devices/system/cpu")
+        let read = ProcessorCache.read(folder, first: 0).value
+        guard let caches, let read else { return }
+        #expect(caches.map(\.level) == read.map(\.level))
+        #expect(caches.map(\.type) == read.map(\.type))
+        #expect(caches.map(\.sizeBytes.value) == read.map(\.sizeBytes.value))
+        #expect(caches.map(\.cpus.value) == read.map(\.cpus.value))
+    }
+
+    @Test func `what the kernel's calls allow is what its file shows`() throws {
+        let root = try HostRoot()
+        let status = try root.beginning("proc/self/status")
+        let limits = HostReport.gather(root: root).limits
+        #expect(limits.cpus.value == status.field("Cpus_allowed_list").flatMap(kernelList))
+        #expect(limits.memoryNodes.value == status.field("Mems_allowed_list").flatMap(kernelList))
+    }
+
     @Test func `instructions come from CPUID where the kernel's list is not read`() throws {
         // AES and AVX2, with and without a kernel that keeps wide registers (OSXSAVE).
         func features(_ basic: String) throws -> [String]? {

@@ -24,9 +24,15 @@ const char *footing_error_name(int error);
 /* pthread_setname_np(3), cut at 15 bytes. */
 int footing_name_thread(unsigned long thread, const char *name);
 
-/* Sets up the smallest ring of io_uring_setup(2) and takes it down again: 0 if that is allowed here,
- * -ENOSYS where the kernel has none, -EPERM where it is switched off or forbidden. */
+/* Sets up the smallest ring of io_uring_setup(2) and takes it down again: 0 if that is allowed
+ * here, -ENOSYS where the kernel has none, -EPERM where it is switched off or forbidden. */
 int footing_probe_ring(void);
+
+/* Bits of the processors this process may run on (sched_getaffinity(2)) and of the NUMA nodes it may
+ * have memory of (get_mempolicy(2), MPOL_F_MEMS_ALLOWED): 0, or -errno. The kernel's own text of the
+ * same, /proc/self/status, takes it twenty times as long. */
+int footing_allowed_processors(uint64_t *words, size_t count);
+int footing_allowed_nodes(uint64_t *words, size_t count);
 
 /* The calling process's environment variable, or NULL. */
 const char *footing_environment(const char *name);

@@ -99,22 +99,27 @@ public struct BlockDevice: Sendable {
         }
         var devices = root.namesIfPresent("sys/block").compactMap { name -> BlockDevice? in
             if let known, !known.contains(name) { return nil }
-            let size = root.number("sys/block/\(name)/size").value ?? 0
-            return size > 0 ? BlockDevice(name, sectors: UInt64(size), around) : nil
+            let folder = Attributes("sys/block/\(name)", root)
+            let size = folder.number("size").value ?? 0
+            return size > 0 ? BlockDevice(name, folder, sectors: UInt64(size), around) : nil
         }
         addSiblings(&devices, usage: around.usage)
         return devices
     }
 
-    private init(_ name: String, sectors: UInt64, _ around: Surroundings) {
+    private init(
+        _ name: String,
+        _ folder: Attributes,
+        sectors: UInt64,
+        _ around: Surroundings
+    ) {
         let root = around.survey.root
         let path = "sys/block/\(name)"
-        let queue = Attributes("\(path)/queue", root)
         let place = DevicePlace(name, root)
         self.name = name
         // sysfs counts in units of 512 bytes whatever the device's sector is.
         sizeBytes = sectors.multipliedReportingOverflow(by: 512).partialValue
-        number = root.fact("\(path)/dev")
+        number = folder.fact("dev")
         driver = place.driver
         driverChain = place.chain
         interface = place.interface
@@ -125,19 +130,19 @@ public struct BlockDevice: Sendable {
         let isSoftware = place.isSoftware
         model = isSoftware ? .absent("not hardware") : root.fact("\(path)/device/model")
         product = BlockInterface.product(model: model.value, identity: function?.identity)
-        let queueNames = root.namesIfPresent("\(path)/mq")
+        let queueNames = folder.names("mq")
         queues = queueNames.isEmpty ? .absent("\(path)/mq is not there") : .known(queueNames.count)
-        queueDepth = Self.depth(path, place, hasQueues: !queueNames.isEmpty, root)
-        requests = queue.number("nr_requests")
-        scheduler = queue.fact("scheduler").map(Self.chosen)
-        rotational = queue.flag("rotational")
-        writeCache = queue.fact("write_cache")
-        fua = queue.flag("fua")
-        discardBytesMaximum = queue.number("discard_max_bytes")
-        discardGranularityBytes = queue.number("discard_granularity")
-        logicalBlockBytes = queue.number("logical_block_size")
-        physicalBlockBytes = queue.number("physical_block_size")
-        optimalBytes = queue.number("optimal_io_size")
+        queueDepth = Self.depth(folder, place, hasQueues: !queueNames.isEmpty, root)
+        requests = folder.number("queue/nr_requests")
+        scheduler = folder.fact("queue/scheduler").map(Self.chosen)
+        rotational = folder.flag("queue/rotational")
+        writeCache = folder.fact("queue/write_cache")
+        fua = folder.flag("queue/fua")
+        discardBytesMaximum = folder.number("queue/discard_max_bytes")
+        discardGranularityBytes = folder.number("queue/discard_granularity")
+        logicalBlockBytes = folder.number("queue/logical_block_size")
+        physicalBlockBytes = folder.number("queue/physical_block_size")
+        optimalBytes = folder.number("queue/optimal_io_size")
         let isCard = place.interface == "mmc"
         media = isCard ? root.fact("\(path)/device/type") : .absent("not a flash card")
         flash =
@@ -174,17 +179,17 @@ public struct BlockDevice: Sendable {
     }
 
     private static func depth(
-        _ path: String,
+        _ folder: Attributes,
         _ place: DevicePlace,
         hasQueues: Bool,
         _ root: HostRoot
     ) -> Fact<Int> {
-        if place.chain.first == "sd",
-            case .known(let depth) = root.number("\(path)/device/queue_depth")
-        {
-            return .known(depth)
+        if place.chain.first == "sd" {
+            // Not below the opened folder: in a recorded tree a link may not climb out of it.
+            let device = Attributes("\(folder.path)/device", root)
+            if case .known(let depth) = device.count("queue_depth") { return .known(depth) }
         }
-        return hasQueues ? root.number("\(path)/mq/0/nr_tags") : .absent("\(path)/mq is not there")
+        return hasQueues ? folder.count("mq/0/nr_tags") : .absent("it has no hardware queues")
     }
 
     /// `[none] mq-deadline` means that `none` is in use.

@@ -16,7 +16,7 @@ public struct Processor: Sendable {
     /// The caches of the first processor, the nearest first.
     public let caches: Fact<[ProcessorCache]>
 
-    init(_ root: HostRoot, cpuid: CPUIDFacts, text: String?) {
+    init(_ root: HostRoot, cpuid: CPUIDFacts, source: any CPUIDSource, text: String?) {
         let names = ["model name", "Model", "cpu model", "cpu", "machine"]
         vendor = Self.fact(
             cpuid.vendor?.isEmpty == false
@@ -27,7 +27,8 @@ public struct Processor: Sendable {
         features = ProcessorFeatures.find(cpuid, text: text)
         let folder = try? root.folder("sys/devices/system/cpu")
         topology = ProcessorTopology(folder, online: online)
-        caches = ProcessorCache.all(folder, first: online.value?.first ?? 0)
+        let first = online.value?.first ?? 0
+        caches = ProcessorCache.all(folder, first: first, cpuid, root.isLive ? source : nil)
     }
 
     private static func fact(_ text: String?) -> Fact<String> {
@@ -114,7 +115,7 @@ public struct HardwareProbe: Sendable {
         let virtualization = detector.detect()
         self.virtualization = virtualization
         machine = MachineIdentity(dmi: dmi, tree: tree)
-        processor = Processor(root, cpuid: processorFacts, text: text)
+        processor = Processor(root, cpuid: processorFacts, source: cpuid, text: text)
         cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
         block = BlockDevice.all(survey, pci: pci, container: virtualization.container)
         paravirtual = ParavirtualDevice.all(root, pci: pci)

@@ -1,3 +1,4 @@
+internal import CFooting
 internal import FootingSystem
 
 /// What this process may use of the machine: control groups of either version, and its cpuset.
@@ -45,6 +46,11 @@ public struct ResourceLimits: Sendable {
             groups.processors.map { .known($0) }
             ?? .absent(absence ?? "no control group limits processor time")
         // The kernel's own sum of affinity, cpusets and what is online.
+        if root.isLive, let cpus = Allowance.processors(), let nodes = Allowance.nodes() {
+            self.cpus = .known(cpus)
+            memoryNodes = .known(nodes)
+            return
+        }
         let status = try? root.beginning("proc/self/status")
         cpus =
             Self.list(status?.field("Cpus_allowed_list"), "Cpus_allowed_list")
@@ -57,6 +63,37 @@ public struct ResourceLimits: Sendable {
     private static func list(_ text: String?, _ name: String) -> Fact<[Int]>? {
         guard let text else { return nil }
         return kernelList(text).map { .known($0) } ?? .absent("\(name) is no list: \(text)")
+    }
+}
+
+/// What the kernel allows the running process, by the calls behind `/proc/self/status`.
+private enum Allowance {
+    /// The kernel's `NR_CPUS` at its highest, in words of 64 bits.
+    private static let words = 128
+
+    static func processors() -> [Int]? {
+        unsafe list { unsafe footing_allowed_processors($0, $1) }
+    }
+
+    static func nodes() -> [Int]? {
+        unsafe list { unsafe footing_allowed_nodes($0, $1) }
+    }
+
+    private static func list(
+        _ call: (UnsafeMutablePointer<UInt64>?, Int) -> Int32
+    ) -> [Int]? {
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { buffer in
+            guard unsafe call(buffer.baseAddress, words) == 0 else { return nil }
+            var members: [Int] = []
+            for word in 0..<words {
+                var bits = unsafe buffer[word]
+                while bits != 0 {
+                    members.append(word * 64 + bits.trailingZeroBitCount)
+                    bits &= bits - 1
+                }
+            }
+            return members
+        }
     }
 }
 

@@ -22,6 +22,8 @@ struct CPUIDFacts: Sendable {
     var basic: CPUIDRegisters?
     /// Leaf 7; zero where the processor has none.
     var extended = CPUIDRegisters.zero
+    /// The highest leaf of the basic range, and of the extended one at 0x80000000.
+    var maximum: (basic: UInt32, extended: UInt32) = (0, 0)
     /// Signatures from the lowest leaf up; empty unless the bit is set.
     var signatures: [Signature] = []
     /// An emulator of x86 instructions that gives itself away in leaf 0.
@@ -56,7 +58,9 @@ struct CPUIDFacts: Sendable {
         {
             isTrustDomain = leaf.vendor.elementsEqual("IntelTDX    ".utf8)
         }
-        model = Self.model(source)
+        let top = source.registers(leaf: 0x8000_0000, subleaf: 0)?.eax ?? 0
+        maximum = (zero.eax, top)
+        model = top >= 0x8000_0004 ? Self.model(source) : nil
         if hypervisorBit == true {
             signatures = Self.scan(source)
             readDetails(source)
@@ -124,9 +128,6 @@ struct CPUIDFacts: Sendable {
     }
 
     private static func model(_ source: any CPUIDSource) -> String? {
-        guard let top = source.registers(leaf: 0x8000_0000, subleaf: 0),
-            top.eax >= 0x8000_0004
-        else { return nil }
         var bytes: [UInt8] = []
         for leaf in UInt32(0x8000_0002)...0x8000_0004 {
             guard let words = source.registers(leaf: leaf, subleaf: 0) else { return nil }

@@ -27,7 +27,12 @@ struct DeviceTree: Sendable {
     }
 
     private static func strings(_ path: String, _ root: HostRoot) -> [String] {
-        root.fact(path).value.map { pieces($0, separator: "\0") } ?? []
+        root.fact(path).value.map { strings(in: $0) } ?? []
+    }
+
+    /// A property's texts, each of which ends with a NUL.
+    static func strings(in property: String) -> [String] {
+        pieces(property, separator: "\0")
     }
 
     /// What the tree says of a hypervisor; nil if it says nothing.

@@ -94,9 +94,23 @@ extension JSONValue {
         for _ in 0..<indentation { output.append(UInt8(ascii: " ")) }
     }
 
+    /// Whether a byte stands for itself in a JSON text.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
     /// Bytes of a multi-byte character need no escape, so the text is written byte by byte.
     private static func write(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        let bytes = text.utf8Span.span
+        var clean = 0
+        while clean < bytes.count, isPlain(bytes[clean]) { clean += 1 }
+        // Few texts need an escape: the others are copied as a whole.
+        guard clean < bytes.count else {
+            output += text.utf8
+            output.append(UInt8(ascii: "\""))
+            return
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""): output += "\\\"".utf8

@@ -1,0 +1,102 @@
+internal import FootingSystem
+
+/// What the fuzzers of `Fuzz/` reach of the detectors' parsers.
+@_spi(Fuzzing)
+public enum HostFuzzing {
+    /// Gives bytes to every parser of text and tables; ends the process where one believes what
+    /// cannot be, or gives more than it was given.
+    public static func parse(_ bytes: [UInt8]) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        lists(text)
+        mounts(text)
+        groups(text)
+        devices(text)
+        platforms(text, bytes)
+        let json = JSONValue.string(text).bytes()
+        precondition(json.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a control byte in JSON")
+    }
+
+    private static func lists(_ text: String) {
+        if let list = kernelList(text) {
+            precondition(list.count <= 131_072, "a list of \(list.count) members")
+            precondition(list.allSatisfy { $0 >= 0 }, "a negative member")
+        }
+        for name in ["MemTotal", "flags", "Cpus_allowed_list", "VM00 Control Program", ""] {
+            if let value = text.field(name) {
+                precondition(text.holds(value), "a field that is not in the text")
+                _ = kibibytes(value)
+            }
+        }
+        _ = ProcessorCache.size(text)
+        let parts = pieces(text, separator: " ")
+        precondition(!parts.contains { $0.isEmpty || $0.utf8.contains(32) }, "an empty piece")
+    }
+
+    private static func mounts(_ text: String) {
+        let table = MountTable(source: "fuzz", text: text)
+        precondition(table.mounts.count <= lines(text).count, "more mounts than lines")
+        for path in ["/", "/var/lib/disk.img", text] {
+            if let mount = table.mount(of: path) {
+                precondition(
+                    mount.point == "/" || path.utf8.starts(with: mount.point.utf8),
+                    "a mount that does not hold the path"
+                )
+            }
+        }
+        for name in partitionTableNames(text) {
+            precondition(!name.isEmpty && !name.utf8.contains(UInt8(ascii: "/")), "an odd name")
+        }
+    }
+
+    private static func groups(_ text: String) {
+        for member in ControlGroups.members(text) {
+            let folders = ControlGroups.ancestors(member.path)
+            precondition((1...32).contains(folders.count), "\(folders.count) ancestors")
+        }
+        let numbers = pieces(text, separator: " ").map { Int($0) }
+        if numbers.count == 2, let share = ControlGroups.share(numbers[0], of: numbers[1]) {
+            precondition(share > 0 && share.isFinite, "a share of \(share)")
+        }
+    }
+
+    private static func devices(_ text: String) {
+        precondition(!BlockLayer.mapperKind(text).isEmpty, "a mapping of no kind")
+        _ = BlockDevice.chosen(text)
+        _ = BlockInterface.product(model: text, identity: nil)
+        _ = DiskSignature.recorded(text)
+        _ = FlashCard.reserve(text)
+        if let used = FlashCard.usedPercent(text) {
+            precondition((1...2).contains(used.count), "a card of \(used.count) kinds of cells")
+            precondition(used.allSatisfy { (10...110).contains($0) }, "used by \(used) percent")
+        }
+        for name in pieces(text, separator: "\n") {
+            if let head = NVMeController.head(ofPath: name) {
+                precondition(NVMeController.head(ofPath: head) == head, "\(head) has a head")
+            }
+            if let number = BlockPartition.number(name, of: "nvme0n1") {
+                precondition(number >= 0, "partition \(number)")
+            }
+            _ = PCIDevice.isSlot(name)
+            _ = NVMeController.isController(name)
+        }
+    }
+
+    private static func platforms(_ text: String, _ bytes: [UInt8]) {
+        _ = SMBIOSTable(bytes)
+        _ = Mainframe(text)
+        _ = DMIText(text)
+        _ = KernelEvent(bytes)
+        let strings = DeviceTree.strings(in: text)
+        precondition(strings.allSatisfy { !$0.utf8.contains(0) }, "a NUL in a text")
+        if let document = try? JSONValue(parsing: bytes),
+            let recording = RecordedCPUID(document)
+        {
+            let facts = CPUIDFacts(recording)
+            _ = ProcessorFeatures.find(facts, text: nil)
+        }
+        let half = bytes.count / 2
+        _ = DiskSignature.find(head: Array(bytes[..<half]), tail: Array(bytes[half...]))
+        let shown = printable(bytes)
+        precondition(shown.utf8.allSatisfy { (32..<127).contains($0) }, "unprintable")
+    }
+}
