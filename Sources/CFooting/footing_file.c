@@ -30,7 +30,15 @@ int footing_openat(int directory, const char *path, int flags, unsigned int mode
 static int open_in_root(int directory, const char *path, int flags)
 {
 	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT};
-	return result_of((int)syscall(SYS_openat2, directory, path, &how, sizeof how));
+	/* A rename or a mount anywhere meanwhile, and the kernel cannot tell whether ".." led out:
+	 * EAGAIN, to be tried again. One attempt nearly always does; the bound is for a file that
+	 * somebody holds a lease on, which gives the same error. */
+	int file;
+	int attempts = 0;
+	do
+		file = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+	while (file < 0 && errno == EAGAIN && ++attempts < 10000);
+	return result_of(file);
 }
 
 /* The descriptor if it is one of a file or a folder; else it is closed. */

@@ -86,4 +86,28 @@ import Testing
     @Test func `a root that is missing is an error`() {
         #expect(throws: Errno.noSuchFile) { try HostRoot(path: tree.path("nothing")) }
     }
+
+    @Test func `a climbing link is followed while files are renamed elsewhere`() throws {
+        // The kernel then cannot tell where ".." leads, and asks to try again.
+        try outside.file("here", "")
+        let (here, there) = (outside.path("here"), outside.path("there"))
+        let isOver = Locked(false)
+        let renaming = try Thread(name: "renaming") {
+            while !isOver.withLock({ $0 }) {
+                _ = unsafe rename(here, there)
+                _ = unsafe rename(there, here)
+            }
+        }
+        var failures: [Errno] = []
+        for _ in 0..<20_000 {
+            do throws(Errno) {
+                _ = try root.attribute("climbing")
+            } catch {
+                failures.append(error)
+            }
+        }
+        isOver.withLock { $0 = true }
+        renaming.join()
+        #expect(failures == [])
+    }
 }

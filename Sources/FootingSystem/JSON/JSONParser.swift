@@ -42,15 +42,15 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: the document in UTF-8 without a byte order mark; white space may surround it.
-    ///   - depthMaximum: lists and objects within each other, at most.
+    ///   - depthMaximum: lists and objects within each other, at most; up to 128.
     ///   - bytesMaximum: the largest document that is looked at.
     public init(
         parsing bytes: [UInt8],
         depthMaximum: Int = 64,
         bytesMaximum: Int = 4 << 20
     ) throws(JSONParseError) {
-        // Each level is a frame on the stack.
-        precondition((0...512).contains(depthMaximum), "no depth to allow: \(depthMaximum)")
+        // Each level is some frames on a stack that can be small.
+        precondition((0...128).contains(depthMaximum), "no depth to allow: \(depthMaximum)")
         guard bytes.count <= bytesMaximum else {
             throw JSONParseError(problem: .documentTooLarge, offset: bytesMaximum)
         }
