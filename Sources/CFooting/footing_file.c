@@ -59,8 +59,8 @@ int footing_open_beneath(int directory, const char *path, int flags, int confine
 		return footing_openat(directory, path, flags, 0);
 	if (flags & (O_PATH | O_DIRECTORY))
 		return open_in_root(directory, path, flags);
-	/* To open a device node is to ask its driver, so it is looked at first; and again behind the
-	 * open, as the tree can change in between. */
+	/* To open a device node is to ask its driver, so it is looked at first; and again behind
+	 * the open, as the tree can change in between. */
 	int probe = refuse_special(open_in_root(directory, path, O_PATH));
 	if (probe < 0)
 		return probe;
