@@ -28,9 +28,9 @@ int footing_name_thread(unsigned long thread, const char *name);
  * here, -ENOSYS where the kernel has none, -EPERM where it is switched off or forbidden. */
 int footing_probe_ring(void);
 
-/* Bits of the processors this process may run on (sched_getaffinity(2)) and of the NUMA nodes it may
- * have memory of (get_mempolicy(2), MPOL_F_MEMS_ALLOWED): 0, or -errno. The kernel's own text of the
- * same, /proc/self/status, takes it twenty times as long. */
+/* Bits of the processors this process may run on (sched_getaffinity(2)) and of the NUMA nodes it
+ * may have memory of (get_mempolicy(2), MPOL_F_MEMS_ALLOWED): 0, or -errno. The kernel's own text
+ * of the same, /proc/self/status, takes longer. */
 int footing_allowed_processors(uint64_t *words, size_t count);
 int footing_allowed_nodes(uint64_t *words, size_t count);
 
