@@ -91,6 +91,12 @@ let package = Package(
                 exclude: ["Clients"],
                 swiftSettings: strict
             ),
+            .testTarget(
+                name: "FootingGuestTests",
+                dependencies: ["FootingSystem"],
+                exclude: ["Init"],
+                swiftSettings: strict
+            ),
             .testTarget(name: "TidyTests", dependencies: ["FootingSystem"], swiftSettings: strict),
         ],
     swiftLanguageModes: [.v6]

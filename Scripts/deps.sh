@@ -3,7 +3,11 @@
 # zlib1g-dev is linked into the program: it packs recordings, and Swift itself needs it too.
 set -euo pipefail
 
-packages=(zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2)
+packages=(
+    zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
+    # The guests, and what unpacks their kernels.
+    qemu-system-x86 busybox-static lz4 xz-utils
+)
 
 if ! command -v swift >/dev/null; then
     echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2

@@ -50,7 +50,7 @@ tests() {
     # A crash or a sanitizer's report fails the run without failing a test in the report.
     if ((status != 0 && wrong == 0)); then wrong=1; fi
     # A filter that matches nothing passes; here that is a mistake.
-    if ((ran == 0 && status == 0)); then
+    if ((ran + left == 0 && status == 0)); then
         echo "no test ran" >&2
         wrong=1
     fi
@@ -69,10 +69,12 @@ sanitized='^Footing(System|Disk|NBD|Host|Commands)Tests\.'
 
 step "format and project rules" make --no-print-directory check
 step "static program" Scripts/release.sh
-tests unit --skip '^(Tidy|FootingIntegration)Tests\.'
+tests unit --skip '^(Tidy|FootingIntegration|FootingGuest)Tests\.'
 if grep -qr '@Test' Tests/FootingIntegrationTests; then
     tests integration --filter '^FootingIntegrationTests\.'
 fi
+step "guest kernels" Scripts/guests.sh
+tests guest --filter '^FootingGuestTests\.'
 tests thread-sanitizer --sanitize=thread --scratch-path .build/thread --filter "$sanitized"
 export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
 tests address-sanitizer --sanitize=address --scratch-path .build/address --filter "$sanitized"

@@ -23,10 +23,12 @@ struct DevicePlace: Sendable {
         }
         if target.holds("/nvme-subsystem/") { paths = Self.paths(target, name, root) }
         climb(Self.path(target, name, root), name, root)
-        let known = chain.lazy.compactMap { driver in
+        let lines = chain.compactMap { driver in
             BlockInterface.table.first { $0.driver == driver }
-        }.first
-        if let known {
+        }
+        // The general driver of persistent memory stands above virtio's: the agreement with the
+        // hypervisor tells more.
+        if let known = lines.first(where: \.isParavirtual) ?? lines.first {
             driver = .known(known.driver)
             interface = known.name
             isParavirtual = known.isParavirtual
