@@ -20,7 +20,7 @@ public final class HostRoot: Sendable {
     /// More names than any folder of a machine has; beyond, a listing is refused.
     static let namesMaximum = 1 << 16
 
-    /// The open directory's number; no descriptor (-1) for a recording, so that no call can succeed.
+    /// The open directory's number; none (-1) for a recording, so that no call can succeed.
     let directory: Int32
     private let owner: FileDescriptor?
     /// Whose descriptor it is, if not its own.
@@ -121,8 +121,8 @@ public final class HostRoot: Sendable {
 
     /// Opens a file or directory below the root for reading.
     ///
-    /// - Throws: `EBADF` for a recording, which has no files to open; `ENXIO` for a FIFO or a device
-    ///   node in a replayed tree.
+    /// - Throws: `EBADF` for a recording, which has no files to open; `ENXIO` for a FIFO or a
+    ///   device node in a replayed tree.
     public func open(
         _ path: String,
         _ options: FileDescriptor.Options = [.readOnly, .nonBlocking]

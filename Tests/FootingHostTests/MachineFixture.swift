@@ -28,6 +28,9 @@ struct MachineFixture: CustomStringConvertible {
         return String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)]) + "/Fixtures"
     }()
 
+    /// The folder with all of them.
+    static func folderRoot() throws(Errno) -> HostRoot { try HostRoot(path: folder) }
+
     static let all: [MachineFixture] = {
         let names = (try? HostRoot(path: folder).names(".")) ?? []
         return names.filter { $0.hasSuffix(".machine") }

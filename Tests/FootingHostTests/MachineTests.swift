@@ -104,3 +104,13 @@ import Testing
         }
     }
 }
+
+@Suite struct FixtureTests {
+    @Test(arguments: MachineFixture.all)
+    func `every fixture says where it comes from`(_ fixture: MachineFixture) throws {
+        let table = try MachineFixture.folderRoot().text("README.md")
+        let line = table.split(separator: "\n").first { $0.hasPrefix("| `\(fixture.name)` | ") }
+        let cells = line?.split(separator: "|").map { trim($0) } ?? []
+        #expect(cells.count == 3 && cells.allSatisfy { !$0.isEmpty }, "\(fixture.name)")
+    }
+}

@@ -30,8 +30,8 @@ import Testing
         "text proc/sysinfo", "| LPAR Name:            LPAR-PAYROLL",
         "| Sequence Code:        00000000deadbeef",
         "text proc/cpuinfo", "| Serial : 00000000deadbeef",
-        "file proc/cmdline root=UUID=3f2504e0-4f89-11d3-9a0c-0305e82c3301 ip=203.0.113.77 ds=nocloud"
-            + ";h=prod-db-01 password=hunter2",
+        "file proc/cmdline root=UUID=3f2504e0-4f89-11d3-9a0c-0305e82c3301 ip=203.0.113.77 "
+            + "ds=nocloud;h=prod-db-01 password=hunter2",
         "file proc/1/environ container=lxc\\0TOKEN=s3cr3t-token\\0HOSTNAME=prod-db-01",
         "file proc/self/cgroup 0::/machine/prod-db-01-0123456789abcdef0123456789abcdef",
         "text proc/self/mountinfo",

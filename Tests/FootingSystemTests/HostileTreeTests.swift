@@ -71,7 +71,7 @@ import Testing
             var count = 0
             while !stop.withLock({ $0 }) {
                 count += 1
-                // Replaced, cut and removed: what an attribute of a device that comes and goes does.
+                // Replaced, cut and removed, as attributes of devices are that come and go.
                 _ = unsafe truncate(path, off_t(count % 5000))
                 if count % 7 == 0 { FileDescriptor.remove(path) }
                 if let file = try? FileDescriptor.open(path, [.writeOnly, .create]) {

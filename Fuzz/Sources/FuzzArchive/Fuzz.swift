@@ -2,8 +2,10 @@
 internal import FootingSystem
 internal import FuzzSupport
 
-/// A recording that somebody made: as a file, or unpacked already with every header's sum made
-/// right, so that what is behind the sums is reached. What is accepted is looked at as a machine.
+/// A recording that somebody made; what is accepted is looked at as a machine.
+///
+/// It is given as a file, or unpacked already with every header's sum made right, so that what is
+/// behind the sums is reached.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     var input = unsafe Input(data, size)

@@ -16,9 +16,9 @@ enum RecordCommand {
         overview: "Record this machine's facts in one file, for a bug report.",
         discussion: """
             The file is a compressed archive of at most 1 MiB, which 'tar tzf' lists and \
-            'footing detect --recording' replays. Serial numbers, UUIDs, hardware and IP \
-            addresses, host names and where network file systems come from are replaced by \
-            hashes of the same shape; their key is thrown away.
+            'footing detect --recording' replays. Serial numbers, UUIDs, addresses, \
+            host names and where network file systems come from are replaced by hashes of the same \
+            shape; their key is thrown away.
             """,
         parameters: [file, DetectCommand.root, path, SharedParameters.json],
         run: run

@@ -66,7 +66,7 @@ struct FirmwareScrubber {
         return min(table.count, at == start ? at + 2 : at + 1)
     }
 
-    /// The same stand-in as the text in `product_uuid` has: the first three groups are turned round.
+    /// The same stand-in as the text in `product_uuid` has: the first three groups are reversed.
     private func hideUUID(_ table: inout [UInt8], _ at: Int) {
         let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
         let digits = order.map { hexadecimalText(UInt64(table[at + $0]), digits: 2).dropFirst(2) }

@@ -40,8 +40,8 @@ struct Pseudonyms: Sendable {
     /// A UUID, whose version, variant and what makes it one of EC2's stay.
     ///
     /// EC2's begin with `ec2`; where the first three groups are read in the other byte order, the
-    /// fifth digit is 2 and the seventh and eighth are `ec`. One that is all zeros or all ones names
-    /// nothing (Xen's domain 0 has zeros).
+    /// fifth digit is 2 and the seventh and eighth are `ec`. One that is all zeros or all ones
+    /// names nothing (Xen's domain 0 has zeros).
     ///
     /// - Parameter secret: 32 digits, with whatever stands between them.
     func uuid(_ secret: ArraySlice<UInt8>) -> [UInt8] {

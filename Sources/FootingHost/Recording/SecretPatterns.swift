@@ -196,7 +196,7 @@ extension SecretPatterns {
         return isAddress && !isRelease && Self.ends(behind) ? text.count : nil
     }
 
-    /// 32 hexadecimal digits and more, as machine ids and containers' names; flags are 0 and 1 only.
+    /// 32 hexadecimal digits and more, as machine ids and containers' names; flags are 0 and 1.
     private func longNumber(_ rest: ArraySlice<UInt8>) -> Int? {
         let text = rest.prefix { $0.isHexadecimalDigit }
         guard text.count >= 32, text.contains(where: { !$0.isDigit }),

@@ -2,7 +2,7 @@ public import FootingSystem
 
 /// Leaves written down on another machine; a leaf that is absent is zero.
 ///
-/// The form is `{"format":1,"leaves":{"0x1":{"0":["0x806f8","0x20800","0xfffa3203","0x1f8bfbff"]}}}`:
+/// The form is `{"format":1,"leaves":{"0x1":{"0":["0x806f8","0x20800","0xfffa3203","0x0"]}}}`:
 /// leaf, sub-leaf, then EAX, EBX, ECX and EDX.
 public struct RecordedCPUID: CPUIDSource {
     /// Where a recorded tree keeps its leaves: no file of a machine does.
@@ -10,7 +10,7 @@ public struct RecordedCPUID: CPUIDSource {
 
     private let leaves: [UInt64: CPUIDRegisters]
 
-    /// Leaves by leaf in the high and sub-leaf in the low half, as ``HostRecorder/leaves`` has them.
+    /// By leaf in the high and sub-leaf in the low half, as ``HostRecorder/leaves`` has them.
     init(leaves: [UInt64: [UInt32]]) {
         self.leaves = leaves.compactMapValues { CPUIDRegisters($0) }
     }

@@ -42,7 +42,7 @@ public final class HostRecorder: Sendable {
 
     /// Prepares to record a machine.
     ///
-    /// - Parameter path: `/` for the live machine, otherwise a tree; as in ``HostRoot/init(path:)``.
+    /// - Parameter path: `/` for the live machine, otherwise a tree, as for a ``HostRoot``.
     public init(path: String = "/") throws(Errno) {
         source = try HostRoot(path: path)
     }
@@ -71,8 +71,9 @@ public final class HostRecorder: Sendable {
     /// How often each question was asked.
     public var counts: [Question: Int] { state.withLock { $0.counts } }
 
-    /// The CPUID leaves that were asked for, by leaf in the high and sub-leaf in the low half: EAX,
-    /// EBX, ECX, EDX. Nil if the machine was not asked, or has none.
+    /// The CPUID leaves that were asked for, by leaf in the high and sub-leaf in the low half.
+    ///
+    /// Each is EAX, EBX, ECX and EDX. Nil if the machine was not asked, or has none.
     public var leaves: [UInt64: [UInt32]]? { state.withLock { $0.leaves } }
 
     /// What was found out otherwise than by reading a file whole, by question.
