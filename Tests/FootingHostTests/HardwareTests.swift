@@ -129,7 +129,7 @@ import Testing
         // AES and AVX2, with and without a kernel that keeps wide registers (OSXSAVE).
         func features(_ basic: String) throws -> [String]? {
             try gather([
-                "cpuid 0x0 0x00: eax=0x00000016 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69",
+                "cpuid 0x00000000 0x00: eax=0x16 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69",
                 "cpuid 0x00000001 0x00: eax=0x0 ebx=0x0 ecx=\(basic) edx=0x0",
                 "cpuid 0x00000007 0x00: eax=0x0 ebx=0x00000020 ecx=0x0 edx=0x0",
             ]).hardware.processor.features.value

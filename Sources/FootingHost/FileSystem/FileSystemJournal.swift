@@ -31,8 +31,10 @@ enum FileSystemJournal {
         }
     }
 
-    /// ext4 shows all its options in `/proc/fs/ext4/DEVICE/options`: `data=` unless it has no
-    /// journal. A mount table shows that option only where it differs from the default.
+    /// What ext4 itself shows in `/proc/fs/ext4/DEVICE/options`.
+    ///
+    /// `data=` is there unless it has no journal; a mount table shows it only where it differs from
+    /// the default.
     private static func extended(
         _ options: [String],
         _ device: String?,

@@ -60,7 +60,7 @@ public struct FlashCard: Sendable {
 public struct MemoryTechnologyDevice: Sendable {
     /// Kernel name, as `mtd0`.
     public let name: String
-    /// `nor`, `nand`, `mlc-nand`, `dataflash`, `ram`, …
+    /// `nor`, `nand`, `mlc-nand`, `dataflash`, `ram` or another of the kernel's words.
     public let type: Fact<String>
     /// Size in bytes.
     public let sizeBytes: Fact<Int>

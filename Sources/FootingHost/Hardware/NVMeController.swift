@@ -18,7 +18,7 @@ public struct NVMeController: Sendable {
     public let firmware: Fact<String>
     /// `pcie`, `tcp`, `rdma`, `fc`, `loop` or `apple-nvme`.
     public let transport: Fact<String>
-    /// `live`, `resetting`, `dead`, …
+    /// `live`, `resetting`, `dead` or another of the kernel's words.
     public let state: Fact<String>
     /// What the model or the PCI id says of it, as `amazon-ebs`.
     public let product: Fact<String>
