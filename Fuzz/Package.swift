@@ -20,10 +20,10 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzSuperblock", "FootingDisk"),
     ("FuzzCheckpoint", "FootingDisk"),
     ("FuzzCommitRecords", "FootingDisk"),
-    ("FuzzHostText", "FootingHost"),
     ("FuzzJSON", "FootingSystem"),
     ("FuzzMetadata", "FootingHost"),
     ("FuzzArchive", "FootingHost"),
+    ("FuzzHostText", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

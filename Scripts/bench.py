@@ -455,10 +455,10 @@ class WriteLimit:
 
 
 def timed(words, null):
-    """Wall time from the start of a process to its end, and its peak of resident memory."""
+    """Wall time from the start of a process to its end."""
     began = time.perf_counter()
-    _, _, usage = os.wait4(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
-    return time.perf_counter() - began, usage.ru_maxrss * 1024
+    os.waitpid(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
+    return time.perf_counter() - began
 
 
 def measure_detect(report):
@@ -469,8 +469,17 @@ def measure_detect(report):
     others = ["virt-what", "lscpu", "lstopo-no-graphics", "/usr/lib/cloud-init/ds-identify"]
     compare_detect(report, ours, others, 0.05, null)
     count_calls(report, ours)
-    memory = max(timed(ours, null)[1] for _ in range(10))
+    measure_peak(report, ours)
+
+
+def measure_peak(report, words):
+    """Peak of resident memory, by time(1): a child of this process would be charged for Python."""
     title = "`footing detect --json`, resident memory"
+    if not os.path.exists("/usr/bin/time"):
+        return report.skip(title, "GNU time is missing")
+    line = ["/usr/bin/time", "-f", "%M", *words]
+    told = [subprocess.run(line, capture_output=True, text=True).stderr for _ in range(10)]
+    memory = max(int(text.split()[-1]) for text in told) * 1024
     report.bar(title, "at most 8 MiB", f"{memory / MIB:.1f} MiB", memory <= 8 * MIB)
 
 
@@ -479,26 +488,23 @@ def compare_detect(report, ours, peers, bar, null):
     found = [shutil.which(peer) for peer in peers]
     missing = [os.path.basename(peer) for peer, path in zip(peers, found) if not path]
     names = ", ".join(os.path.basename(path) for path in found if path)
-    if missing:
-        title = f"`footing detect --json` against {', '.join(missing)}"
-        report.skip(title, f"missing: {', '.join(missing)}; the bar is not judged without")
+    title = "`footing detect --json`, wall time against "
     if not names:
-        return
+        return report.skip(title + ", ".join(missing), "missing")
     pairs = []
     for _ in range(40 * ROUNDS if len(peers) == 1 else 10 * ROUNDS):
-        mine, _ = timed(ours, null)
-        pairs.append((mine, sum(timed([path], null)[0] for path in found if path)))
+        mine = timed(ours, null)
+        pairs.append((mine, sum(timed([path], null) for path in found if path)))
     ratio = statistics.median(a / b for a, b in pairs)
     mine, theirs = (statistics.median(values) * 1000 for values in zip(*pairs))
     report.figures.setdefault("detect", {})[names] = {"medianRatio": ratio, "seconds": pairs}
-    # A sum without all of them is smaller: what is below the bar then is below it with them.
-    report.bar(
-        f"`footing detect --json`, wall time against {names}",
-        f"at most {bar}x" + (" of all four" if missing else ""),
-        f"{ratio:.3f}x ({mine:.1f} ms to {theirs:.1f} ms)",
-        ratio <= bar,
-        f"median of {len(pairs)} pairs",
-    )
+    measured = f"{ratio:.3f}x ({mine:.1f} ms to {theirs:.1f} ms)"
+    if missing and ratio > bar:
+        # The sum lacks the slowest ones: it proves nothing.
+        why = f"not judged without {', '.join(missing)}: {measured}"
+        return report.skip(title + names, why)
+    note = f"median of {len(pairs)} pairs"
+    report.bar(title + names, f"at most {bar}x", measured, ratio <= bar, note)
 
 
 def count_calls(report, words):
@@ -517,7 +523,6 @@ def count_calls(report, words):
         for match in [re.search(r"openat2?\(\w+<([^>]*)>, \"([^\"]*)\".*= \d+", line)]
         if match
     ]
-    # The program itself is opened by the language's runtime.
     repeated = sorted({path for path in opened if opened.count(path) > 1})
     report.figures.setdefault("detect", {})["calls"] = len(lines)
     report.bar(

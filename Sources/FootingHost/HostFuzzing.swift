@@ -82,15 +82,17 @@ public enum HostFuzzing {
     }
 
     private static func platforms(_ text: String, _ bytes: [UInt8]) {
-        _ = SMBIOSTable(bytes).isVirtualMachine
-        _ = DMIText(text)
+        _ = SMBIOSTable(bytes)
         _ = Mainframe(text)
+        _ = DMIText(text)
+        _ = KernelEvent(bytes)
         let strings = DeviceTree.strings(in: text)
         precondition(strings.allSatisfy { !$0.utf8.contains(0) }, "a NUL in a text")
         if let document = try? JSONValue(parsing: bytes),
             let recording = RecordedCPUID(document)
         {
-            _ = ProcessorFeatures.find(CPUIDFacts(recording), text: nil)
+            let facts = CPUIDFacts(recording)
+            _ = ProcessorFeatures.find(facts, text: nil)
         }
         let half = bytes.count / 2
         _ = DiskSignature.find(head: Array(bytes[..<half]), tail: Array(bytes[half...]))

@@ -56,7 +56,7 @@ struct WatchTests {
             [[ $word == none && $status == 1 && ! -s error ]] || fail "$word $status"
             expect 64 'exclude' "$footing" detect --explain --watch
             expect 64 'one word' "$footing" detect --only cloud --json
-            expect 64 'a recorded one stays' "$footing" detect --root bare --watch
+            expect 64 'need this machine' "$footing" detect --root bare --watch
             expect 64 'hypervisor, container' "$footing" detect --only nonsense
             """
         )

@@ -35,8 +35,8 @@ public struct NVMeController: Sendable {
 
     /// Every controller, by name.
     ///
-    /// - Parameter block: the block devices, whose folders lead to the controllers in a tree
-    ///   without `/sys/class/nvme`.
+    /// - Parameter block: the block devices, whose folders lead to controllers in a tree without
+    ///   `/sys/class/nvme`.
     static func all(
         _ root: HostRoot,
         block: [BlockDevice],

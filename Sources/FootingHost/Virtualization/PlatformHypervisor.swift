@@ -160,17 +160,17 @@ struct Mainframe: Sendable {
     /// What is under that control program, the nearer first.
     let outer: [(kind: HypervisorKind, source: String)]
 
+    private static let path = "proc/sysinfo"
+
     /// Nil off IBM Z, and on a machine without partitions.
     init?(_ root: HostRoot) {
-        guard let text = try? root.beginning(Self.source, limitBytes: 16384) else { return nil }
+        guard let text = try? root.beginning(Self.path, limitBytes: 16384) else { return nil }
         self.init(text)
     }
 
-    private static let source = "proc/sysinfo"
-
     /// The same of the file's text.
     init?(_ text: String) {
-        let source = Self.source
+        let source = Self.path
         // VM00 is the program that runs this system, VM01 the one that runs VM00.
         let programs = (0..<8).map { text.field("VM0\($0) Control Program") }
             .prefix { $0 != nil }.compactMap { $0 }
