@@ -32,6 +32,8 @@ final class HostMemory: Sendable {
         var links: [String: Result<String, Errno>] = [:]
         var names: [String: Result<[String], Errno>] = [:]
         var presence: [String: Bool] = [:]
+        /// Where links lead that many paths begin with; empty: there is no link.
+        var places: [String: String] = [:]
     }
 
     private let state = Locked(State())
@@ -91,10 +93,10 @@ final class HostMemory: Sendable {
             : path.utf8.starts(with: "sys/class/".utf8)
                 ? 4 : path.utf8.starts(with: "sys/bus/".utf8) ? 5 : 0
         if depth > 0, let end = Self.end(ofComponent: depth, in: path) {
-            key = Self.replacing(end, in: path, link)
+            key = replacing(end, in: path, link)
         }
         guard let end = Self.deviceLink(in: key) else { return key }
-        return Self.replacing(end, in: key, link)
+        return replacing(end, in: key, link)
     }
 
     /// The slash behind the first components; nil if nothing follows them.
@@ -120,18 +122,29 @@ final class HostMemory: Sendable {
         return nil
     }
 
-    private static func replacing(
+    private func replacing(
         _ end: String.Index,
         in path: String,
         _ link: (String) -> String?
     ) -> String {
         let head = String(path[..<end])
-        guard let target = link(head) else { return path }
+        let place: String
+        if let known = state.withLock({ $0.places[head] }) {
+            place = known
+        } else {
+            place = Self.place(head, link)
+            state.withLock { $0.places[head] = place }
+        }
+        return place.isEmpty ? path : place + path[end...]
+    }
+
+    private static func place(_ head: String, _ link: (String) -> String?) -> String {
+        guard let target = link(head) else { return "" }
         var parts = target.utf8.first == 47 ? [] : Array(PathWalk.components(head).dropLast())
         for part in PathWalk.components(target) {
             if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(part) }
         }
-        return parts.joined(separator: "/") + path[end...]
+        return parts.joined(separator: "/")
     }
 
     private static func result<Value>(
