@@ -171,8 +171,30 @@ import Testing
         // Lengths and text numbers that point behind the end.
         for bytes in ["00", "00 ff 00 00", "01 08 00 00 ff ff ff ff 00 00", "00 04 00 00", "7f"] {
             let info = try detect(["hex sys/firmware/dmi/tables/DMI \(bytes)"])
-            #expect(info.hypervisor.value == HypervisorKind.none)
+            #expect(info.hypervisor.value == nil)
         }
+    }
+
+    @Test(arguments: [
+        ["folder sys/class/dmi/id"], ["file sys/class/dmi/id/bios_vendor American Megatrends"],
+        ["file dmidecode.txt System Information"],
+        ["file sys/class/dmi/id/sys_vendor Scaleway", "file sys/class/dmi/id/product_name SCW"],
+        ["folder proc/device-tree/cpus"],
+    ])
+    func `what says nothing of the machine proves no hardware`(_ lines: [String]) throws {
+        let info = try detect(lines)
+        #expect(info.hypervisor.value == nil)
+        #expect(info.isVirtualMachine.value == nil)
+    }
+
+    @Test func `a maker of both counts as hardware where the firmware says so`() throws {
+        let scaleway = "\(Self.dmi)sys_vendor Scaleway"
+        let raw = "hex sys/firmware/dmi/entries/0-0/raw 00 14 00 00 00 00 00 00 00 00"
+        let clear = try detect([scaleway, "\(raw) 00 00 00 00 00 00 00 00 00 00 00 00"])
+        #expect(clear.hypervisor.value == HypervisorKind.none)
+        let silent = try detect([scaleway])
+        let says = "nothing tells whether a hypervisor is there"
+        #expect(silent.evidence.contains { $0.says.hasSuffix(says) })
     }
 
     @Test func `versions are the decided hypervisor's own`() throws {

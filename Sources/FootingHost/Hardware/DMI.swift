@@ -35,8 +35,8 @@ struct DMI: Sendable {
             return
         }
         let path = "sys/firmware/dmi/tables/DMI"
-        if let bytes = try? root.firstBytes(path, count: 65536), !bytes.isEmpty {
-            let table = SMBIOSTable(bytes)
+        let table = (try? root.firstBytes(path, count: 65536)).map { SMBIOSTable($0) }
+        if let table, table.tells {
             folder = path
             fields = table.fields.mapValues { .known($0) }
             secrets = table.secrets

@@ -18,6 +18,9 @@ struct SMBIOSTable: Sendable {
     /// Type 0, extension byte 2, bit 4: the table describes a virtual machine.
     private(set) var isVirtualMachine: Bool?
 
+    /// Whether anything was found in it.
+    var tells: Bool { !fields.isEmpty || !makerTexts.isEmpty || isVirtualMachine != nil }
+
     /// No machine has more; the kernel itself reads at most this many.
     private static let structuresMaximum = 4096
 
@@ -94,7 +97,7 @@ struct DMIText: Sendable {
         ("Chassis Information", "Asset Tag", .chassisAssetTag),
     ]
 
-    /// Nil if the text is not the tool's, the tool itself included.
+    /// Nil if the text is not the tool's, the tool itself included, or tells nothing.
     init?(_ text: String) {
         guard text.holds("DMI type ") || text.holds("System Information") else { return nil }
         var heading = ""
@@ -120,5 +123,6 @@ struct DMIText: Sendable {
                 secrets["product_uuid"] = value
             }
         }
+        if fields.isEmpty { return nil }
     }
 }

@@ -27,7 +27,7 @@ extension HypervisorDetector {
             return take(finding)
         }
         if let finding = VirtualPCI.find(pci) { return take(finding) }
-        return heldBack()
+        return heldBack(matches)
     }
 
     private mutating func take(_ finding: PlatformHypervisor.Finding) -> Claim {
@@ -116,10 +116,13 @@ extension HypervisorDetector {
         case .virtualOnly: break
         case .alsoPhysical:
             // A maker of physical machines too: without a hypervisor's word this is one of them.
-            guard bit ?? dmi.virtualMachineBit(root) ?? false else {
-                evidence.append(
-                    seen("a maker of physical machines too, and no hypervisor announces itself")
-                )
+            let told = bit ?? dmi.virtualMachineBit(root)
+            guard told == true else {
+                let rest =
+                    told == nil
+                    ? "nothing tells whether a hypervisor is there"
+                    : "no hypervisor announces itself"
+                evidence.append(seen("a maker of physical machines too, and \(rest)"))
                 return nil
             }
         case .cloud:
@@ -178,7 +181,7 @@ extension HypervisorDetector {
 
     /// Hyper-V if its was the only signature, an unknown hypervisor if there is a bit and no name,
     /// no hypervisor if something could have told of one.
-    private mutating func heldBack() -> Claim? {
+    private mutating func heldBack(_ matches: [DMIVendor.Match]) -> Claim? {
         if let signature = processor.signatures.first(where: { $0.kind == .hyperv }) {
             return Claim(
                 kind: .hyperv,
@@ -203,14 +206,29 @@ extension HypervisorDetector {
             let says = "the firmware says that this is a virtual machine, and nothing says whose"
             return take((.other, Evidence(source: "SMBIOS type 0", value: "bit 4", says: says)))
         }
-        guard dmi.folder != nil || tree != nil || processorTextTells else { return nil }
-        let source = dmi.folder ?? tree?.folder ?? "proc/cpuinfo"
+        guard let source = tellingSource(matches) else { return nil }
         let says = "would name a hypervisor, and does not"
         return Claim(
             kind: .none,
             isVirtualMachine: false,
             evidence: Evidence(source: source, value: "", says: says)
         )
+    }
+
+    /// What would have named a hypervisor, were there one; nil if nothing there can tell.
+    private func tellingSource(_ matches: [DMIVendor.Match]) -> String? {
+        if let folder = dmi.folder, makerTells(matches) { return folder }
+        if let tree, tree.model != nil || !tree.compatible.isEmpty { return tree.folder }
+        return processorTextTells ? "proc/cpuinfo" : nil
+    }
+
+    /// Whether DMI names a machine that only hardware can be.
+    ///
+    /// A maker of both leaves it open unless the processor or the firmware says which.
+    private func makerTells(_ matches: [DMIVendor.Match]) -> Bool {
+        guard dmi[.productName] != nil || dmi[.systemVendor] != nil else { return false }
+        if hypervisorBit != nil || dmi.virtualMachineBit(root) != nil { return true }
+        return !matches.contains { $0.vendor.trust == .alsoPhysical }
     }
 
     /// Whether `/proc/cpuinfo` would name a hypervisor on this architecture, were there one.

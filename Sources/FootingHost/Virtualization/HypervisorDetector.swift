@@ -110,7 +110,7 @@ public struct HypervisorDetector {
         _ container: ContainerDetector,
         isHost: Bool
     ) -> HypervisorInfo {
-        let silence = "no CPUID, DMI, device tree, /proc/cpuinfo or /sys/hypervisor to tell by"
+        let silence = "neither CPUID, DMI, a device tree, /proc/cpuinfo nor /sys/hypervisor tells"
         let isGuest = claim?.isVirtualMachine == true
         return HypervisorInfo(
             hypervisor: claim.map { .known($0.kind) } ?? .absent(silence),
