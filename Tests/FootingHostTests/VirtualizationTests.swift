@@ -127,9 +127,34 @@ import Testing
         ("model name : QEMU Virtual CPU version 2.5+", "qemu"),
         ("model name : Common KVM processor", "qemu"),
         ("model name : Intel(R) Xeon(R)", "absent"),
+        ("platform : PowerNV", "none"), ("platform : pSeries", "absent"),
     ])
     func `the kernel's text on the processor`(_ line: String, _ kind: String) throws {
         let info = try detect(["text proc/cpuinfo", "| \(line)"])
+        #expect(info.hypervisor.value?.rawValue ?? "absent" == kind)
+    }
+
+    @Test(arguments: [
+        ("sparc64", "type : sun4u", "none"), ("sparc64", "type : sun4v", "absent"),
+        ("ppc64le", "machine : CHRP", "none"), ("ppc64le", "platform : pSeries", "absent"),
+    ])
+    func `a platform that firmware divides`(
+        _ machine: String,
+        _ line: String,
+        _ kind: String
+    ) throws {
+        let name = "file .uname.json {\"machine\":\"\(machine)\"}"
+        let info = try detect([name, "text proc/cpuinfo", "| \(line)"])
+        #expect(info.hypervisor.value?.rawValue ?? "absent" == kind)
+    }
+
+    @Test(arguments: [
+        ("compatible IBM,9117-MMA\\0", "absent"), ("ibm,partition-name full", "absent"),
+        ("hypervisor/compatible linux,kvm\\0", "kvm"),
+    ])
+    func `the device tree of a pSeries`(_ file: String, _ kind: String) throws {
+        let text = ["text proc/cpuinfo", "| platform : pSeries"]
+        let info = try detect(text + ["file proc/device-tree/\(file)"])
         #expect(info.hypervisor.value?.rawValue ?? "absent" == kind)
     }
 

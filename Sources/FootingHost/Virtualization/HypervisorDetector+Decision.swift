@@ -218,8 +218,15 @@ extension HypervisorDetector {
     /// What would have named a hypervisor, were there one; nil if nothing there can tell.
     private func tellingSource(_ matches: [DMIVendor.Match]) -> String? {
         if let folder = dmi.folder, makerTells(matches) { return folder }
+        if isPartitionable { return nil }
         if let tree, tree.model != nil || !tree.compatible.isEmpty { return tree.folder }
         return processorTextTells ? "proc/cpuinfo" : nil
+    }
+
+    /// Whether this is a platform that firmware divides: POWER's pSeries and SPARC's sun4v look
+    /// the same in a partition, a guest and as the whole machine.
+    private var isPartitionable: Bool {
+        processorText?.field("platform") == "pSeries" || processorText?.field("type") == "sun4v"
     }
 
     /// Whether DMI names a machine that only hardware can be.
