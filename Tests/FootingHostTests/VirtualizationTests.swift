@@ -168,6 +168,16 @@ import Testing
         #expect(try detect([line]).hypervisor.value?.rawValue ?? "absent" == kind)
     }
 
+    @Test func `a device on a hypervisor's bus counts although the bit is clear`() throws {
+        let clear = "cpuid 0x00000001 0x00: eax=0x000806f8 ebx=0x0 ecx=0x0 edx=0x0"
+        let info = try detect([clear, "folder sys/bus/xen/devices/vbd-51712"])
+        #expect(info.hypervisor.value == .xen)
+        #expect(info.isVirtualMachine.value == true)
+        let clock = "sys/devices/system/clocksource/clocksource0/available_clocksource"
+        let clocked = try detect([clear, "file \(clock) kvm-clock tsc"])
+        #expect(clocked.hypervisor.value == HypervisorKind.none)
+    }
+
     @Test(arguments: [
         ("tsc kvm-clock acpi_pm", "kvm"), ("xen tsc", "xen"), ("lguest tsc", "lguest"),
         ("hyperv_clocksource_tsc_page tsc", "hyperv"), ("tsc hpet", "other"),

@@ -194,11 +194,9 @@ extension HypervisorDetector {
             )
         }
         let bit = hypervisorBit
-        if bit != false {
-            if let finding = PlatformHypervisor.bus(root) ?? PlatformHypervisor.clock(root) {
-                return take(finding)
-            }
-        }
+        // A Xen PV guest executes the processor's own CPUID, without a bit, and has the bus.
+        if let finding = PlatformHypervisor.bus(root) { return take(finding) }
+        if bit != false, let finding = PlatformHypervisor.clock(root) { return take(finding) }
         if let bit, let word = bitEvidence {
             return Claim(kind: bit ? .other : .none, isVirtualMachine: bit, evidence: word)
         }
