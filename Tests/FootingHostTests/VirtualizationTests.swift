@@ -69,6 +69,20 @@ import Testing
     }
 
     @Test(arguments: [
+        ("ebx=0x61774d56 ecx=0x4d566572 edx=0x65726177", "vmware"),
+        ("ebx=0x4b4d564b ecx=0x564b4d56 edx=0x4d", "virtualbox"),
+        ("ebx=0x7263694d ecx=0x666f736f edx=0x76482074", "virtualbox"),
+        ("ebx=0x41414141 ecx=0x42424242 edx=0x43434343", "virtualbox"),
+    ])
+    func `an Oracle server's DMI shown to a guest`(_ words: String, _ kind: String) throws {
+        let leaf = "cpuid 0x40000000 0x00: eax=0x40000000 \(words)"
+        let maker = "\(Self.dmi)sys_vendor Oracle Corporation"
+        let info = try detect([Self.bit, leaf, maker])
+        #expect(info.hypervisor.value?.rawValue == kind)
+        #expect(info.isVirtualMachine.value == true)
+    }
+
+    @Test(arguments: [
         ("Microsoft Corporation", "Virtual Machine", "hyperv"),
         ("HITACHI", "BladeSymphony E57A2 HVM LPAR", "virtage"),
         ("Hetzner", "vServer", "kvm"),

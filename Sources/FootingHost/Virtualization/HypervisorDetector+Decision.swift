@@ -125,6 +125,11 @@ extension HypervisorDetector {
                 evidence.append(seen("a maker of physical machines too, and \(rest)"))
                 return nil
             }
+            // Others show their host's DMI: only VirtualBox's own interfaces leave it its name.
+            if vendor.outranksSignature, let other = foreignSignature {
+                evidence.append(seen("a maker of physical machines too, and \(other) signs"))
+                return nil
+            }
         case .cloud:
             let told = bit ?? dmi.virtualMachineBit(root)
             if told.map({ !$0 }) ?? Self.isMetalName(dmi[.productName] ?? "") {
@@ -139,6 +144,12 @@ extension HypervisorDetector {
         let word = seen(bit == false ? "\(says), although the hypervisor bit is clear" : says)
         evidence.append(word)
         return accelerated(Claim(kind: kind, isVirtualMachine: true, evidence: word))
+    }
+
+    /// Who signs that is neither VirtualBox nor one whose interface it offers.
+    private var foreignSignature: HypervisorKind? {
+        let own: Set<HypervisorKind> = [.virtualbox, .kvm, .hyperv]
+        return processor.signatures.lazy.compactMap(\.kind).first { !own.contains($0) }
     }
 
     /// The hypervisor behind a maker's name.
