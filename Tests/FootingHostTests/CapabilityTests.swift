@@ -74,6 +74,12 @@ import Testing
         }
     }
 
+    @Test func `one way to a disk is no multipath`() throws {
+        let registry = try gather("one-path")
+        #expect(!registry.has("multipath"))
+        #expect(registry.knows("multipath"))
+    }
+
     @Test func `QAT on the bus proves neither compression nor encryption`() throws {
         let registry = try gather("qat-host")
         #expect(!registry.has("qat.compression"))

@@ -52,7 +52,7 @@ extension CapabilityRegistry {
         settle(
             "multipath",
             evidence("", "several ways lead to it") { disk in
-                disk.paths.value.map { $0.joined(separator: " ") }
+                disk.paths.value.flatMap { $0.count > 1 ? $0.joined(separator: " ") : nil }
             },
             otherwise: "no disk is reached by several ways"
         )

@@ -14,7 +14,7 @@ extension BlockDevice {
                 lower = []
                 disks = .known([name])
                 paths =
-                    place.paths.isEmpty
+                    place.paths.count < 2
                     ? .absent("one way leads to it") : .known(place.paths)
                 return
             }
