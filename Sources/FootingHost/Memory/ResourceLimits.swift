@@ -115,6 +115,9 @@ struct ControlGroups {
     private let old: [Member]
     /// The group in version 2; nil without it.
     private let unified: String?
+    /// Where version 2 is mounted: in systemd's hybrid below version 1; beside a hierarchy of
+    /// version 1 that somebody mounted elsewhere it stays where it is alone.
+    private let unifiedFolder: String
     private(set) var absence: String?
     private(set) var maximum: UInt64?
     private(set) var high: UInt64?
@@ -123,14 +126,17 @@ struct ControlGroups {
 
     init(_ root: HostRoot) {
         self.root = root
+        let below = "sys/fs/cgroup/unified"
         let path = "proc/self/cgroup"
         do throws(Errno) {
             let members = Self.members(try root.beginning(path))
             old = members.filter { !$0.controllers.isEmpty }
             unified = members.first { $0.controllers.isEmpty }?.path
+            unifiedFolder = !old.isEmpty && root.exists(below) ? below : "sys/fs/cgroup"
         } catch {
             old = []
             unified = nil
+            unifiedFolder = "sys/fs/cgroup"
             absence = HostRoot.reason(path, error)
         }
     }
@@ -154,11 +160,6 @@ struct ControlGroups {
     var hierarchy: ResourceLimits.Hierarchy {
         if unified == nil { return old.isEmpty ? .none : .version1 }
         return old.isEmpty ? .version2 : .hybrid
-    }
-
-    /// Where version 2 is mounted: below version 1 where both are there (systemd's hybrid).
-    private var unifiedFolder: String {
-        old.isEmpty ? "sys/fs/cgroup" : "sys/fs/cgroup/unified"
     }
 
     mutating func read() {
