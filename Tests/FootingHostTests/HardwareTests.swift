@@ -125,6 +125,16 @@ import Testing
         #expect(limits.memoryNodes.value == status.field("Mems_allowed_list").flatMap(kernelList))
     }
 
+    @Test func `control groups with long paths are all read`() throws {
+        let path = "/" + String(repeating: "a", count: 1500)
+        let others = ["pids", "devices", "freezer"].map { "| 9:\($0):\(path)" }
+        let limits = try gather(
+            ["text proc/self/cgroup"] + others + ["| 2:memory:/late"]
+                + ["file sys/fs/cgroup/memory/late/memory.limit_in_bytes 134217728"]
+        ).limits
+        #expect(limits.memoryMaximumBytes.value == 134_217_728)
+    }
+
     @Test func `instructions come from CPUID where the kernel's list is not read`() throws {
         // AES and AVX2, with and without a kernel that keeps wide registers (OSXSAVE).
         func features(_ basic: String) throws -> [String]? {

@@ -129,7 +129,9 @@ struct ControlGroups {
         let below = "sys/fs/cgroup/unified"
         let path = "proc/self/cgroup"
         do throws(Errno) {
-            let members = Self.members(try root.beginning(path))
+            // A dozen hierarchies with a container's path in each fill more than a page.
+            let text = try root.beginning(path, limitBytes: 16384)
+            let members = Self.members(text)
             old = members.filter { !$0.controllers.isEmpty }
             unified = members.first { $0.controllers.isEmpty }?.path
             unifiedFolder = !old.isEmpty && root.exists(below) ? below : "sys/fs/cgroup"
