@@ -94,7 +94,7 @@ extension DeploymentContext {
             )
         }
         if let disk = report.hardware.block.first(where: { $0.isFree.value == true }) {
-            let says = "an NVMe namespace that nothing uses, signatures not read"
+            let says = "an NVMe namespace that nothing uses, without a known signature"
             facets.append(facet("free-nvme", "sys/block/\(disk.name)", disk.name, says))
         }
         if let device = report.hardware.paravirtual.first {

@@ -99,7 +99,7 @@ public struct DeploymentContext: Sendable {
         }
         let says =
             "no mount, partition, holder or swap uses it by sysfs and proc/self/mountinfo; "
-            + "signatures on it were not read"
+            + "no known signature is on it"
         return (true, Evidence(source: "sys/block/\(free.name)", value: free.name, says: says))
     }
 

@@ -84,7 +84,7 @@ extension HostReport {
         text += ", fua \(device.fua.value.map { $0 ? "1" : "0" } ?? "unknown")"
         text += ", rotational \(device.rotational.value.map { $0 ? "1" : "0" } ?? "unknown")\n"
         if device.isFree.value == true {
-            text += "    no mount, partition, holder or swap uses it; signatures were not read\n"
+            text += "    no mount, partition, holder or swap uses it; no known signature is on it\n"
         }
         return text
     }

@@ -92,7 +92,8 @@ import Testing
     @Test func `passthrough needs a free namespace, its node and io_uring`() throws {
         let ring = "file proc/sys/kernel/io_uring_disabled"
         let disk = [
-            "file sys/block/nvme0n1/size 1000", "text proc/self/mountinfo",
+            "file sys/block/nvme0n1/size 1000", "folder sys/block/nvme0n1/holders",
+            "zeros dev/nvme0n1 4096", "text proc/self/mountinfo",
             "| 22 1 8:1 / / rw - ext4 /dev/sda1 rw",
         ]
         func has(_ lines: [String]) throws -> Bool {

@@ -30,6 +30,7 @@ import Testing
             case .nvme:
                 [
                     "file sys/block/nvme0n1/size 2097152", "file sys/block/nvme0n1/dev 259:0",
+                    "folder sys/block/nvme0n1/holders", "zeros dev/nvme0n1 4096",
                     "text proc/self/mountinfo", "| 1 0 0:1 / / rw - ext4 /dev/sda1 rw",
                 ]
             case .mounted:

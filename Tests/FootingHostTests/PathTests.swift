@@ -83,6 +83,9 @@ import Testing
         "file sys/devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1/dev 259:0",
         "file sys/class/dmi/id/sys_vendor Dell Inc.",
     ]
+    private let holders =
+        "folder sys/devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1/holders"
+    private let blank = "zeros dev/nvme0n1 4096"
     private let table = ["text proc/self/mountinfo", "| 22 1 8:1 / / rw - ext4 /dev/sda1 rw"]
 
     private func isFree(_ lines: [String]) throws -> Fact<Bool>? {
@@ -93,7 +96,7 @@ import Testing
 
     @Test func `a namespace is free only if nothing uses it`() throws {
         let folder = "sys/devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1"
-        #expect(try isFree(table) == .known(true))
+        #expect(try isFree(table + [holders, blank]) == .known(true))
         #expect(try isFree(table + ["folder \(folder)/nvme0n1p1"]) == .known(false))
         #expect(try isFree(table + ["folder \(folder)/holders/md0"]) == .known(false))
         #expect(try isFree(table + ["| 23 22 259:0 / /d rw - xfs /dev/x rw"]) == .known(false))
@@ -105,7 +108,13 @@ import Testing
     }
 
     @Test func `nothing is promised where not everything can be seen`() throws {
-        #expect(try isFree([])?.value == nil)
-        #expect(try isFree(table + ["file .dockerenv"])?.value == nil)
+        #expect(try isFree([holders, blank])?.value == nil)
+        #expect(try isFree(table + [holders, blank, "file .dockerenv"])?.value == nil)
+        #expect(
+            try isFree(table + [holders])?.absence == "signature: dev/nvme0n1 is not there"
+        )
+        #expect(
+            try isFree(table + [blank])?.absence == "sys/block/nvme0n1/holders is not there"
+        )
     }
 }

@@ -60,15 +60,22 @@ final class DeviceUsage {
         if !partitions.isEmpty {
             uses.append("partitions: \(partitions.map(\.name).joined(separator: " "))")
         }
-        let holders = survey.root.namesIfPresent("sys/block/\(name)/holders")
+        let holdersPath = "sys/block/\(name)/holders"
+        let holders = survey.root.namesIfPresent(holdersPath)
         if !holders.isEmpty { uses.append("held by \(holders.joined(separator: " "))") }
         if let loop = backing[name] { uses.append("behind \(loop)") }
         if survey.poolMembers.contains(where: { $0.contains(name) }) {
             uses.append("part of a mounted Btrfs")
         }
         if let found = signature.value, found != "none" { uses.append("holds \(found)") }
-        if uses.isEmpty, let blindness { return .absent(blindness) }
-        return .known(uses)
+        guard uses.isEmpty else { return .known(uses) }
+        if let blindness { return .absent(blindness) }
+        if case .absent(let reason) = signature { return .absent("signature: \(reason)") }
+        // On a live machine every disk has this folder; a tree may have been made without it.
+        if !survey.root.isLive, !survey.root.exists(holdersPath) {
+            return .absent("\(holdersPath) is not there")
+        }
+        return .known([])
     }
 
     private func findSystemDisks() -> [String: String] {
