@@ -99,7 +99,10 @@ extension HostReport {
             "slot": .string(device.slot),
             "vendor": .string(hexadecimalText(UInt64(device.vendor), digits: 4)),
             "device": .string(hexadecimalText(UInt64(device.device), digits: 4)),
-            "class": .string(hexadecimalText(UInt64(device.classCode), digits: 6)),
+            "class": facts.text(
+                "\(name).class",
+                device.classCode.map { hexadecimalText(UInt64($0), digits: 6) }
+            ),
             "driver": facts.text("\(name).driver", device.driver),
             "numaNode": facts.number("\(name).numaNode", device.numaNode),
             "iommuGroup": facts.number("\(name).iommuGroup", device.iommuGroup),

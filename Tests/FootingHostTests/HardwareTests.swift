@@ -125,6 +125,15 @@ import Testing
         #expect(limits.memoryNodes.value == status.field("Mems_allowed_list").flatMap(kernelList))
     }
 
+    @Test func `a class that nothing tells is absent`() throws {
+        let folder = "sys/bus/pci/devices/0000:00:01.0"
+        let ids = ["text \(folder)/uevent", "| PCI_ID=8086:4940"]
+        let silent = try gather(ids).hardware.pci.first?.classCode
+        #expect(silent?.absence == "neither \(folder)/uevent nor \(folder)/class tells")
+        let told = try gather(ids + ["file \(folder)/class 0x0b4000"]).hardware.pci.first
+        #expect(told?.classCode.value == 0x0b4000)
+    }
+
     @Test func `control groups with long paths are all read`() throws {
         let path = "/" + String(repeating: "a", count: 1500)
         let others = ["pids", "devices", "freezer"].map { "| 9:\($0):\(path)" }

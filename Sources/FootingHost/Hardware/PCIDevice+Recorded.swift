@@ -33,7 +33,7 @@ extension PCIDevice {
         self.slot = slot
         vendor = UInt16(ids >> 16)
         device = UInt16(truncatingIfNeeded: ids)
-        classCode = 0
+        classCode = .absent(reason)
         self.driver = driver
         numaNode = .absent(reason)
         iommuGroup = .absent(reason)

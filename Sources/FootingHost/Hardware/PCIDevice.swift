@@ -9,7 +9,7 @@ public struct PCIDevice: Sendable {
     /// Device id.
     public let device: UInt16
     /// Class, subclass and programming interface, 24 bits.
-    public let classCode: UInt32
+    public let classCode: Fact<UInt32>
     /// The driver bound to it.
     public let driver: Fact<String>
     /// NUMA node; -1 where the firmware names none.
@@ -76,8 +76,10 @@ public struct PCIDevice: Sendable {
         else { return nil }
         self.vendor = UInt16(vendor)
         self.device = UInt16(device)
-        let code = classText.flatMap { hexadecimal($0) } ?? read("class") ?? 0
-        classCode = UInt32(truncatingIfNeeded: code & 0xff_ffff)
+        let code = classText.flatMap { hexadecimal($0) } ?? read("class")
+        classCode =
+            code.map { .known(UInt32(truncatingIfNeeded: $0 & 0xff_ffff)) }
+            ?? .absent("neither \(path)/uevent nor \(path)/class tells")
         if let driverName {
             driver = .known(driverName)
         } else if event.isEmpty {
