@@ -34,10 +34,16 @@ struct CPUIDFacts: Sendable {
     var isHyperVRoot = false
     /// ACRN's privileges are those of the virtual machine that owns the machine's devices.
     var isACRNService = false
+    /// Somebody unknown or Hyper-V signs, and Hyper-V's interface is offered: whoever offers it may
+    /// sign as it likes.
+    var offersHyperV = false
     /// Hyper-V's and Xen's versions, as `major.minor`.
     var versions: [HypervisorKind: String] = [:]
     /// Why there is nothing, if so.
     var absence: String?
+
+    /// `Hv#1`, by which TLFS 2.4 tells that the leaves above are Hyper-V's, whoever signs.
+    private static let microsoftInterface: UInt32 = 0x3123_7648
 
     init(_ source: any CPUIDSource) {
         guard let zero = source.registers(leaf: 0, subleaf: 0) else {
@@ -99,13 +105,19 @@ struct CPUIDFacts: Sendable {
 
     private mutating func readDetails(_ source: any CPUIDSource) {
         for signature in signatures {
+            if signature.kind == nil || signature.kind == .hyperv,
+                signature.maximum > signature.leaf
+            {
+                let interface = source.registers(leaf: signature.leaf + 1, subleaf: 0)
+                if interface?.eax == Self.microsoftInterface { offersHyperV = true }
+            }
             switch signature.kind {
             case HypervisorKind.hyperv where signature.maximum >= signature.leaf + 3:
                 // TLFS 2.4: HV_PARTITION_PRIVILEGE_MASK, high half; the root partition may create
                 // partitions (bit 0) and manage processors (bit 12).
                 let interface = source.registers(leaf: signature.leaf + 1, subleaf: 0)
                 let privileges = source.registers(leaf: signature.leaf + 3, subleaf: 0)
-                let isMicrosoft = interface?.eax == 0x3123_7648  // "Hv#1"
+                let isMicrosoft = interface?.eax == Self.microsoftInterface
                 isHyperVRoot = isMicrosoft && (privileges?.ebx ?? 0) & 0x1001 == 0x1001
                 if let words = source.registers(leaf: signature.leaf + 2, subleaf: 0),
                     words.ebx != 0

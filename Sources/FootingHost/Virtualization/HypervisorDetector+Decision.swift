@@ -158,9 +158,8 @@ extension HypervisorDetector {
         let signed = processor.signatures.compactMap(\.kind).first { $0 != .hyperv }
         if vendor.trust == .cloud, let signed { return signed }
         // QEMU offers Hyper-V's interface only on KVM.
-        if vendor.kind == .qemu, processor.signatures.contains(where: { $0.kind == .hyperv }) {
-            return .kvm
-        }
+        let isSigned = processor.signatures.contains { $0.kind == .hyperv }
+        if vendor.kind == .qemu, isSigned || processor.offersHyperV { return .kvm }
         // Virtual PC has the same texts as Hyper-V, which always sets the bit on x86.
         if vendor.kind == .hyperv, bit == false { return .virtualpc }
         return vendor.kind
