@@ -7,11 +7,10 @@ extension HypervisorDetector {
         xen = XenFacts(root)
         if let xen {
             evidence += xen.evidence
-            let deciding = xen.mode == .dom0 ? xen.evidence.last : xen.evidence.first
             return Claim(
                 kind: .xen,
                 isVirtualMachine: xen.mode != .dom0,
-                evidence: deciding ?? Evidence(source: "proc/xen", value: "", says: "Xen")
+                evidence: xen.deciding
             )
         }
         if let claim = privilegedClaim() { return claim }

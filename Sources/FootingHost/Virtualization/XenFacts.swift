@@ -13,8 +13,14 @@ struct XenFacts: Sendable {
     let mode: XenMode?
     let version: String?
     let evidence: [Evidence]
+    /// That of the evidence which decided: for domain 0 what says that it is.
+    let deciding: Evidence
     /// The control domain according to one file and not to the other.
     let conflict: Conflict?
+
+    private static let featuresPath = "sys/hypervisor/properties/features"
+    private static let capabilitiesPath = "proc/xen/capabilities"
+    private static let storePath = "proc/xen/xsd_port"
 
     /// Nil if neither source shows Xen.
     init?(_ root: HostRoot) {
@@ -27,14 +33,13 @@ struct XenFacts: Sendable {
                 Evidence(source: "sys/hypervisor/type", value: type, says: "the kernel runs on Xen")
             )
         }
-        let featuresPath = "sys/hypervisor/properties/features"
-        let features = root.fact(featuresPath).value.flatMap { hexadecimal($0) }
-        let capabilities = hasFileSystem ? root.fact("proc/xen/capabilities").value : nil
+        let features = root.fact(Self.featuresPath).value.flatMap { hexadecimal($0) }
+        let capabilities = hasFileSystem ? root.fact(Self.capabilitiesPath).value : nil
         let guestType = root.fact("sys/hypervisor/guest_type").value
         if hasFileSystem {
             evidence.append(
                 Evidence(
-                    source: capabilities == nil ? "proc/xen" : "proc/xen/capabilities",
+                    source: capabilities == nil ? "proc/xen" : Self.capabilitiesPath,
                     value: capabilities ?? "",
                     says: capabilities?.holds("control_d") == true
                         ? "this domain controls the others" : "xenfs is there: a Xen domain"
@@ -44,7 +49,7 @@ struct XenFacts: Sendable {
         if let features {
             evidence.append(
                 Evidence(
-                    source: featuresPath,
+                    source: Self.featuresPath,
                     value: hexadecimalText(features),
                     says: features & Feature.domain0 != 0
                         ? "bit 11: this is domain 0" : "bit 11 is clear: not domain 0"
@@ -60,14 +65,24 @@ struct XenFacts: Sendable {
                 )
             )
         }
-        let hasControl =
-            capabilities?.holds("control_d") == true
-            // xenfs has this file in the control domain only; old kernels leave the other empty.
-            || (hasFileSystem && features == nil && root.exists("proc/xen/xsd_port"))
+        var control = evidence.first { $0.source == Self.capabilitiesPath }
+        var hasControl = capabilities?.holds("control_d") == true
+        // xenfs has this file in the control domain only; old kernels leave the other empty.
+        if !hasControl, hasFileSystem, features == nil, root.exists(Self.storePath) {
+            let says = "only the domain that controls the others has the store's port"
+            let port = Evidence(source: Self.storePath, value: "", says: says)
+            evidence.append(port)
+            control = port
+            hasControl = true
+        }
         mode = Self.mode(features: features, hasControl: hasControl, guestType: guestType)
         conflict = Self.conflict(features, capabilities, evidence)
         version = Self.version(root)
         self.evidence = evidence
+        let word = evidence.first { $0.source == Self.featuresPath } ?? control
+        deciding =
+            (mode == .dom0 ? word : nil) ?? evidence.first
+            ?? Evidence(source: "proc/xen", value: "", says: "Xen")
     }
 
     private static func mode(
