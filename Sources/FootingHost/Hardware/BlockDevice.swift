@@ -81,6 +81,9 @@ public struct BlockDevice: Sendable {
         let usage: () -> DeviceUsage
     }
 
+    /// No disk is larger: its size in bytes fits the kernel's `loff_t`.
+    private static let sectorsMaximum = Int.max / 512
+
     /// Every device that has a size: an unbound loop device or an empty card reader has none.
     static func all(
         _ survey: BlockSurvey,
@@ -101,7 +104,8 @@ public struct BlockDevice: Sendable {
             if let known, !known.contains(name) { return nil }
             let folder = Attributes("sys/block/\(name)", root)
             let size = folder.number("size").value ?? 0
-            return size > 0 ? BlockDevice(name, folder, sectors: UInt64(size), around) : nil
+            guard 1...sectorsMaximum ~= size else { return nil }
+            return BlockDevice(name, folder, sectors: UInt64(size), around)
         }
         addSiblings(&devices, usage: around.usage)
         return devices
@@ -118,7 +122,7 @@ public struct BlockDevice: Sendable {
         let place = DevicePlace(name, root)
         self.name = name
         // sysfs counts in units of 512 bytes whatever the device's sector is.
-        sizeBytes = sectors.multipliedReportingOverflow(by: 512).partialValue
+        sizeBytes = sectors * 512
         number = folder.fact("dev")
         driver = place.driver
         driverChain = place.chain
