@@ -115,7 +115,10 @@ struct CommandLineTests {
         ("disk create new", 64, "Missing expected option '-s, --size <size>'"),
         ("disk create new --size 16M --segment 3M", 1, "a power of two from 64 KiB to 64 MiB"),
         ("detect --no-network --probe-cloud", 64, "--probe-cloud exclude each other"),
-        ("detect --probe-cloud --root folder", 64, "--watch and --probe-cloud need this machine, not another"),
+        (
+            "detect --probe-cloud --root folder", 64,
+            "--watch and --probe-cloud need this machine, not another"
+        ),
         ("disk frobnicate", 64, "Unknown subcommand 'frobnicate'"),
         ("serve missing", 1, "open missing: No such file or directory (ENOENT)"),
         ("serve foreign", 1, "open foreign: not a Footing container"),
