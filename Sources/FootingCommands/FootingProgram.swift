@@ -20,7 +20,8 @@ public enum FootingProgram {
         do throws(UsageError) {
             request = try CommandLineParser.parse(words, root: root)
         } catch {
-            console.writeError(error.text(columns: console.columns))
+            let text = error.text(columns: console.columns)
+            console.writeError(TerminalText.harmless(text))
             return usageStatus
         }
         let status = perform(request, console)
@@ -53,11 +54,11 @@ public enum FootingProgram {
         switch error.kind {
         case .answer: return failureStatus
         case .failure:
-            console.writeError("Error: \(error.message)\n")
+            console.writeError("Error: \(TerminalText.harmless(error.message))\n")
             return failureStatus
         case .usage:
             let usage = UsageError(error.message, at: path)
-            console.writeError(usage.text(columns: console.columns))
+            console.writeError(TerminalText.harmless(usage.text(columns: console.columns)))
             return usageStatus
         }
     }

@@ -60,6 +60,20 @@ import Testing
         #expect(output.hasSuffix("\rWriting 100 % of 200 B\u{1b}[K"))
     }
 
+    @Test func `no control character reaches a terminal`() {
+        let text = "a\u{1b}[31mb\u{9b}31m\r\tc\u{7f}\u{0}\nü\u{a0}🧱\u{80}\u{9f}"
+        #expect(TerminalText.harmless(text) == "a.[31mb.31m..c..\nü\u{a0}🧱..")
+        #expect(TerminalText.harmless("a\r\nb") == "a.\nb")
+        #expect(TerminalText.harmless("a\nb", keepsLineFeeds: false) == "a.b")
+    }
+
+    @Test func `errors, answers and reports have no orders for the terminal`() throws {
+        let outcome = Outcome.of("disk", "\u{1b}]0;title\u{7}")
+        #expect(outcome.status == 64)
+        #expect(outcome.error.contains(".]0;title."))
+        #expect(!outcome.error.contains("\u{1b}"))
+    }
+
     @Test func `error messages are put together`() {
         let error = CommandError("cannot open", "a b", .noSuchFile)
         #expect(error.message == "cannot open 'a b': No such file or directory (ENOENT)")

@@ -22,7 +22,10 @@ struct Replay {
 
     /// Where the replay differs from what it should be, stand-ins taken for their secrets.
     var differences: [String] {
-        let expected = live.mapping { recording.standIn(for: $0) }
+        // A kernel's release has the form of an address here, and is looked at as none.
+        let expected = live.mapping { text in
+            text.contains("-microsoft-standard") ? text : recording.standIn(for: text)
+        }
         return expected.differences(from: replayed)
     }
 

@@ -14,6 +14,8 @@ import Testing
         "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "vol0a1b2c3d4e5f60718", "hunter2", "s3cr3t-token",
         "LPAR-PAYROLL", "00000000deadbeef", "GoogleCloud-5F1A2B3C", "5F1A2B3C4D5E6F70",
         "ata-Samsung_SSD_870_S5H9NS0N123456", "wwn-0x5002538f42a12345",
+        "3f2504e0_4f89_11d3_9a0c_0305e82c3301", "::ffff:10.1", ".7.13.42", "10.1.99.77",
+        "prod--db--01", "hunter3", "lunch.example.org",
     ].map { $0.replacingOccurrences(of: " ", with: "") }
 
     private static let lines = [
@@ -39,6 +41,12 @@ import Testing
         "| 23 22 0:40 / /mnt rw - nfs4 fileserver.example.org:/export/payroll "
             + "rw,vers=4.2,clientaddr=203.0.113.77,addr=2001:db8:4:77::9",
         "| 24 22 0:41 / /id rw - ext4 /dev/disk/by-uuid/3f2504e0-4f89-11d3-9a0c-0305e82c3301 rw",
+        "| 25 22 0:42 / /ftp rw - fuse curlftpfs#ftp://me:hunter3@lunch.example.org/ rw,user_id=0",
+        "| 26 22 253:0 / /vg rw - ext4 /dev/mapper/prod--db--01--vg-root rw",
+        "| 27 22 0:43 / /pod3f2504e0-4f89-11d3-9a0c-0305e82c3301 rw - tmpfs tmpfs rw",
+        "| 28 22 0:44 / /backup/10.1.99.77-backup rw - tmpfs ::ffff:10.7.13.42 rw",
+        "| 29 22 8:2 / /ntfs rw - fuseblk /dev/sda2 rw",
+        "file proc/1/cgroup 0::/kubepods.slice/pod3f2504e0_4f89_11d3_9a0c_0305e82c3301.slice",
         "link sys/block/sda -> ../devices/pci0000:00/0000:00:02.0/block/sda",
         "file sys/devices/pci0000:00/0000:00:02.0/block/sda/size 1000",
         "file sys/devices/pci0000:00/0000:00:02.0/block/sda/dev 8:0",
@@ -79,7 +87,8 @@ import Testing
             // What makes the machine what it is stays.
             for part in [
                 "GoogleCloud-", "ec2", "52:54:00:", "container=lxc", "ds=nocloud", "vers=4.2",
-                "Google Compute Engine", "nfs4 ", "E:ID_FS_TYPE=xfs",
+                "Google Compute Engine", "nfs4 ", "fuseblk /dev/sda2",
+                "- fuse ", "/dev/mapper/", "--vg-root", ".slice", "-backup", "E:ID_FS_TYPE=xfs",
                 "/dev/disk/by-id/ata-"
                     .replacingOccurrences(of: "ata-", with: ""),
             ] { #expect(text.contains(part), "\(part)") }

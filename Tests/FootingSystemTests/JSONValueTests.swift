@@ -17,6 +17,7 @@ import Testing
         ("grün 🧱", "\"grün 🧱\""),
         ("a\"b\\c\n\r\t", #""a\"b\\c\n\r\t""#),
         ("\u{0}\u{1f}\u{7f}", #""\u0000\u001f\u007f""#),
+        ("\u{80}\u{9b}31m\u{9f}\u{a0}\u{bf}ä", "\"\\u0080\\u009b31m\\u009f\u{a0}\u{bf}ä\""),
     ]
 
     @Test(arguments: texts)

@@ -31,7 +31,7 @@ enum CapabilitiesCommand {
                 "capabilities": .array(shown.map(\.json)),
             ])
         } else {
-            console.write(text(shown))
+            console.write(TerminalText.harmless(text(shown)))
         }
         guard !asked.isEmpty, let missing = shown.first(where: { !$0.isPresent }) else { return }
         guard case .absent(let reason) = missing.state else { return }

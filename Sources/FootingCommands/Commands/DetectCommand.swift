@@ -81,7 +81,7 @@ enum DetectCommand {
         }
         if let field = input[only] {
             let word = field.word(Detection(root: machine.root, path: place))
-            console.print(word.text)
+            console.print(TerminalText.harmless(word.text, keepsLineFeeds: false))
             if !word.isFound { throw .answerIsNo }
             return
         }
@@ -91,9 +91,9 @@ enum DetectCommand {
         if isJSON {
             console.print(detection.json())
         } else if input[explain] {
-            console.write(detection.explanation())
+            console.write(TerminalText.harmless(detection.explanation()))
         } else {
-            console.write(detection.summary())
+            console.write(TerminalText.harmless(detection.summary()))
         }
     }
 }

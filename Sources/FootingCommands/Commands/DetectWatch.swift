@@ -32,7 +32,7 @@ struct DetectWatch {
         do throws(Errno) {
             // A line that finds no reader ends it as a signal does.
             while console.outputFailure == nil, let change = try watch.next() {
-                console.print(isJSON ? change.json.line() : change.text)
+                console.print(isJSON ? change.json.line() : TerminalText.harmless(change.text))
             }
         } catch {
             throw CommandError("cannot wait for", "changes", error)
@@ -43,7 +43,7 @@ struct DetectWatch {
         if isJSON {
             console.print(detection.json().line())
         } else {
-            console.write(detection.summary() + "\n")
+            console.write(TerminalText.harmless(detection.summary()) + "\n")
         }
     }
 }

@@ -56,7 +56,7 @@ enum RecordCommand {
         if input[SharedParameters.json] {
             console.print(json(recording, input[file]))
         } else {
-            console.write(text(recording, input[file]))
+            console.write(TerminalText.harmless(text(recording, input[file])))
         }
     }
 

@@ -168,8 +168,14 @@ extension Scrubber {
     /// Beginnings of the types of file systems that come from other machines.
     private static let networkTypes = [
         "nfs", "cifs", "smb", "9p", "virtiofs", "ceph", "glusterfs", "fuse.", "afs", "lustre",
-        "gpfs", "beegfs", "orangefs", "coda", "vboxsf", "prl_fs", "gfs2", "ocfs2",
+        "gpfs", "beegfs", "orangefs", "coda", "vboxsf", "prl_fs", "gfs2", "ocfs2", "pvfs2", "davfs",
+        "autofs",
     ]
+
+    /// `fuse` alone is curlftpfs's and davfs2's; `fuseblk` and `fusectl` are local.
+    private static func isNetwork(_ type: [UInt8]) -> Bool {
+        type.elementsEqual("fuse".utf8) || networkTypes.contains { type.starts(with: $0.utf8) }
+    }
 
     /// Options of theirs whose values tell nothing of a place or a person.
     private static let openOptions: Set<String> = [
@@ -184,9 +190,9 @@ extension Scrubber {
         var words = line.split(separator: 32).map { Array($0) }
         let dash = words.firstIndex(of: [UInt8(ascii: "-")])
         let type = dash.map { $0 + 1 } ?? 2
-        guard type < words.count,
-            Self.networkTypes.contains(where: { words[type].starts(with: $0.utf8) })
-        else { return patterns.scrubbed(Array(line), scope) }
+        guard type < words.count, Self.isNetwork(words[type]) else {
+            return patterns.scrubbed(Array(line), scope)
+        }
         let source = dash.map { $0 + 2 } ?? 0
         for at in words.indices {
             if at == source {

@@ -29,9 +29,19 @@ struct SecretPatterns: Sendable {
     init(_ pseudonyms: Pseudonyms, known: [String], hostNames: [String]) {
         self.pseudonyms = pseudonyms
         for text in Set(known) where text.utf8.count >= 6 { Self.add(text, to: &self.known) }
-        for text in Set(hostNames) where text.utf8.count >= 3 && text != "localhost" {
+        // Device-mapper doubles the dashes of names; programs write names in lower case.
+        let spellings = hostNames.flatMap { name in
+            [name, name.lowercased()].flatMap { [$0, Self.doublingDashes($0)] }
+        }
+        for text in Set(spellings) where text.utf8.count >= 3 && text != "localhost" {
             Self.add(text, to: &self.hostNames)
         }
+    }
+
+    private static func doublingDashes(_ text: String) -> String {
+        let dash = UInt8(ascii: "-")
+        let bytes = text.utf8.flatMap { $0 == dash ? [dash, dash] : [$0] }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func add(_ text: String, to table: inout [UInt8: [[UInt8]]]) {
@@ -49,6 +59,10 @@ struct SecretPatterns: Sendable {
             let isStart = at == 0 || !bytes[at - 1].isWord
             if isStart, let (length, replacement) = found(in: bytes, at, scope) {
                 output += replacement
+                at += length
+            } else if !isStart, bytes[at].isHexadecimalDigit, let length = uuid(bytes[at...]) {
+                // Kubernetes writes `pod` right before them, whose last letter is a digit as well.
+                output += pseudonyms.uuid(bytes[at...].prefix(length))
                 at += length
             } else {
                 output.append(bytes[at])
@@ -168,14 +182,20 @@ extension SecretPatterns {
     /// Groups of digits between colons: eight, or at least two with `::` among them.
     private func internetAddress(_ rest: ArraySlice<UInt8>) -> Int? {
         let colon = UInt8(ascii: ":")
-        let text = rest.prefix { $0.isHexadecimalDigit || $0 == colon }
-        guard text.count >= 4, Self.ends(rest.dropFirst(text.count)) else { return nil }
+        var text = rest.prefix { $0.isHexadecimalDigit || $0 == colon }
+        let last = text.lastIndex(of: colon) ?? text.startIndex
+        let isMixed = rest[last] == colon && dottedAddress(rest[(last + 1)...]) != nil
+        // `::ffff:192.0.2.1`: the end is looked at as an address of its own.
+        if isMixed { text = text[...last] }
+        guard text.count >= 4, isMixed || Self.ends(rest.dropFirst(text.count)) else {
+            return nil
+        }
         let groups = text.split(separator: colon, omittingEmptySubsequences: false)
         guard groups.allSatisfy({ $0.count <= 4 }) else { return nil }
         let filled = groups.count { !$0.isEmpty }
-        if groups.count == 8, filled == 8 { return text.count }
+        if groups.count == (isMixed ? 7 : 8), filled == (isMixed ? 6 : 8) { return text.count }
         let doubles = zip(text, text.dropFirst()).count { $0 == colon && $1 == colon }
-        return doubles == 1 && filled >= 2 && filled <= 7 ? text.count : nil
+        return doubles == 1 && filled >= (isMixed ? 1 : 2) && filled <= 7 ? text.count : nil
     }
 
     /// Four numbers up to 255.
@@ -190,10 +210,7 @@ extension SecretPatterns {
                     && (Int(String(decoding: group, as: UTF8.self)) ?? 256) < 256
             }
         let behind = rest.dropFirst(text.count)
-        // `5.15.153.1-microsoft` is a kernel's release.
-        let isRelease =
-            behind.first == UInt8(ascii: "-") && behind.dropFirst().first?.isDigit == false
-        return isAddress && !isRelease && Self.ends(behind) ? text.count : nil
+        return isAddress && Self.ends(behind) ? text.count : nil
     }
 
     /// 32 hexadecimal digits and more, as machine ids and containers' names; flags are 0 and 1.

@@ -143,7 +143,7 @@ enum SecretRule: Sendable {
         let name = lastComponent(path)
         var scope: SecretPatterns.Scope = [.known]
         let isVersion = ["version", "release", "rev"].contains { name.holds($0) }
-        if !isVersion { scope.insert(.addresses) }
+        if !isVersion && name != "modalias" { scope.insert(.addresses) }
         let named = ["proc/", "run/", "etc/", "dev/", "sys/fs/", "sys/devices/virtual/block/"]
         if named.contains(where: { path.hasPrefix($0) }) { scope.insert(.hostNames) }
         return scope

@@ -94,12 +94,16 @@ extension JSONValue {
         for _ in 0..<indentation { output.append(UInt8(ascii: " ")) }
     }
 
-    /// Whether a byte stands for itself in a JSON text.
+    /// What U+0080 to U+00BF begin with in UTF-8; to terminals, those up to U+009F are controls.
+    private static let controlLead: UInt8 = 0xc2
+
+    /// Whether a byte stands for itself in a JSON text, whatever follows it.
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+            && byte != controlLead
     }
 
-    /// Bytes of a multi-byte character need no escape, so the text is written byte by byte.
+    /// Bytes of other multi-byte characters need no escape, so it is written byte by byte.
     private static func write(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         let bytes = text.utf8Span.span
@@ -111,8 +115,19 @@ extension JSONValue {
             output.append(UInt8(ascii: "\""))
             return
         }
+        var isBehindLead = false
         for byte in text.utf8 {
+            if isBehindLead {
+                isBehindLead = false
+                if byte < 0xa0 {
+                    output += ("\\u" + hexadecimal(UInt32(byte), digits: 4)).utf8
+                } else {
+                    output += [controlLead, byte]
+                }
+                continue
+            }
             switch byte {
+            case controlLead: isBehindLead = true
             case UInt8(ascii: "\""): output += "\\\"".utf8
             case UInt8(ascii: "\\"): output += "\\\\".utf8
             case UInt8(ascii: "\n"): output += "\\n".utf8

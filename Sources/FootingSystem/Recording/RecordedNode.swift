@@ -39,6 +39,9 @@ public enum RecordedNode: Sendable, Equatable {
 enum PathWalk {
     /// As many as Linux follows (`MAXSYMLINKS`).
     static let linksMaximum = 40
+    /// The most components that are walked, those of links included: a chain of long links would
+    /// otherwise take minutes.
+    static let stepsMaximum = 4096
 
     /// The path without links, `.` and `..`, and without a slash at the front; empty for the root.
     ///
@@ -57,7 +60,10 @@ enum PathWalk {
         var left = Array(components(path).reversed())
         var done: [Substring] = []
         var links = 0
+        var steps = 0
         while let component = left.popLast() {
+            steps += 1
+            guard steps <= stepsMaximum else { throw .tooManyLinks }
             if component == "." { continue }
             if component == ".." {
                 _ = done.popLast()

@@ -8,6 +8,12 @@ public final class RecordedTree: Sendable {
     /// What was found out otherwise than by reading a file whole; see ``HostRoot/answer(_:find:)``.
     let answers: [String: Result<String, Errno>]
 
+    /// The most components of a path; no machine's tree is nearly as deep.
+    static let depthMaximum = 128
+    /// What folders that no entry names may take: their paths, and so much for each.
+    private static let impliedBytesMaximum = 16 << 20
+    private static let impliedFolderBytes = 64
+
     /// Builds the tree.
     ///
     /// - Parameters:
@@ -16,7 +22,8 @@ public final class RecordedTree: Sendable {
     ///   - answers: by question, as ``HostRecorder/answers`` has them.
     ///   - order: the names in a folder, where stand-ins for some of them are to be listed in the
     ///     order of what they stand for.
-    /// - Throws: ``ArchiveError`` where a path leaves the tree, or leads through what is no folder.
+    /// - Throws: ``ArchiveError`` where a path leaves the tree, or leads through what is no folder,
+    ///   and where paths are deeper, or name more folders, than any machine's.
     public init(
         _ nodes: [String: RecordedNode],
         answers: [String: Result<String, Errno>] = [:],
@@ -24,18 +31,30 @@ public final class RecordedTree: Sendable {
     ) throws(ArchiveError) {
         var all = nodes
         var names: [String: Set<String>] = [:]
+        var impliedBytes = 0
         for path in nodes.keys {
             let parts = PathWalk.components(path)
             guard !parts.isEmpty, parts.joined(separator: "/") == path,
                 !parts.contains(where: { $0 == "." || $0 == ".." || $0.utf8.contains(0) })
             else { throw ArchiveError("the path '\(path)' is not one within the tree") }
+            guard parts.count <= Self.depthMaximum else {
+                throw ArchiveError("the path '\(path.prefix(100))...' is too deep")
+            }
             var folder = ""
             for (index, part) in parts.enumerated() {
                 names[folder, default: []].insert(String(part))
                 folder += folder.isEmpty ? String(part) : "/\(part)"
                 guard index + 1 < parts.count else { break }
-                guard all[folder, default: .folder] == .folder else {
-                    throw ArchiveError("'\(path)' lies below '\(folder)', which is no folder")
+                if let above = all[folder] {
+                    guard above == .folder else {
+                        throw ArchiveError("'\(path)' lies below '\(folder)', which is no folder")
+                    }
+                    continue
+                }
+                // An entry of a few bytes may imply folders of many: they would fill the memory.
+                impliedBytes += folder.utf8.count + Self.impliedFolderBytes
+                guard impliedBytes <= Self.impliedBytesMaximum else {
+                    throw ArchiveError("its paths name more folders than any machine has")
                 }
                 all[folder] = .folder
             }

@@ -326,6 +326,10 @@ def part_probe():
             assert cloud["evidence"][0]["source"].startswith("http://169.254."), cloud
             assert SECRET not in printed and seconds < 0.9, (name, seconds)
             print(f"{name}: found in {seconds * 1000:.0f} ms")
+        # A reset is one provider's answer, not silence: the next is still asked.
+        with Listener(COMMON, Server("hetzner", {"PUT": reset})):
+            document, _, _ = detect("--json", "--probe-cloud")
+        assert document["cloud"]["provider"] == "hetzner", document["cloud"]
         # A server that knows nobody's requests is nobody's.
         with Listener(COMMON, lambda c: (request(c), c.sendall(answer(404)))) as strange:
             document, _, _ = detect("--json", "--probe-cloud")
@@ -416,8 +420,26 @@ def part_silence():
             assert bool(packets) == sends, (name, packets)
             assert sends or document["cloud"]["metadata"] is None, (name, document["cloud"])
             print(f"{name}: {len(packets)} packets")
-        # The server finds out where it is as well, and never asks.
         firmware(aws)
+        # The kernel still looks for the neighbour of the case before, once a second.
+        capture.settle(2)
+        for words in (["detect", "--only", "cloud"], ["record", "x.tgz"],
+                      ["capabilities", "--json"]):
+            capture.settle()
+            run(PROGRAM, *words)
+            packets = capture.settle(0.2)
+            assert packets == [], (words, packets)
+        watch = subprocess.Popen(
+            [PROGRAM, "detect", "--watch"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )
+        assert watch.stdout.readline()
+        time.sleep(0.3)
+        watch.terminate()
+        assert watch.wait(20) == 0
+        assert capture.settle(0.2) == [], "the watch sends packets"
+        print("other commands: 0 packets")
+        # The server finds out where it is as well, and never asks.
         run(PROGRAM, "disk", "create", "disk.footing", "--size", "16M")
         capture.settle()
         server = subprocess.Popen(

@@ -78,6 +78,46 @@ import Testing
         }
     }
 
+    private func root(_ nodes: [String: RecordedNode]) throws(ArchiveError) -> HostRoot {
+        HostRoot(path: "memory", recording: try RecordedTree(nodes))
+    }
+
+    @Test func `a path deeper than any machine's is refused`() throws {
+        let deepest = Array(repeating: "a", count: 128).joined(separator: "/")
+        #expect(try root([deepest: .file([1])]).bytes(deepest) == [1])
+        #expect(throws: ArchiveError.self) { try RecordedTree(["\(deepest)/a": .file([])]) }
+    }
+
+    @Test func `folders that only paths name take a bounded part of the memory`() throws {
+        // Each path is small, and implies 127 folders whose paths are together a hundred times it.
+        func nodes(_ count: Int) -> [String: RecordedNode] {
+            let deep = Array(repeating: "folder", count: 127).joined(separator: "/")
+            let paths = (0..<count).map { ("\($0)/\(deep)", RecordedNode.present) }
+            return Dictionary(uniqueKeysWithValues: paths)
+        }
+        #expect(throws: ArchiveError.self) { try RecordedTree(nodes(1000)) }
+        #expect(try root(nodes(100)).names(".").count == 100)
+        // Folders that are shared count once.
+        let deep = Array(repeating: "folder", count: 127).joined(separator: "/")
+        let shared = (0..<1000).map { ("\(deep)/\($0)", RecordedNode.present) }
+        let one = try root(Dictionary(uniqueKeysWithValues: shared))
+        #expect(try one.names(deep).count == 1000)
+    }
+
+    @Test func `a chain of long links ends`() throws {
+        let detour = String(repeating: "f/../", count: 800)
+        var nodes: [String: RecordedNode] = ["f": .folder, "end": .file([7])]
+        for index in 0..<6 {
+            nodes["l\(index)"] = .link(detour + (index == 0 ? "end" : "l\(index - 1)"))
+        }
+        let tree = try root(nodes)
+        // 1,601 components for each.
+        #expect(try tree.bytes("l1") == [7])
+        for index in 2..<6 {
+            #expect(throws: Errno.tooManyLinks) { try tree.bytes("l\(index)") }
+        }
+    }
+
     @Test func `what was not read is there, and cannot be`() throws {
         let tree = try RecordedTree(["a": .present, "b": .failure(.inputOutput)])
         let root = HostRoot(path: "memory", recording: tree)

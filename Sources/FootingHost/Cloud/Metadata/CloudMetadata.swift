@@ -61,6 +61,14 @@ struct MetadataFailure: Error, Equatable, Sendable {
     let outcome: CloudMetadata.Outcome
     let reason: String
 
+    /// Whether nobody is there, however one asks; a reset may only be the answer to one request.
+    var isSilence: Bool {
+        switch outcome {
+        case .connectionRefused, .unreachable, .timedOut: true
+        default: false
+        }
+    }
+
     /// Whether somebody was there and said something.
     var isAnswer: Bool {
         switch outcome {

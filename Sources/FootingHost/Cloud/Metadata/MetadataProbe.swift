@@ -52,7 +52,7 @@ struct MetadataProbe: Sendable {
                         reason: "a server answers, and is no candidate's"
                     )
                 } else {
-                    silent.insert(service.address)
+                    if error.isSilence { silent.insert(service.address) }
                     failure = failure ?? error
                 }
                 if error.outcome == .timedOut { break }
