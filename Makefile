@@ -26,7 +26,7 @@ build: ## Build everything for debugging.
 release: ## Build the static program bin/footing.
 	@Scripts/release.sh
 
-test: ## Run every check and test, with sanitizers; what CI runs.
+test: deps ## Run every check and test, with sanitizers; what CI runs.
 	@Scripts/test.sh
 
 simulate: ## Crash a simulated disk SIMULATION_RUNS times and look for lost data.

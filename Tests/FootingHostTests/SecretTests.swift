@@ -201,6 +201,25 @@ extension HostReport {
         }
     }
 
+    @Test func `what no replay would take is left out`() throws {
+        let deep = Array(repeating: "d", count: 130).joined(separator: "/")
+        try MachineFixture(
+            "deep",
+            ["file proc/meminfo MemTotal: 8 kB", "file \(deep)/f x", "zeros proc/zeros 400000"]
+        ).withRoot { tree in
+            let recorder = try HostRecorder(path: tree.path)
+            let root = try recorder.root()
+            _ = Detection(root: root)
+            _ = try root.bytes("\(deep)/f")
+            // Nothing compresses better: small enough packed, too large unpacked.
+            _ = try root.firstBytes("proc/zeros", count: 400_000)
+            let recording = try MachineRecording(recorder, program: "test", limit: 300_000)
+            #expect(recording.omitted == ["\(deep)/f", "proc/zeros"])
+            let machine = try MachineRecording.machine(in: recording.bytes, path: "x")
+            #expect(Detection(root: machine.root).report.memory.totalBytes.value == 8192)
+        }
+    }
+
     @Test func `a bomb and a file above the limit are refused`() throws {
         let bomb = Gzip.compress([UInt8](repeating: 0, count: 64 << 20))
         #expect(throws: ArchiveError.self) { try MachineRecording.machine(in: bomb, path: "x") }

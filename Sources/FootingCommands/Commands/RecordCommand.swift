@@ -82,7 +82,7 @@ enum RecordCommand {
         let size = ByteSize.text(UInt64(recording.bytes.count))
         var text = "\(path): \(recording.entryCount) entries, \(recording.leafCount) CPUID leaves, "
         text += "\(size) compressed\n"
-        for path in recording.omitted { text += "left out for its size: \(path)\n" }
+        for path in recording.omitted { text += "left out, too large for a recording: \(path)\n" }
         return text
     }
 

@@ -43,6 +43,16 @@ public struct MachineRecording: Sendable {
         path: String? = nil,
         program: String
     ) throws(ArchiveError) {
+        try self.init(recorder, path: path, program: program, limit: Self.contentBytesMaximum)
+    }
+
+    /// The same with another limit of the bytes before they are packed, for tests.
+    package init(
+        _ recorder: HostRecorder,
+        path: String? = nil,
+        program: String,
+        limit: Int
+    ) throws(ArchiveError) {
         var files = recorder.nodes.compactMapValues {
             if case .file(let content) = $0 { content } else { nil }
         }
@@ -55,20 +65,28 @@ public struct MachineRecording: Sendable {
         let leaves = recorder.leaves.map { RecordedCPUID(leaves: $0) }
         leafCount = leaves?.count ?? 0
         nodes[RecordedCPUID.path] = leaves.map { .file($0.json().bytes()) }
-        nodes[SystemName.path] = recorder.systemName.map { .file($0.json().bytes()) }
+        nodes[SystemName.path] = recorder.systemName.map {
+            .file(scrubber.scrubbed($0).json().bytes())
+        }
         var notes = Notes(program: program)
         notes.path = path.map { scrubber.name($0, in: Scrubber.answersPlace) }
         notes.answers = scrubber.scrubbed(recorder.answers)
         notes.keepOrder(of: recorder.nodes, scrubber)
         for case (let path, .failure(let error)) in nodes { notes.errors[path] = error }
-        var omitted: [String] = []
+        var omitted = nodes.keys.filter { !TapeArchive.canHold($0) }.sorted()
+        for path in omitted { nodes[path] = nil }
         while true {
             notes.omitted = omitted
             nodes[Self.notesPath] = .file(notes.json().bytes())
-            let archive = Gzip.compress(TapeArchive.bytes(of: nodes))
-            if archive.count <= Self.archiveBytesMaximum {
-                bytes = archive
-                break
+            let unpacked = TapeArchive.bytes(of: nodes)
+            if unpacked.count <= limit {
+                let archive = Gzip.compress(unpacked)
+                if archive.count <= Self.archiveBytesMaximum {
+                    // What cannot be replayed is better found out now than by who gets it.
+                    _ = try Self.machine(unpacked: unpacked, path: "")
+                    bytes = archive
+                    break
+                }
             }
             guard let largest = Self.largest(nodes) else {
                 throw ArchiveError("the names alone need more than 1 MiB")

@@ -13,7 +13,7 @@ extension MachineRecording {
         var errors: [String: Errno] = [:]
         /// The names in folders where stand-ins sort otherwise than what they stand for.
         var order: [String: [String]] = [:]
-        /// What was left out for its size.
+        /// What was left out for its size, or the length of its name.
         var omitted: [String] = []
 
         init(program: String) {

@@ -67,6 +67,16 @@ struct Scrubber: Sendable {
         return result
     }
 
+    /// What the kernel says of itself; who built it may have named the machine there.
+    func scrubbed(_ system: SystemName) -> SystemName {
+        SystemName(
+            name: system.name,
+            release: patterns.scrubbed(system.release, [.hostNames]),
+            version: patterns.scrubbed(system.version, [.hostNames]),
+            machine: system.machine
+        )
+    }
+
     /// What is kept of a file.
     func scrubbed(_ content: [UInt8], _ path: String) -> [UInt8] {
         let scope = SecretRule.scope(path)

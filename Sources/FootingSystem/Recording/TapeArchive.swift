@@ -8,6 +8,12 @@ public enum TapeArchive {
     /// No path of a machine is longer.
     static let pathBytesMaximum = 4096
 
+    /// Whether a path is one that a reader takes, also as a folder's, with a slash at the end.
+    public static func canHold(_ path: String) -> Bool {
+        path.utf8.count < pathBytesMaximum
+            && PathWalk.components(path).count <= RecordedTree.depthMaximum
+    }
+
     /// Kinds of entries, by their letter.
     enum Kind {
         static let file = UInt8(ascii: "0")
