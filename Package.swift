@@ -15,12 +15,16 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
+    ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
     (
         "FootingCommands",
-        ["FootingDeployment", "FootingHost", "FootingNBD", "FootingDisk", "FootingSystem"]
+        [
+            "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD", "FootingDisk",
+            "FootingSystem",
+        ]
     ),
 ]
 
@@ -68,6 +72,11 @@ let package = Package(
                 name: "FootingHostTests",
                 dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
                 exclude: ["Fixtures"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingMemoryTests",
+                dependencies: ["FootingMemory", "FootingHost", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -8,9 +8,11 @@ enum ImportRules {
         "FootingHost": ["FootingSystem", "CFooting"],
         "FootingDisk": ["FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
+        "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],
         "FootingCommands": [
-            "FootingDeployment", "FootingHost", "FootingNBD", "FootingDisk", "FootingSystem",
+            "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD", "FootingDisk",
+            "FootingSystem",
         ],
         "footing": ["FootingCommands"],
     ]
