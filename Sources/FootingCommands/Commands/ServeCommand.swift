@@ -1,5 +1,6 @@
 internal import FootingDeployment
 internal import FootingDisk
+internal import FootingMemory
 internal import FootingNBD
 internal import FootingSystem
 
@@ -51,6 +52,7 @@ enum ServeCommand {
             throw CommandError("cannot handle", "signals", error)
         }
         let detection = try detect(input[path])
+        let placement = try place(detection)
         var options = EngineOptions()
         options.apply(detection.profile)
         let disk: Disk
@@ -60,7 +62,7 @@ enum ServeCommand {
             throw DiskCommand.failure(error)
         }
         do throws(CommandError) {
-            try serve(disk, detection, input, console, signals)
+            try serve(disk, detection, placement, input, console, signals)
         } catch {
             try? disk.close()
             throw error
@@ -75,9 +77,19 @@ enum ServeCommand {
         }
     }
 
+    /// Decides where memory belongs, and moves this thread there: all others are started by it.
+    private static func place(_ detection: Detection) throws(CommandError) -> DiskPlacement {
+        let placement = DiskPlacement.decide(detection.report)
+        do throws(Errno) { try placement.pin() } catch {
+            throw CommandError("cannot run on", "the processors of the disk's node", error)
+        }
+        return placement
+    }
+
     private static func serve(
         _ disk: Disk,
         _ detection: Detection,
+        _ placement: DiskPlacement,
         _ input: Invocation,
         _ console: Console,
         _ signals: borrowing StopSignals
@@ -96,7 +108,7 @@ enum ServeCommand {
         } catch {
             throw CommandError(error.description)
         }
-        ServeReport(disk: disk, detection: detection, uri: uri).print(
+        ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
             console,
             isJSON: input[SharedParameters.json]
         )

@@ -1,12 +1,14 @@
 internal import FootingDeployment
 internal import FootingDisk
 internal import FootingHost
+internal import FootingMemory
 internal import FootingSystem
 
 /// What `footing serve` says when it is ready: where it is, what it decided, what it recovered.
 struct ServeReport {
     let disk: Disk
     let detection: Detection
+    let placement: DiskPlacement
     let uri: String
 
     func print(_ console: Console, isJSON: Bool) {
@@ -21,6 +23,7 @@ struct ServeReport {
             "sizeBytes": JSONValue(disk.sizeBytes),
             "uuid": .string(disk.information.identifier.description),
             "environment": .string(detection.context.kind.rawValue),
+            "placement": placement.json,
             "profile": .object(
                 Dictionary(
                     detection.profile.values.map { ($0.name, JSONValue($0.number)) }
@@ -45,6 +48,7 @@ struct ServeReport {
         for value in detection.profile.values {
             text += "          \(value.name) \(value.number): \(value.reason)\n"
         }
+        text += "memory    \(placement.text)\n"
         text += "recovery  \(recoveryText)\n"
         text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
         return text + "ready     \(uri)\n"
