@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Gets what the guest tests boot: kernels and Xen from Debian's packages, unpacked, not installed,
-# and the guests' first process. Everything is below .build/guests, and is kept.
+# and the guests' own programs. Everything is below .build/guests, and is kept.
 set -euo pipefail
 
 guests=$PWD/.build/guests
-init=$PWD/Tests/FootingGuestTests/Init/init.c
+programs=$PWD/Tests/FootingGuestTests/Init
 mkdir -p "$guests/packages"
 
 # What apt would install for a package that only names another, as linux-image-amd64 does.
@@ -85,10 +85,12 @@ xen() {
 kernel cloud linux-image-cloud-amd64
 kernel generic linux-image-amd64
 xen
-if [[ ! -e $guests/init || $init -nt $guests/init ]]; then
-    clang -static -O2 -Wall -Wextra -Werror -o "$guests/init" "$init"
-    strip "$guests/init"
-fi
+for source in "$programs"/*.c; do
+    program=$guests/$(basename "$source" .c)
+    [[ ! -e $program || $source -nt $program ]] || continue
+    clang -static -O2 -Wall -Wextra -Werror -o "$program" "$source"
+    strip "$program"
+done
 for name in cloud generic xen; do
     [[ ! -e $guests/$name/complete ]] || echo "$name: $(cat "$guests/$name/complete")"
 done

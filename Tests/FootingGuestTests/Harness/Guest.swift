@@ -32,7 +32,8 @@ final class Guest {
     convenience init(_ machine: Machine) throws {
         let folder = try ScratchFolder()
         let modules = try KernelModules(machine.kernel).order(machine.modules)
-        try folder.write(Self.initramfs, try Initramfs(modules: modules).bytes)
+        let archive = try Initramfs(modules: modules, programs: machine.programs)
+        try folder.write(Self.initramfs, archive.bytes)
         for disk in machine.disks {
             try folder.makeSparse(disk.name, sizeBytes: disk.sizeMebibytes << 20)
         }

@@ -9,11 +9,17 @@ struct Initramfs {
     private var count: UInt32 = 0
 
     /// What every guest has: the first process, the program, a shell, and the modules.
-    init(modules: [KernelModules.Module]) throws {
+    ///
+    /// - Parameter programs: what lies beside them in `/bin`.
+    init(modules: [KernelModules.Module], programs: [GuestKit.Part] = []) throws {
         for folder in ["bin", "dev", "modules", "proc", "run", "sys", "tmp"] { addFolder(folder) }
         addFile("init", try Self.read(GuestKit.Part.initialProcess.path))
         addFile("bin/footing", try Self.read(GuestKit.Part.program.path))
         addFile("bin/busybox", try Self.read(GuestKit.Part.shell.path))
+        for program in programs {
+            let name = program.path.split(separator: "/").last ?? ""
+            addFile("bin/\(name)", try Self.read(program.path))
+        }
         var order = ""
         for module in modules {
             addFile("modules/\(module.name).ko", try Self.read(module.path))

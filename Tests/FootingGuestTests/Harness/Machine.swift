@@ -31,6 +31,8 @@ struct Machine {
     var disks: [Disk] = []
     /// Names of modules to load, with parameters after a space; others that they need come along.
     var modules: [String] = []
+    /// Programs that lie in the guest's `/bin` beside those that every guest has.
+    var programs: [GuestKit.Part] = []
     /// More words of the kernel's command line.
     var kernelWords: [String] = []
 

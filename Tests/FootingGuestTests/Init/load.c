@@ -1,0 +1,232 @@
+/* A client that keeps a disk busy: NBD over a Unix socket, one connection, many requests at a time.
+ *
+ *   load SOCKET write MIB           writes the first MIB of the disk once, in order, and flushes
+ *   load SOCKET read MIB SECONDS    reads blocks of 4 KiB of it at random
+ *   load SOCKET mix MIB SECONDS     the same, but every tenth request is a write
+ *
+ * Every block carries its own number, or zeros as long as nobody wrote it: a read of anything else
+ * is an error. Each quarter of a second it prints "at SECONDS REQUESTS", and in the end
+ * "done REQUESTS errors ERRORS longest MILLISECONDS", the last being the longest time without any
+ * answer. The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
+#define _GNU_SOURCE
+#include <endian.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK 4096
+#define DEPTH 16
+#define PIECE (256 << 10)
+
+enum { READ = 0, WRITE = 1, FLUSH = 3 };
+
+struct request {
+	uint32_t magic;
+	uint16_t flags, type;
+	uint64_t cookie, offset;
+	uint32_t length;
+} __attribute__((packed));
+
+struct reply {
+	uint32_t magic, error;
+	uint64_t cookie;
+} __attribute__((packed));
+
+static int disk;
+static unsigned long requests, errors;
+static char data[PIECE];
+/* What is under way, by cookie. */
+static struct {
+	int type;
+	uint64_t block;
+} pending[DEPTH];
+
+static void fail(const char *what)
+{
+	printf("%s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+static void send_all(const void *bytes, size_t count)
+{
+	for (size_t done = 0; done < count;) {
+		ssize_t now = send(disk, (const char *)bytes + done, count - done, MSG_NOSIGNAL);
+		if (now < 0)
+			fail("send");
+		done += (size_t)now;
+	}
+}
+
+static void receive_all(void *bytes, size_t count)
+{
+	for (size_t done = 0; done < count;) {
+		ssize_t now = recv(disk, (char *)bytes + done, count - done, 0);
+		if (now == 0)
+			errno = ECONNRESET;
+		if (now <= 0)
+			fail("recv");
+		done += (size_t)now;
+	}
+}
+
+static void connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct {
+		uint64_t magic, option_magic;
+		uint16_t flags;
+	} __attribute__((packed)) greeting;
+	/* Fixed newstyle without zeroes, and NBD_OPT_EXPORT_NAME with no name. */
+	struct {
+		uint32_t flags;
+		uint64_t magic;
+		uint32_t option, length;
+	} __attribute__((packed)) choice = {
+		htobe32(3), htobe64(0x49484156454f5054), htobe32(1), 0,
+	};
+	struct {
+		uint64_t size;
+		uint16_t flags;
+	} __attribute__((packed)) export;
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	disk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (disk < 0 || connect(disk, (struct sockaddr *)&address, sizeof address) < 0)
+		fail(path);
+	receive_all(&greeting, sizeof greeting);
+	send_all(&choice, sizeof choice);
+	receive_all(&export, sizeof export);
+}
+
+static void mark(char *block, uint64_t number)
+{
+	uint64_t *words = (uint64_t *)(void *)block;
+	for (size_t i = 0; i < BLOCK / sizeof *words; i++)
+		words[i] = number + 1;
+}
+
+static int is_right(const char *block, uint64_t number)
+{
+	const uint64_t *words = (const uint64_t *)(const void *)block;
+	for (size_t i = 0; i < BLOCK / sizeof *words; i++)
+		if (words[i] != words[0] || (words[i] != 0 && words[i] != number + 1))
+			return 0;
+	return 1;
+}
+
+static void ask(uint64_t cookie, int type, uint64_t block, uint32_t length)
+{
+	struct request request = {
+		.magic = htobe32(0x25609513),
+		.type = htobe16((uint16_t)type),
+		.cookie = cookie,
+		.offset = htobe64(block * BLOCK),
+		.length = htobe32(length),
+	};
+	pending[cookie].type = type;
+	pending[cookie].block = block;
+	send_all(&request, sizeof request);
+	if (type == WRITE) {
+		for (uint32_t at = 0; at < length; at += BLOCK)
+			mark(data + at, block + at / BLOCK);
+		send_all(data, length);
+	}
+}
+
+/* The cookie of the next answer. */
+static uint64_t answer(void)
+{
+	struct reply reply;
+	receive_all(&reply, sizeof reply);
+	if (be32toh(reply.magic) != 0x67446698 || reply.cookie >= DEPTH) {
+		errno = EPROTO;
+		fail("reply");
+	}
+	int is_wrong = reply.error != 0;
+	if (!is_wrong && pending[reply.cookie].type == READ) {
+		receive_all(data, BLOCK);
+		is_wrong = !is_right(data, pending[reply.cookie].block);
+	}
+	errors += (unsigned long)is_wrong;
+	requests++;
+	return reply.cookie;
+}
+
+static void write_once(uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += PIECE) {
+		ask(0, WRITE, at / BLOCK, PIECE);
+		answer();
+	}
+	ask(0, FLUSH, 0, 0);
+	answer();
+}
+
+/* xorshift64: the same blocks on every run. */
+static uint64_t next_number(void)
+{
+	static uint64_t state = 88172645463325252;
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+static void ask_next(uint64_t cookie, uint64_t blocks, int writes)
+{
+	uint64_t number = next_number();
+	int type = writes && number % 10 == 0 ? WRITE : READ;
+	ask(cookie, type, (number >> 8) % blocks, BLOCK);
+}
+
+static double work(uint64_t blocks, double seconds, int writes)
+{
+	double start = now(), last = start, longest = 0, tick = start + 0.25;
+	unsigned long before = 0;
+	for (uint64_t cookie = 0; cookie < DEPTH; cookie++)
+		ask_next(cookie, blocks, writes);
+	while (last < start + seconds) {
+		uint64_t cookie = answer();
+		double time = now();
+		if (time - last > longest)
+			longest = time - last;
+		last = time;
+		for (; time >= tick; tick += 0.25) {
+			printf("at %.2f %lu\n", tick - start, requests - before);
+			fflush(stdout);
+			before = requests;
+		}
+		ask_next(cookie, blocks, writes);
+	}
+	for (int left = 0; left < DEPTH; left++)
+		answer();
+	return longest;
+}
+
+int main(int count, char **words)
+{
+	double longest = 0;
+	if (count < 4) {
+		puts("unknown words");
+		return 64;
+	}
+	connect_to(words[1]);
+	uint64_t bytes = strtoull(words[3], NULL, 10) << 20;
+	if (count == 4 && !strcmp(words[2], "write"))
+		write_once(bytes);
+	else if (count == 5)
+		longest = work(bytes / BLOCK, atof(words[4]), !strcmp(words[2], "mix"));
+	printf("done %lu errors %lu longest %.0f\n", requests, errors, longest * 1000);
+	return errors > 0;
+}
