@@ -20,7 +20,7 @@ int footing_populate(void *start, size_t length);
 int footing_advise_huge(void *start, size_t length);
 
 /* The node of each page from `start` on, `stride` bytes apart: move_pages(2) of this process, which
- * moves nothing. An entry is the node, or -errno: -ENOENT for a page without memory. 0 or -errno. */
+ * moves nothing. An entry is the node, or -ENOENT for a page without memory. 0 or -errno. */
 int footing_page_nodes(const void *start, size_t stride, size_t count, int *nodes);
 
 /* The node of the page at an address: get_mempolicy(2), MPOL_F_NODE | MPOL_F_ADDR, which gives a
