@@ -40,6 +40,25 @@ final class ChildProcess {
         leader = started
     }
 
+    /// What the program has in memory, in bytes (`/proc/PID/statm`); nil once it has ended.
+    var residentBytes: Int? {
+        guard let root = try? HostRoot(),
+            let program = try? root.text("proc/\(leader)/task/\(leader)/children"),
+            let sizes = try? root.text("proc/\(program)/statm").split(separator: " "),
+            sizes.count > 1
+        else { return nil }
+        return Int(sizes[1]).map { $0 * Int(sysconf(Int32(_SC_PAGESIZE))) }
+    }
+
+    /// Waits for the end as long as the limit allows, and gives the status; nil after a signal.
+    func awaitEnd() -> Int32? {
+        precondition(!hasEnded, "it was waited for before")
+        var status: Int32 = 0
+        while unsafe waitpid(leader, &status, 0) != leader {}
+        hasEnded = true
+        return status & 0x7f == 0 ? status >> 8 & 0xff : nil
+    }
+
     /// Waits for the end, and kills what has not ended by then.
     func end(withinMilliseconds limit: Int) {
         for _ in 0..<limit / 10 where !hasEnded {

@@ -34,7 +34,7 @@ final class Guest {
         let modules = try KernelModules(machine.kernel).order(machine.modules)
         let archive = try Initramfs(modules: modules, programs: machine.programs)
         try folder.write(Self.initramfs, archive.bytes)
-        for disk in machine.disks {
+        for disk in machine.disks where disk.original == nil {
             try folder.makeSparse(disk.name, sizeBytes: disk.sizeMebibytes << 20)
         }
         try self.init(machine, folder: folder, origin: folder, extra: [])
@@ -96,6 +96,12 @@ final class Guest {
         // A guest that hangs, or has ended already, is not worth an error.
         _ = try? qmp.execute("quit", limitSeconds: 2)
         process.end(withinMilliseconds: 2000)
+    }
+
+    /// What the emulator has in memory on this machine, in bytes.
+    func emulatorBytes() throws -> Int {
+        guard let bytes = process.residentBytes else { throw GuestError("QEMU has ended") }
+        return bytes
     }
 
     /// Runs a program in the guest.

@@ -8,10 +8,13 @@ struct Machine {
         case generic
     }
 
-    /// An empty disk that a device refers to as `drive=NAME`.
+    /// A disk that a device refers to as `drive=NAME`.
     struct Disk {
         var name: String
-        var sizeMebibytes: UInt64
+        /// The size of one that begins with zeros.
+        var sizeMebibytes: UInt64 = 0
+        /// A file of this machine that it begins with, and that is never written to.
+        var original: String?
     }
 
     var kernel = Kernel.cloud
@@ -75,7 +78,8 @@ struct Machine {
             words += ["-smbios", (["type=\(type)"] + pairs.sorted()).joined(separator: ",")]
         }
         for disk in disks {
-            words += ["-drive", "if=none,id=\(disk.name),file=\(folder)/\(disk.name),format=raw"]
+            let file = disk.original.map { "\($0),snapshot=on" } ?? "\(folder)/\(disk.name)"
+            words += ["-drive", "if=none,id=\(disk.name),format=raw,file=\(file)"]
         }
         return words + options
             + ["-serial", "chardev:\(Self.log)", "-serial", "chardev:\(Self.channel)"]

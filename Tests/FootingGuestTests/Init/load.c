@@ -1,6 +1,7 @@
 /* A client that keeps a disk busy: NBD over a Unix socket, one connection, many requests at a time.
  *
  *   load SOCKET write MIB           writes the first MIB of the disk once, in order, and flushes
+ *   load SOCKET scan MIB            reads them once, in order
  *   load SOCKET read MIB SECONDS    reads blocks of 4 KiB of it at random
  *   load SOCKET mix MIB SECONDS     the same, but every tenth request is a write
  *
@@ -45,6 +46,7 @@ static char data[PIECE];
 static struct {
 	int type;
 	uint64_t block;
+	uint32_t length;
 } pending[DEPTH];
 
 static void fail(const char *what)
@@ -137,6 +139,7 @@ static void ask(uint64_t cookie, int type, uint64_t block, uint32_t length)
 	};
 	pending[cookie].type = type;
 	pending[cookie].block = block;
+	pending[cookie].length = length;
 	send_all(&request, sizeof request);
 	if (type == WRITE) {
 		for (uint32_t at = 0; at < length; at += BLOCK)
@@ -156,18 +159,19 @@ static uint64_t answer(void)
 	}
 	int is_wrong = reply.error != 0;
 	if (!is_wrong && pending[reply.cookie].type == READ) {
-		receive_all(data, BLOCK);
-		is_wrong = !is_right(data, pending[reply.cookie].block);
+		receive_all(data, pending[reply.cookie].length);
+		for (uint32_t at = 0; at < pending[reply.cookie].length; at += BLOCK)
+			is_wrong |= !is_right(data + at, pending[reply.cookie].block + at / BLOCK);
 	}
 	errors += (unsigned long)is_wrong;
 	requests++;
 	return reply.cookie;
 }
 
-static void write_once(uint64_t bytes)
+static void pass(uint64_t bytes, int type)
 {
 	for (uint64_t at = 0; at < bytes; at += PIECE) {
-		ask(0, WRITE, at / BLOCK, PIECE);
+		ask(0, type, at / BLOCK, PIECE);
 		answer();
 	}
 	ask(0, FLUSH, 0, 0);
@@ -224,7 +228,9 @@ int main(int count, char **words)
 	connect_to(words[1]);
 	uint64_t bytes = strtoull(words[3], NULL, 10) << 20;
 	if (count == 4 && !strcmp(words[2], "write"))
-		write_once(bytes);
+		pass(bytes, WRITE);
+	else if (count == 4 && !strcmp(words[2], "scan"))
+		pass(bytes, READ);
 	else if (count == 5)
 		longest = work(bytes / BLOCK, atof(words[4]), !strcmp(words[2], "mix"));
 	printf("done %lu errors %lu longest %.0f\n", requests, errors, longest * 1000);

@@ -1,0 +1,165 @@
+import FootingSystem
+import Glibc
+
+/// A guest with a balloon and a disk, whose memory is taken while it serves.
+final class SqueezedGuest {
+    static let mebibyte = 1 << 20
+    private static let socket = "/tmp/disk.sock"
+
+    let guest: Guest
+
+    /// Boots it.
+    ///
+    /// - Parameters:
+    ///   - memoryMebibytes: all of the guest's memory.
+    ///   - balloon: properties of the balloon's device.
+    init(memoryMebibytes: Int = 1024, balloon: String = "free-page-reporting=on") throws {
+        guest = try Guest(
+            Machine(
+                memoryMebibytes: memoryMebibytes,
+                // Without vectors, which cost the emulator more than they save.
+                processor: "max,-erms,-avx,-avx2",
+                options: [
+                    "-device", "virtio-balloon-pci,id=balloon,\(balloon)",
+                    "-device", "virtio-blk-pci,drive=container",
+                    "-device", "virtio-blk-pci,drive=other",
+                ],
+                disks: [
+                    .init(name: "container", original: try FilledContainer.path()),
+                    .init(name: "other", sizeMebibytes: 256),
+                ],
+                modules: ["virtio_pci", "virtio_blk", "virtio_balloon"],
+                programs: [.memory, .load]
+            )
+        )
+        try guest.awaitPaths("/dev/vd[ab]", count: 2)
+    }
+
+    /// Serves the disk in the background.
+    ///
+    /// - Parameters:
+    ///   - options: more words for `footing serve`.
+    ///   - group: the limits of a control group of its own, by file.
+    func serve(_ options: String = "", group: [String: String] = [:]) throws {
+        var script = ""
+        if !group.isEmpty {
+            script += "cd /sys/fs/cgroup; echo +memory >cgroup.subtree_control; mkdir disk; "
+            for (file, value) in group { script += "echo \(value) >disk/\(file); " }
+            script += "cd /tmp; "
+        }
+        let enter = group.isEmpty ? "" : "echo 0 >/sys/fs/cgroup/disk/cgroup.procs; "
+        script += """
+            ( \(enter)exec footing serve /dev/vda --socket=\(Self.socket) \(options) ) \
+            >/tmp/serve.log 2>&1 & echo $! >/tmp/serve.pid; \
+            until busybox grep -q ^ready /tmp/serve.log; do \
+            kill -0 $! || busybox cat /tmp/serve.log; busybox usleep 20000; done
+            """
+        try guest.shell(script, limitSeconds: 60)
+    }
+
+    /// Runs a load to its end.
+    @discardableResult
+    func load(_ words: String, limitSeconds: Int = 60) throws -> LoadResult {
+        LoadResult(try guest.shell("load \(Self.socket) \(words)", limitSeconds: limitSeconds))
+    }
+
+    /// Starts a load in the background; ``endedLoad(limitSeconds:)`` waits for it.
+    func startLoad(_ words: String) throws {
+        try guest.shell("( load \(Self.socket) \(words); echo ended ) >/tmp/load.log 2>&1 &")
+    }
+
+    /// What the load in the background did, once it has ended.
+    func endedLoad(limitSeconds: Int) throws -> LoadResult {
+        LoadResult(
+            try guest.shell(
+                """
+                until busybox grep -q ^ended /tmp/load.log; do busybox usleep 50000; done; \
+                busybox cat /tmp/load.log
+                """,
+                limitSeconds: limitSeconds
+            )
+        )
+    }
+
+    /// Whether the server still runs.
+    func isServing() throws -> Bool {
+        try guest.run("/bin/busybox", "sh", "-c", "kill -0 $(busybox cat /tmp/serve.pid)").status == 0
+    }
+
+    /// Asks the hypervisor for a size of the guest's memory, and waits until the guest has it.
+    ///
+    /// - Returns: the size in the end, in MiB, and how long that took.
+    func resize(
+        toMebibytes wanted: Int,
+        limitSeconds: Int
+    ) throws -> (mebibytes: Int, milliseconds: Int) {
+        let start = SystemClock().nanoseconds
+        try guest.qmp.execute("balloon", ["value": JSONValue(UInt64(wanted * Self.mebibyte))])
+        let deadline = Deadline.after(seconds: limitSeconds)
+        var actual = 0
+        repeat {
+            usleep(20_000)
+            actual = (try guest.qmp.execute("query-balloon")["actual"]?.integer ?? 0)
+            actual /= Self.mebibyte
+        } while actual != wanted && deadline.milliseconds > 0
+        return (actual, Int((SystemClock().nanoseconds - start) / 1_000_000))
+    }
+
+    /// Processes that the kernel killed for want of memory.
+    func kills() throws -> [String] {
+        try guest.shell("busybox dmesg | busybox grep 'Killed process' || true")
+            .split(separator: "\n").map { String($0) }
+    }
+
+    /// Microseconds in which something waited for memory, since the start (`/proc/pressure`).
+    func stallMicroseconds() throws -> Int {
+        let text = try guest.shell("busybox cat /proc/pressure/memory")
+        let words = text.split(whereSeparator: { $0 == "=" || $0.isWhitespace })
+        guard let at = words.firstIndex(of: "total"), let total = Int(words[at + 1]) else {
+            throw GuestError("no pressure: \(text)")
+        }
+        return total
+    }
+
+    /// What the server has in memory, in bytes.
+    func serverBytes() throws -> Int {
+        let text = try guest.shell(
+            """
+            busybox sed -n 's/^Rss: *\\([0-9]*\\) kB/\\1/p' \
+            /proc/$(busybox cat /tmp/serve.pid)/smaps_rollup
+            """
+        )
+        guard let kibibytes = Int(text.split(separator: "\n").first ?? "") else {
+            throw GuestError("no size of the server: \(text)")
+        }
+        return kibibytes << 10
+    }
+
+    /// What the running disk says of itself.
+    func status() throws -> JSONValue {
+        try JSONValue(guest.shell("footing status /dev/vda --socket=\(Self.socket) --json"))
+    }
+}
+
+/// What `Init/load.c` printed.
+struct LoadResult {
+    /// Requests in each quarter of a second.
+    let quarters: [Int]
+    let requests: Int
+    let errors: Int
+    let longestMilliseconds: Int
+
+    init(_ text: String) {
+        var quarters: [Int] = []
+        var end = [-1, -1, -1]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.first == "at", words.count == 3 { quarters.append(Int(words[2]) ?? 0) }
+            if words.first == "done", words.count == 6 {
+                end = [1, 3, 5].map { Int(words[$0]) ?? -1 }
+            }
+        }
+        self.quarters = quarters
+        (requests, errors, longestMilliseconds) = (end[0], end[1], end[2])
+    }
+}
