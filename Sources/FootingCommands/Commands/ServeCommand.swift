@@ -29,6 +29,12 @@ enum ServeCommand {
         help: "Clients served at a time."
     )
 
+    static let memory = Option(
+        optional: "memory",
+        .byteSize,
+        help: "What the disk may keep in memory; by default a part of what is free."
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
@@ -36,7 +42,7 @@ enum ServeCommand {
             Looks at the place it runs in, picks the profile, and prints what it decided. Ends \
             with everything flushed; 'kill -9' loses nothing that was flushed.
             """,
-        parameters: [path, socket, port, address, connections, SharedParameters.json],
+        parameters: [path, socket, port, address, connections, memory, SharedParameters.json],
         run: run
     )
 
@@ -53,6 +59,7 @@ enum ServeCommand {
         let detection = try detect(input[path])
         var options = EngineOptions()
         options.apply(detection.profile)
+        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         let disk: Disk
         do throws(DiskError) {
             disk = try Disk(path: input[path], options: options)
@@ -133,7 +140,7 @@ extension EngineOptions {
         gatherThresholdNanoseconds = profile.gatherThresholdMicroseconds.number * 1000
         unflushedBytesMax = Int(profile.unflushedBytesMaximum.number)
         unflushedNanosecondsMax = profile.unflushedMillisecondsMaximum.number * 1_000_000
-        mapCacheBytes = Int(profile.mapBudgetBytes.number)
+        memoryBudgetBytes = Int(clamping: profile.memoryBudgetBytes.number)
         checkpointLogBytes = Int(profile.checkpointLogBytes.number)
     }
 }

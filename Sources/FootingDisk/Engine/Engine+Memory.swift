@@ -30,7 +30,7 @@ extension Engine {
             let isSqueezed = resizeCaches()
             state.withLock { $0.isCacheSqueezed = isSqueezed }
         }
-        HeapMemory.trim()
+        if drive == .threads { HeapMemory.trim() }
         state.wakeAll(on: Condition.progress)
     }
 

@@ -30,6 +30,8 @@ struct MemoryPlan: Equatable, Sendable {
     /// Up to four times as many changes as start a checkpoint: two tables, half full, one of them
     /// growing, and a sorted copy.
     static let bytesPerDelta = 480
+    /// Two tables of changes at their smallest.
+    private static let changeBytesMin = 64 << 10
     private static let deltaCountMin = 1024
     /// The collector's window, the buffer of a checkpoint's pages, and reads under way.
     static let workBytes = (2 << 20) + (256 << 10) + (2 << 20)
@@ -49,8 +51,8 @@ struct MemoryPlan: Equatable, Sendable {
         let deltaFloor = min(Self.deltaCountMin, deltaCountMax)
         let batchFloor = Self.batchBytes(Self.userBatchCountMin, isHuge: false)
         floorBytes =
-            tableBytes + Self.workBytes + batchFloor + deltaFloor * Self.bytesPerDelta
-            + Self.slabBytes
+            tableBytes + Self.workBytes + batchFloor + Self.changeBytesMin
+            + deltaFloor * Self.bytesPerDelta + Self.slabBytes
         self.budgetBytes = max(budgetBytes, floorBytes)
         let rest = self.budgetBytes - floorBytes
         var left = rest
@@ -86,7 +88,7 @@ struct MemoryPlan: Equatable, Sendable {
     var batchBytes: Int { Self.batchBytes(userBatchCount, isHuge: hasHugeBatches) }
 
     /// Bytes that changes of the map may take.
-    var changeBytes: Int { deltaCountMax * Self.bytesPerDelta }
+    var changeBytes: Int { Self.changeBytesMin + deltaCountMax * Self.bytesPerDelta }
 
     /// Slabs for blocks while commits and changes from a larger budget are still there.
     func cacheSlabs(batchBytes: Int, changeBytes: Int) -> Int {

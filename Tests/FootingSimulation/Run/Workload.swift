@@ -67,7 +67,12 @@ extension Client {
         }
         engine.setMemoryBudget(floor + more)
         let memory = engine.memory
-        if memory.usedBytes > max(memory.budgetBytes, floor + more) {
+        if memory.usedBytes <= memory.budgetBytes { return }
+        // Commits on their way and changes from a larger budget cannot go at once. The cache can.
+        let surplus = [memory.commits, memory.changes].reduce(0) { sum, part in
+            sum + max(part.usedBytes - part.limitBytes, 0)
+        }
+        if memory.usedBytes - surplus > memory.budgetBytes || memory.blockCache.usedBytes > 0 {
             report("\(memory.usedBytes) bytes are used of a budget of \(memory.budgetBytes)")
         }
     }
