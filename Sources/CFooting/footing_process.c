@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "footing_process.h"
 
+#include <malloc.h>
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <linux/mempolicy.h>
@@ -40,6 +41,13 @@ int footing_terminal_columns(int descriptor)
 	if (ioctl(descriptor, TIOCGWINSZ, &size) < 0)
 		return -errno;
 	return size.ws_col;
+}
+
+void footing_trim_heap(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 void footing_touch(void *value)

@@ -20,8 +20,8 @@ public struct DeploymentProfile: Sendable {
     public let unflushedBytesMaximum: Value
     /// The age of acknowledged but unflushed data, at most, in milliseconds.
     public let unflushedMillisecondsMaximum: Value
-    /// The map's cache, in bytes.
-    public let mapBudgetBytes: Value
+    /// What a disk may use of memory for its caches and everything else it keeps, in bytes.
+    public let memoryBudgetBytes: Value
     /// Threads that wait for reads.
     public let readWorkers: Value
     /// Log between two checkpoints, in bytes; a recovery replays at most twice that.
@@ -31,7 +31,7 @@ public struct DeploymentProfile: Sendable {
     public var values: [Value] {
         [
             gatherThresholdMicroseconds, unflushedBytesMaximum, unflushedMillisecondsMaximum,
-            mapBudgetBytes, readWorkers, checkpointLogBytes,
+            memoryBudgetBytes, readWorkers, checkpointLogBytes,
         ]
     }
 
@@ -106,7 +106,7 @@ public struct DeploymentProfile: Sendable {
                 number: 1000,
                 reason: "what may be lost without a flush stays under a second's work"
             ),
-            mapBudgetBytes: mapBudget(report),
+            memoryBudgetBytes: memoryBudget(context.kind, report),
             readWorkers: Ground(report).readWorkers(context.kind),
             checkpointLogBytes: Value(
                 name: "checkpointLogBytes",
@@ -118,25 +118,45 @@ public struct DeploymentProfile: Sendable {
         )
     }
 
-    /// A 64th of the memory that may be used, within bounds: 4 KiB of map finds 1.3 MiB of disk.
-    private static func mapBudget(_ report: HostReport) -> Value {
-        let bounds: ClosedRange<UInt64> = 4 << 20...32 << 20
-        let total = report.memory.totalBytes.value
+    /// A part of what is free now, less where other programs are the machine's purpose.
+    private static func memoryBudget(
+        _ kind: DeploymentContext.Kind,
+        _ report: HostReport
+    ) -> Value {
+        let name = "memoryBudgetBytes"
+        let least: UInt64 = 32 << 20
+        let isEdge = kind == .edge
+        let part: UInt64 = isEdge ? 8 : 4
+        let partName = isEdge ? "an eighth" : "a quarter"
+        let available = report.memory.availableBytes.value
         let usable = report.memory.usableBytes
-        guard let usable else {
+        guard let bytes = smallest(available, usable) else {
             let why = report.memory.totalBytes.absence ?? "memory is unknown"
+            return Value(name: name, number: least, reason: "the least: \(why)")
+        }
+        let number = bytes / part & ~((2 << 20) - 1)
+        let what =
+            bytes == available
+            ? "MemAvailable"
+            : usable == report.memory.totalBytes.value ? "MemTotal" : "the control group's limit"
+        guard number >= least else {
             return Value(
-                name: "mapBudgetBytes",
-                number: bounds.lowerBound,
-                reason: "the least: \(why)"
+                name: name,
+                number: least,
+                reason: "the least: \(partName) of \(what) (\(bytes) bytes) is not enough"
             )
         }
-        let of = usable == total ? "MemTotal" : "the control group's limit"
+        let reason = isEdge ? ": other programs need the rest" : ": clients keep caches of their own"
         return Value(
-            name: "mapBudgetBytes",
-            number: min(max(usable / 64, bounds.lowerBound), bounds.upperBound) & ~4095,
-            reason: "a 64th of \(of) (\(usable) bytes), 4 to 32 MiB"
+            name: name,
+            number: number,
+            reason: "\(partName) of \(what) (\(bytes) bytes)\(reason)"
         )
+    }
+
+    private static func smallest(_ first: UInt64?, _ second: UInt64?) -> UInt64? {
+        guard let first, let second else { return first ?? second }
+        return min(first, second)
     }
 }
 
@@ -157,15 +177,15 @@ private struct Ground {
             return .init(name: name, number: 2, reason: "a flash card serves one read at a time")
         }
         if let disk, let queues = disk.queues.value {
-            let count = min(max(queues * 4, 4), 32)
-            let reason = "4 for each of the \(queues) queues of \(disk.name), 4 to 32"
+            let count = min(max(queues * 8, 8), 32)
+            let reason = "8 for each of the \(queues) queues of \(disk.name), 8 to 32"
             return .init(name: name, number: UInt64(count), reason: reason)
         }
-        let count = min(max(processors * 2, 4), 32)
+        let count = min(max(processors * 4, 8), 32)
         return .init(
             name: name,
             number: UInt64(count),
-            reason: "2 for each of \(processors) processors, 4 to 32; the disk's queues are unknown"
+            reason: "4 for each of \(processors) processors, 8 to 32; the disk's queues are unknown"
         )
     }
 }

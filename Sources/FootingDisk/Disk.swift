@@ -67,7 +67,16 @@ public final class Disk: Sendable {
     public var sizeBytes: UInt64 { engine.geometry.sizeBytes }
 
     /// Counters since it was opened.
-    public var statistics: EngineStatistics { engine.state.withLock { $0.statistics } }
+    public var statistics: EngineStatistics { engine.statistics }
+
+    /// What it may use of memory, and what it uses.
+    public var memory: DiskMemory { engine.memory }
+
+    /// Changes what it may use of memory, in bytes; less than the floor counts as the floor.
+    ///
+    /// What is beyond the new budget has been given back to the kernel when this returns. Only
+    /// commits that clients are still filling, and that no cache makes room for, can take longer.
+    public func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
 
     /// Reads bytes: any multiple of 512 at any sector.
     public func read(
@@ -77,7 +86,7 @@ public final class Disk: Sendable {
         try unsafe engine.read(at: offset, into: buffer)
     }
 
-    /// Reads what is in memory or in the host's page cache.
+    /// Reads what is in memory.
     ///
     /// - Returns: false if it would have to wait for the device.
     public func readWithoutWaiting(

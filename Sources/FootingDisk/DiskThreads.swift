@@ -1,10 +1,11 @@
 import FootingSystem
 
-/// The two threads that run an engine's steps: one commits, one maintains.
+/// The threads that run an engine's steps: one commits, one maintains, one reads ahead.
 struct DiskThreads: ~Copyable {
     private let engine: Engine
     private var committer: Thread?
     private var maintainer: Thread?
+    private var reader: Thread?
     private let isStopping = Locked((maintenance: false, commits: false))
 
     init(_ engine: Engine) throws(DiskError) {
@@ -17,9 +18,12 @@ struct DiskThreads: ~Copyable {
             maintainer = try Thread(name: "footing-maintain") {
                 Self.maintain(engine, isStopping)
             }
+            reader = try Thread(name: "footing-ahead") { Self.readAhead(engine) }
         } catch {
             isStopping.withLock { $0 = (true, true) }
             engine.wakeAll()
+            engine.ahead.withLock { $0.isEnded = true }
+            engine.ahead.wakeAll()
             throw DiskError(.failed, "start threads", "", cause: error)
         }
     }
@@ -27,6 +31,9 @@ struct DiskThreads: ~Copyable {
     /// Ends the maintenance thread; false if that was done before.
     mutating func stopMaintenance() -> Bool {
         guard let thread = maintainer.take() else { return false }
+        engine.ahead.withLock { $0.isEnded = true }
+        engine.ahead.wakeAll()
+        reader.take()?.join()
         engine.state.withLock { _ in isStopping.withLock { $0.maintenance = true } }
         engine.state.wakeAll(on: Engine.Condition.maintenance)
         thread.join()
@@ -70,6 +77,15 @@ struct DiskThreads: ~Copyable {
         }
     }
 
+    private static func readAhead(_ engine: Engine) {
+        while !engine.ahead.withLock({ $0.isEnded }) {
+            if engine.readAheadStep() { continue }
+            engine.ahead.withLock { ahead in
+                if !ahead.isEnded, ahead.isIdle { engine.ahead.wait(&ahead) }
+            }
+        }
+    }
+
     private static func maintain(_ engine: Engine, _ isStopping: Stop) {
         while !isStopping.withLock({ $0.maintenance }) {
             let callsBefore = engine.state.withLock { $0.maintenanceCalls }
@@ -80,6 +96,7 @@ struct DiskThreads: ~Copyable {
                 // The engine has failed; writers were told.
             }
             if didWork { continue }
+            engine.restoreCache()
             engine.returnMemoryIfIdle()
             engine.state.withLock { state in
                 if isStopping.withLock({ $0.maintenance }) { return }
@@ -139,7 +156,10 @@ extension Engine {
             state.hasReturnedMemory = true
             return true
         }
-        if returns { window.withLock { $0.discard() } }
+        if returns {
+            window.withLock { $0.discard() }
+            HeapMemory.trim()
+        }
     }
 
     /// Asks the maintenance thread for a checkpoint of everything up to now and waits for it.

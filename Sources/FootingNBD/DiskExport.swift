@@ -42,7 +42,7 @@ public final class DiskExport: Export {
         try translated { () throws(DiskError) in try unsafe disk.read(at: offset, into: buffer) }
     }
 
-    /// Reads what is in memory or in the host's page cache.
+    /// Reads what is in memory.
     public func readWithoutWaiting(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
@@ -91,7 +91,7 @@ public final class DiskExport: Export {
         }
     }
 
-    /// Reads a range, so that the host's page cache holds it.
+    /// Reads a range, so that the disk's cache holds it, as far as its policy wants that.
     public func cache(_ range: Range<UInt64>) throws(Errno) {
         let buffer = AlignedBuffer(count: 256 << 10)
         var offset = range.lowerBound

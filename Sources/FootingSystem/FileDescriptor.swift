@@ -111,6 +111,17 @@ extension FileDescriptor {
         )
     }
 
+    /// Asks the kernel to drop what its page cache holds of a range and has written already
+    /// (`posix_fadvise(2)`, `POSIX_FADV_DONTNEED`); a wish, no more.
+    public func dropCached(_ range: Range<UInt64>) {
+        _ = posix_fadvise(
+            number,
+            off_t(range.lowerBound),
+            off_t(range.upperBound - range.lowerBound),
+            POSIX_FADV_DONTNEED
+        )
+    }
+
     /// Writes the whole buffer at an offset.
     public func write(at offset: UInt64, _ buffer: UnsafeRawBufferPointer) throws(Errno) {
         var done = 0

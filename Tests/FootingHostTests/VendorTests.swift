@@ -88,8 +88,8 @@ import Testing
     @Test func `a limit of the control group bounds the budget`() throws {
         let total = ["text proc/meminfo", "| MemTotal: 8388608 kB"]
         let limit = ["file proc/self/cgroup 0::/a", "file sys/fs/cgroup/a/memory.max 134217728"]
-        let free = try detect(total).profile.mapBudgetBytes.number
-        let bound = try detect(total + limit).profile.mapBudgetBytes.number
+        let free = try detect(total).profile.memoryBudgetBytes.number
+        let bound = try detect(total + limit).profile.memoryBudgetBytes.number
         #expect(bound < free)
         #expect(bound < 134_217_728)
     }

@@ -56,15 +56,6 @@ public final class ImageStore: BlockStore, @unchecked Sendable {
         unsafe target.copyMemory(from: UnsafeRawBufferPointer(part(offset, target.count)))
     }
 
-    /// Memory never waits.
-    public func readWithoutWaiting(
-        at offset: UInt64,
-        into target: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool {
-        try unsafe read(at: offset, into: target)
-        return true
-    }
-
     /// Copies in.
     public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         precondition(offset % 4096 == 0 && bytes.count % 4096 == 0, "a misaligned write")

@@ -18,6 +18,9 @@ int footing_terminal_columns(int descriptor);
 /* Does nothing with what it points to; the caller's compiler has to assume that it changed. */
 void footing_touch(void *value);
 
+/* Gives free memory of the heap back to the kernel, where the C library can (malloc_trim). */
+void footing_trim_heap(void);
+
 /* The symbolic name of an error number, "ENOSPC", or NULL. */
 const char *footing_error_name(int error);
 

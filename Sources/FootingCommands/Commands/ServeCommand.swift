@@ -30,6 +30,12 @@ enum ServeCommand {
         help: "Clients served at a time."
     )
 
+    static let memory = Option(
+        optional: "memory",
+        .byteSize,
+        help: "What the disk may keep in memory; by default a part of what is free."
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
@@ -37,7 +43,7 @@ enum ServeCommand {
             Looks at the place it runs in, picks the profile, and prints what it decided. Ends \
             with everything flushed; 'kill -9' loses nothing that was flushed.
             """,
-        parameters: [path, socket, port, address, connections, SharedParameters.json],
+        parameters: [path, socket, port, address, connections, memory, SharedParameters.json],
         run: run
     )
 
@@ -55,6 +61,8 @@ enum ServeCommand {
         let placement = try place(detection)
         var options = EngineOptions()
         options.apply(detection.profile)
+        options.pageSource = placement.source()
+        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         let disk: Disk
         do throws(DiskError) {
             disk = try Disk(path: input[path], options: options)
@@ -145,7 +153,7 @@ extension EngineOptions {
         gatherThresholdNanoseconds = profile.gatherThresholdMicroseconds.number * 1000
         unflushedBytesMax = Int(profile.unflushedBytesMaximum.number)
         unflushedNanosecondsMax = profile.unflushedMillisecondsMaximum.number * 1_000_000
-        mapCacheBytes = Int(profile.mapBudgetBytes.number)
+        memoryBudgetBytes = Int(clamping: profile.memoryBudgetBytes.number)
         checkpointLogBytes = Int(profile.checkpointLogBytes.number)
     }
 }

@@ -29,6 +29,7 @@ struct ServeReport {
                     detection.profile.values.map { ($0.name, JSONValue($0.number)) }
                 ) { first, _ in first }
             ),
+            "memory": memory,
             "recovery": [
                 "wasClean": .bool(recovery.wasClean),
                 "commits": JSONValue(UInt64(recovery.commitCount)),
@@ -41,6 +42,29 @@ struct ServeReport {
         ]
     }
 
+    /// The budget, and each part's share of it.
+    private var memory: JSONValue {
+        let memory = disk.memory
+        return [
+            "budgetBytes": JSONValue(UInt64(memory.budgetBytes)),
+            "floorBytes": JSONValue(UInt64(memory.floorBytes)),
+            "blockCacheBytes": JSONValue(UInt64(memory.blockCache.limitBytes)),
+            "mapCacheBytes": JSONValue(UInt64(memory.mapCache.limitBytes)),
+            "commitBytes": JSONValue(UInt64(memory.commits.limitBytes)),
+            "changeBytes": JSONValue(UInt64(memory.changes.limitBytes)),
+            "tableBytes": JSONValue(UInt64(memory.tables.limitBytes)),
+            "workBytes": JSONValue(UInt64(memory.work.limitBytes)),
+        ]
+    }
+
+    private var memoryText: String {
+        let memory = disk.memory
+        let cache = ByteSize.text(UInt64(memory.blockCache.limitBytes))
+        let map = ByteSize.text(UInt64(memory.mapCache.limitBytes))
+        return "\(ByteSize.text(UInt64(memory.budgetBytes))): \(cache) for blocks, \(map) for the map; "
+            + "at least \(ByteSize.text(UInt64(memory.floorBytes))) is needed"
+    }
+
     private var text: String {
         var text = "place     \(detection.context.kind.rawValue)"
         if let reason = detection.context.evidence.last { text += ": \(reason.says)" }
@@ -48,7 +72,8 @@ struct ServeReport {
         for value in detection.profile.values {
             text += "          \(value.name) \(value.number): \(value.reason)\n"
         }
-        text += "memory    \(placement.text)\n"
+        text += "memory    \(memoryText)\n"
+        text += "node      \(placement.text)\n"
         text += "recovery  \(recoveryText)\n"
         text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
         return text + "ready     \(uri)\n"

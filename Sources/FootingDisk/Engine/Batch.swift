@@ -6,9 +6,14 @@ import FootingSystem
 /// All of it is guarded by the engine's lock, but for the bytes of a sealed batch, which no longer
 /// change.
 final class Batch {
+    /// Bytes of a commit at its largest.
+    static let sizeBytesMax = (1 + Geometry.entriesPerPage) * 4096
+
     /// The header page and the payload behind it.
-    let buffer = AlignedBuffer(count: (1 + Geometry.entriesPerPage) * 4096, isHuge: true)
+    let buffer: AlignedBuffer
     let stream: CommitHeader.Stream
+    /// Whether it lies in one huge page, which a device sees as one piece.
+    let isHuge: Bool
 
     /// Counts the batches of its stream.
     private(set) var serial: UInt64 = 0
@@ -27,8 +32,10 @@ final class Batch {
     private(set) var openedNanoseconds: UInt64 = 0
     private var descriptorOfPayload: [UInt16]
 
-    init(stream: CommitHeader.Stream) {
+    init(stream: CommitHeader.Stream, isHuge: Bool) {
         self.stream = stream
+        self.isHuge = isHuge
+        buffer = AlignedBuffer(count: Self.sizeBytesMax, isHuge: isHuge)
         descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPage)
     }
 
@@ -99,6 +106,20 @@ final class Batch {
         descriptorCount = count
         payloadCount = count
         for slot in 0..<count { descriptorOfPayload[slot] = UInt16(slot) }
+    }
+
+    /// Calls back for each block that the commit brings, with what the map is to say of it.
+    func forEachBlock(_ body: (UInt64, MapEntry, UnsafeRawBufferPointer) -> Void) {
+        for slot in 0..<payloadCount {
+            guard let descriptor = Descriptor.load(Int(descriptorOfPayload[slot]), from: buffer),
+                descriptor.kind == .data
+            else { continue }
+            let entry = MapEntry(
+                location: base.advanced(byBlocks: slot),
+                checksum: descriptor.value
+            )
+            unsafe body(descriptor.block, entry, UnsafeRawBufferPointer(block(slot)))
+        }
     }
 
     /// The map entry of an adopted block.

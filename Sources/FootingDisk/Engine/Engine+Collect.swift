@@ -81,7 +81,7 @@ extension Engine {
         if state.checkpointRequested { return true }
         if state.isStuck { return false }
         if state.logBytesSinceCheckpoint >= options.checkpointLogBytes { return true }
-        if state.active.deltas.count >= options.deltaCountMax { return true }
+        if state.active.deltas.count >= state.memory.deltaCountMax { return true }
         if state.active.trims.ranges.count >= options.trimRangeCountMax { return true }
         let isIdle = now &- state.lastWriteNanoseconds >= options.checkpointIdleNanoseconds
         return isIdle && !state.active.isEmpty

@@ -48,6 +48,7 @@ extension Engine {
             } catch {
                 throw commitFailure(error)
             }
+            for batch in batches { refreshCache(from: batch) }
             state.withLock { state in
                 for batch in batches { finishWrite(batch, &state) }
             }
@@ -75,6 +76,14 @@ extension Engine {
             }
         }
         return batches
+    }
+
+    /// Gives the cache the new versions of the blocks it holds; others are not taken in.
+    ///
+    /// Before readers stop finding them in the commit itself. What clients write lately is in the
+    /// commits anyway, and most of it they keep themselves and do not read again soon.
+    private func refreshCache(from batch: Batch) {
+        unsafe batch.forEachBlock { block, entry, bytes in unsafe blocks.update(block, entry, bytes) }
     }
 
     private func write(_ batches: [Batch]) throws(DiskError) {
@@ -108,11 +117,10 @@ extension Engine {
         state.unsyncedBytes += batch.sizeBytes
         if batch.stream == .user {
             state.user.writtenSerial = batch.serial
-            state.user.free.append(batch)
         } else {
             state.collector.writtenSerial = batch.serial
-            state.collector.free.append(batch)
         }
+        state.recycle(batch)
         if batch.stream == .user { state.isWithinWrite = batch.continues }
         if !state.isWithinWrite {
             state.settledLSN = batch.lsn

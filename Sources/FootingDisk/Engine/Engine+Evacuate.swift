@@ -54,7 +54,7 @@ extension Engine {
             (page, buffer) throws(DiskError) in
             let offset = geometry.offset(segment: victim.segment, page: page)
             do throws(Errno) {
-                try unsafe store.readOnce(at: offset, into: buffer)
+                try unsafe store.readDirectly(at: offset, into: buffer)
             } catch {
                 throw DiskError("collect segment", offset: offset, cause: error)
             }

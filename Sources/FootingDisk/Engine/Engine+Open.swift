@@ -287,12 +287,19 @@ extension Engine {
             limits: options.replay
         )
         let report = found.report
+        let geometry = found.superblock.geometry
+        let options = options.fitted(to: geometry)
+        let plan = MemoryPlan(
+            budgetBytes: options.memoryBudgetBytes,
+            geometry: geometry,
+            deltaCountMax: options.deltaCountMax
+        )
         let engine = Engine(
             store: store,
             options: options,
             clock: clock,
             drive: drive,
-            state: EngineState(found, nanoseconds: clock.nanoseconds)
+            state: EngineState(found, plan, nanoseconds: clock.nanoseconds)
         )
         // Before the first write: what the log holds beyond its end must never be taken for new.
         var superblock = engine.state.withLock { $0.superblock }
@@ -320,18 +327,11 @@ extension Engine {
 
 extension EngineState {
     /// The state of a disk that was just opened.
-    init(_ found: borrowing OpenedContainer, nanoseconds: UInt64) {
+    init(_ found: borrowing OpenedContainer, _ plan: MemoryPlan, nanoseconds: UInt64) {
+        memory = plan
         superblock = found.superblock
-        user = Stream(
-            head: found.replay.user,
-            open: nil,
-            free: (0..<EngineLimits.userBatchCount).map { _ in Batch(stream: .user) }
-        )
-        collector = Stream(
-            head: found.replay.collector,
-            open: nil,
-            free: (0..<EngineLimits.collectorBatchCount).map { _ in Batch(stream: .collector) }
-        )
+        user = Stream(head: found.replay.user, open: nil, free: [])
+        collector = Stream(head: found.replay.collector, open: nil, free: [])
         sealedLSN = found.replay.lsn
         sealedChecksum = found.replay.checksum
         writtenLSN = found.replay.lsn
@@ -349,5 +349,6 @@ extension EngineState {
         virgin = (free.filter { segments[$0].hasSpace } + free.filter { !segments[$0].hasSpace })
             .map { UInt32($0) }
         for index in free { segments[index].hasSpace = false }
+        makeBatches()
     }
 }

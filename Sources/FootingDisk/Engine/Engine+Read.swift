@@ -13,7 +13,7 @@ extension Engine {
         _ = try unsafe read(at: offset, into: buffer, waits: true)
     }
 
-    /// Reads bytes, from memory and from what the host has cached only if `waits` is false.
+    /// Reads bytes, only what is in memory if `waits` is false.
     ///
     /// - Returns: false if it would have had to wait; the buffer's content is then undefined.
     func read(
@@ -22,6 +22,7 @@ extension Engine {
         waits: Bool
     ) throws(DiskError) -> Bool {
         try checkBounds("read", offset, buffer.count)
+        noteForReadAhead(offset, buffer.count)
         var done = 0
         while done < buffer.count {
             let start = offset + UInt64(done)
@@ -30,9 +31,8 @@ extension Engine {
             let piece = unsafe UnsafeMutableRawBufferPointer(
                 rebasing: buffer[done..<done + count]
             )
-            guard try unsafe readPiece(at: start, into: piece, waits: waits) else {
-                return false
-            }
+            let mode = waits ? ReadMode.complete : .fromMemory
+            guard try unsafe readPiece(at: start, into: piece, mode) else { return false }
             done += count
         }
         return true
@@ -43,19 +43,20 @@ extension Engine {
         _ block: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        _ = try unsafe readPiece(at: block * 4096, into: buffer, waits: true)
+        _ = try unsafe readPiece(at: block * 4096, into: buffer, .complete)
     }
 
-    private func readPiece(
+    /// Reads at most ``pieceBlockCount`` blocks.
+    func readPiece(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        waits: Bool
+        _ mode: ReadMode
     ) throws(DiskError) -> Bool {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
         return try unsafe withUnsafeTemporaryAllocation(of: MapEntry?.self, capacity: count) {
             (entries) throws(DiskError) -> Bool in
-            var target = unsafe ReadTarget(offset: offset, buffer: buffer)
+            let target = unsafe ReadTarget(offset: offset, buffer: buffer)
             let (parity, root) = state.withLock { state in
                 for index in 0..<count {
                     let block = first + UInt64(index)
@@ -71,14 +72,15 @@ extension Engine {
                     }
                 }
                 state.readers[state.readerParity] += 1
-                state.statistics.blocksRead += UInt64(count)
+                if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
                 return (state.readerParity, state.superblock.root)
             }
             defer { endRead(parity) }
+            let waits = mode != .fromMemory
             guard try unsafe findInTree(first, entries, root: root, waits: waits) else {
                 return false
             }
-            return try unsafe readEntries(first, entries, &target, waits: waits)
+            return try unsafe readEntries(first, entries, target, mode)
         }
     }
 
@@ -116,68 +118,100 @@ extension Engine {
         return true
     }
 
-    /// Reads the blocks, neighbours in the log in one call.
+    /// Copies what is cached, and reads the rest, neighbours in the log in one call.
     private func readEntries(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        _ target: inout ReadTarget,
-        waits: Bool
+        _ target: ReadTarget,
+        _ mode: ReadMode
     ) throws(DiskError) -> Bool {
         var index = 0
         while index < entries.count {
             guard let entry = unsafe entries[index] else { preconditionFailure("not looked up") }
             let block = first + UInt64(index)
-            if entry == ReadTarget.filled {
-                index += 1
-            } else if !entry.isMapped {
+            index += 1
+            if entry == ReadTarget.filled { continue }
+            if !entry.isMapped {
                 target.fillZeros(block)
-                index += 1
-            } else {
-                var run = 1
-                while index + run < entries.count, let next = unsafe entries[index + run],
-                    next.word
-                        == MapEntry(
-                            location: entry.location.advanced(byBlocks: run),
-                            checksum: 0
-                        ).word
-                {
-                    run += 1
-                }
-                let part = unsafe UnsafeMutableBufferPointer(
-                    rebasing: entries[index..<index + run]
-                )
-                guard try unsafe readRun(block, part, &target, waits: waits) else { return false }
-                index += run
+                continue
             }
+            if isAtHand(block, entry, target, mode) { continue }
+            if mode == .fromMemory { return false }
+            var run = 1
+            while index < entries.count, let next = unsafe entries[index],
+                next.word
+                    == MapEntry(location: entry.location.advanced(byBlocks: run), checksum: 0).word
+            {
+                index += 1
+                if isAtHand(block + UInt64(run), next, target, mode) { break }
+                run += 1
+            }
+            let start = Int(block - first)
+            let part = unsafe UnsafeMutableBufferPointer(rebasing: entries[start..<start + run])
+            try unsafe readRun(block, part, target, mode)
         }
         return true
     }
 
-    /// Reads blocks that are neighbours in the log, and verifies each.
+    /// Takes a block from the cache, if it is there.
+    private func isAtHand(
+        _ block: UInt64,
+        _ entry: MapEntry,
+        _ target: ReadTarget,
+        _ mode: ReadMode
+    ) -> Bool {
+        if mode == .ahead { return blocks.contains(block, entry) }
+        let (bytes, start) = unsafe target.place(of: block)
+        return unsafe blocks.copy(
+            block,
+            entry,
+            from: start,
+            into: bytes,
+            countsMiss: mode != .fromMemory
+        )
+    }
+
+    /// Reads blocks that are neighbours in the log, verifies each, and lets the cache have them.
+    ///
+    /// Straight to where the client wants them if that is aligned as direct input needs it.
     private func readRun(
         _ block: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        _ target: inout ReadTarget,
-        waits: Bool
-    ) throws(DiskError) -> Bool {
-        // Blocks of which the client wants a part go through a buffer: the checksum is of the
-        // whole.
-        let whole = target.wholeBlocks(block, entries.count)
-        if whole.isEmpty || whole.count < entries.count {
-            let bounce = AlignedBuffer(count: 4096)
-            for index in 0..<entries.count {
-                guard let entry = unsafe entries[index] else { continue }
-                let bytes = unsafe bounce.slice(0..<4096)
-                guard try unsafe fetch(entry, 1, into: bytes, waits: waits) else { return false }
-                try unsafe verify(block + UInt64(index), entry, UnsafeRawBufferPointer(bytes))
-                unsafe target.fill(block + UInt64(index), from: UnsafeRawBufferPointer(bytes))
-            }
-            return true
+        _ target: ReadTarget,
+        _ mode: ReadMode
+    ) throws(DiskError) {
+        if let bytes = unsafe target.alignedBytes(block, entries.count) {
+            return try unsafe fetch(block, entries, into: bytes, target.use(mode))
         }
-        guard let entry = unsafe entries[0] else { return true }
-        let bytes = unsafe target.bytes(block, entries.count)
-        guard try unsafe fetch(entry, entries.count, into: bytes, waits: waits) else {
-            return false
+        try unsafe withUnsafeTemporaryAllocation(
+            byteCount: entries.count * 4096,
+            alignment: 4096
+        ) { (bounce) throws(DiskError) in
+            try unsafe fetch(block, entries, into: bounce, target.use(mode))
+            for index in 0..<entries.count {
+                let bytes = unsafe UnsafeRawBufferPointer(
+                    rebasing: bounce[index * 4096..<(index + 1) * 4096]
+                )
+                unsafe target.fill(block + UInt64(index), from: bytes)
+            }
+        }
+    }
+
+    private func fetch(
+        _ block: UInt64,
+        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
+        into bytes: UnsafeMutableRawBufferPointer,
+        _ use: CacheUse
+    ) throws(DiskError) {
+        guard let entry = unsafe entries[0] else { return }
+        let offset = entry.location.offset
+        guard entry.isValid(in: geometry) else {
+            throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
+        }
+        do throws(Errno) {
+            try unsafe store.readDirectly(at: offset, into: bytes)
+        } catch {
+            throw DiskError("read", offset: offset, cause: error)
         }
         for index in 0..<entries.count {
             guard let entry = unsafe entries[index] else { continue }
@@ -185,26 +219,7 @@ extension Engine {
                 rebasing: bytes[index * 4096..<(index + 1) * 4096]
             )
             try unsafe verify(block + UInt64(index), entry, part)
-        }
-        return true
-    }
-
-    private func fetch(
-        _ entry: MapEntry,
-        _ count: Int,
-        into bytes: UnsafeMutableRawBufferPointer,
-        waits: Bool
-    ) throws(DiskError) -> Bool {
-        let offset = entry.location.offset
-        guard entry.isValid(in: geometry) else {
-            throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
-        }
-        do throws(Errno) {
-            if !waits { return try unsafe store.readWithoutWaiting(at: offset, into: bytes) }
-            try unsafe store.read(at: offset, into: bytes)
-            return true
-        } catch {
-            throw DiskError("read", offset: offset, cause: error)
+            unsafe blocks.insert(block + UInt64(index), entry, part, use)
         }
     }
 
@@ -223,6 +238,16 @@ extension Engine {
             )
         }
     }
+}
+
+/// How a read goes about it.
+enum ReadMode: Sendable {
+    /// Waits for the device.
+    case complete
+    /// Takes what is in memory, or gives up.
+    case fromMemory
+    /// For the cache alone: nobody asked for it yet.
+    case ahead
 }
 
 /// The client's buffer, seen as blocks; used only while the client's call lasts.
@@ -259,19 +284,31 @@ struct ReadTarget {
             .initializeMemory(as: UInt8.self, repeating: 0)
     }
 
-    /// The blocks of a run that the client wants whole.
-    func wholeBlocks(_ block: UInt64, _ count: Int) -> Range<UInt64> {
-        let first = part(block).range.count == 4096 ? block : block + 1
-        let last = block + UInt64(count)
-        let end = part(last - 1).range.count == 4096 ? last : last - 1
-        return first..<max(first, end)
+    /// Where a block's part goes, and where in the block it begins.
+    func place(of block: UInt64) -> (bytes: UnsafeMutableRawBufferPointer, start: Int) {
+        let (range, start) = part(block)
+        return unsafe (UnsafeMutableRawBufferPointer(rebasing: buffer[range]), start)
     }
 
-    /// The bytes of whole blocks.
-    func bytes(_ block: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer {
-        let start = Int(block * 4096 - offset)
-        return unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffer[start..<start + count * 4096]
+    /// Where blocks go that the client wants whole, if direct input can go there.
+    func alignedBytes(_ block: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer? {
+        let start = block * 4096
+        guard start >= offset,
+            start + UInt64(count) * 4096 <= offset + UInt64(unsafe buffer.count)
+        else { return nil }
+        let first = Int(start - offset)
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: buffer[first..<first + count * 4096]
         )
+        return unsafe Int(bitPattern: bytes.baseAddress) % 4096 == 0 ? bytes : nil
     }
+
+    /// A large read is not worth others' places in the cache.
+    func use(_ mode: ReadMode) -> CacheUse {
+        if mode == .ahead { return .ahead }
+        return unsafe buffer.count >= Self.scanBytesMin ? .scan : .ordinary
+    }
+
+    /// What an NBD client's large read comes in, and what a guest's kernel reads ahead at most.
+    static let scanBytesMin = 256 << 10
 }

@@ -212,12 +212,12 @@ extension Engine {
     func isMapFull(_ blocks: Int, _ state: borrowing EngineState) -> Bool {
         let deltas = state.active.deltas.count
         let trims = state.active.trims.ranges.count
-        if deltas > 0 && deltas + blocks > 2 * options.deltaCountMax { return true }
+        if deltas > 0 && deltas + blocks > 2 * state.memory.deltaCountMax { return true }
         if trims >= 2 * options.trimRangeCountMax { return true }
         // What was recovered may be more than a checkpoint usually takes: it must not grow from
         // life to life, or recovery would refuse it in the end.
         guard let frozen = state.frozen else { return false }
-        return deltas + frozen.deltas.count + blocks > 4 * options.deltaCountMax
+        return deltas + frozen.deltas.count + blocks > 4 * state.memory.deltaCountMax
             || trims + frozen.trims.ranges.count >= 4 * options.trimRangeCountMax
     }
 

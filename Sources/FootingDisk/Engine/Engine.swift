@@ -44,6 +44,12 @@ final class Engine: Sendable {
     let state: Locked<EngineState>
     /// What the collector has read of the segment it is emptying.
     let window = Locked(SegmentWindow())
+    /// Blocks that were read.
+    let blocks: BlockCache
+    /// Who reads in sequence, and what is to be read before they ask.
+    let ahead = Locked(ReadAhead())
+    /// Held while the budget changes.
+    let budgetChange = Locked(())
 
     init(
         store: any BlockStore,
@@ -56,27 +62,29 @@ final class Engine: Sendable {
         self.clock = clock
         self.drive = drive
         geometry = state.superblock.geometry
-        // A write may bring as many changes as start a checkpoint, or it would wait for ever; and
-        // the format's reserves are made for so many.
-        var options = options
-        options.deltaCountMax = min(
-            max(
-                options.deltaCountMax,
-                min(EngineLimits.atomicBlockCount, geometry.pagesPerSegment)
-            ),
-            EngineLimits.deltaCountMax
-        )
-        options.trimRangeCountMax = max(options.trimRangeCountMax, 1)
         self.options = options
         volume = state.superblock.volume
         reader = MapReader(
             store: store,
             geometry: geometry,
             volume: volume,
-            cache: PageCache(frameCountMax: max(64, options.mapCacheBytes / 4096)),
+            cache: PageCache(
+                blocks: BlockCache(source: options.pageSource, layout: options.cacheLayout)
+            ),
             verifies: options.verifiesChecksums
         )
+        blocks = BlockCache(source: options.pageSource, layout: options.cacheLayout)
         self.state = Locked(state, conditionCount: Condition.count)
+        resizeCaches()
+    }
+
+    /// Counters since it was opened.
+    var statistics: EngineStatistics {
+        var statistics = state.withLock { $0.statistics }
+        statistics.blockCache = blocks.statistics
+        statistics.mapCache = reader.cache.blocks.statistics
+        statistics.readsAhead = ahead.withLock { $0.rangeCount }
+        return statistics
     }
 
     /// Blocks of a write that is all there after a crash, or not at all.

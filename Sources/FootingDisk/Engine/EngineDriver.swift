@@ -25,7 +25,16 @@ package struct EngineDriver: Sendable {
     package var atomicBytesMax: Int { (engine.atomicBlockCount - 1) * 4096 }
 
     /// Counters since it was opened.
-    package var statistics: EngineStatistics { engine.state.withLock { $0.statistics } }
+    package var statistics: EngineStatistics { engine.statistics }
+
+    /// What it may use of memory, and what it uses.
+    package var memory: DiskMemory { engine.memory }
+
+    /// Changes what it may use of memory.
+    package func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
+
+    /// Reads into the cache what a stream will want.
+    package func readAheadStep() -> Bool { engine.readAheadStep() }
 
     /// Whether a failure ended it.
     package var hasFailed: Bool { engine.state.withLock { $0.failure != nil } }
@@ -86,7 +95,8 @@ package struct EngineDriver: Sendable {
 
     /// Does the most urgent piece of background work.
     package func maintenanceStep() throws(DiskError) -> Bool {
-        try engine.maintenanceStep()
+        engine.restoreCache()
+        return try engine.maintenanceStep()
     }
 
     /// Writes the map out.

@@ -1,7 +1,12 @@
+public import FootingSystem
+
 /// What a running disk may use, and when it acts.
 public struct EngineOptions: Sendable {
-    /// Budget of the cache of map pages, in bytes.
-    public var mapCacheBytes = 16 << 20
+    /// What the disk may use of memory, in bytes, for everything it keeps there; less than its
+    /// floor counts as the floor.
+    public var memoryBudgetBytes = 128 << 20
+    /// Where the memory of the caches comes from.
+    public var pageSource: any PageSource = AnyPages()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.
     public var unflushedBytesMax = 16 << 20
     /// How long a write may stay volatile before a flush is started without being asked for.
@@ -21,8 +26,23 @@ public struct EngineOptions: Sendable {
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 
-    /// The defaults: 16 MiB of map pages, and up to 30 MiB of commits once many are under way.
+    /// How the caches' slabs are divided; only tests want few frames.
+    package var cacheLayout = CacheLayout.standard
+
+    /// The defaults.
     public init() {}
+
+    /// The same with limits that this disk can work with.
+    ///
+    /// A write may bring as many changes as start a checkpoint, or it would wait for ever; and the
+    /// format's reserves are made for so many.
+    func fitted(to geometry: Geometry) -> EngineOptions {
+        var options = self
+        let floor = min(EngineLimits.atomicBlockCount, geometry.pagesPerSegment)
+        options.deltaCountMax = min(max(deltaCountMax, floor), EngineLimits.deltaCountMax)
+        options.trimRangeCountMax = max(trimRangeCountMax, 1)
+        return options
+    }
 }
 
 /// What the log after a checkpoint may hold at most; more was not written by this program.

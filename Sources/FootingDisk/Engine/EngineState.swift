@@ -95,6 +95,14 @@ struct EngineState: ~Copyable {
     var checkpointRequested = false
     /// The memory of the free commits was given back; they have not been used since.
     var hasReturnedMemory = false
+    /// How the memory is divided.
+    var memory: MemoryPlan
+    /// Commits in memory, wherever they are; how many of them lie in huge pages.
+    var userBatchCount = 0
+    var collectorBatchCount = 0
+    var hugeBatchCount = 0
+    /// The cache has less than its share, because something else has more for the moment.
+    var isCacheSqueezed = false
     /// Counts the calls for the maintenance thread.
     var maintenanceCalls: UInt64 = 0
 
@@ -129,4 +137,10 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapPagesWritten: UInt64 = 0
     /// Times a writer had to wait for the collector.
     public internal(set) var throttledWrites: UInt64 = 0
+    /// What the cache of blocks did.
+    public internal(set) var blockCache = CacheStatistics()
+    /// What the cache of map pages did.
+    public internal(set) var mapCache = CacheStatistics()
+    /// Ranges that were read ahead.
+    public internal(set) var readsAhead: UInt64 = 0
 }

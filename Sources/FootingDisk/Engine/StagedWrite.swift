@@ -128,7 +128,7 @@ extension Engine {
     }
 
     func giveBack(_ batch: Batch) {
-        state.withLock { state in state.user.free.append(batch) }
+        state.withLock { state in state.recycle(batch) }
         if drive == .threads { state.wakeAll(on: Condition.progress) }
     }
 }

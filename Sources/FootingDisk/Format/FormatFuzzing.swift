@@ -58,7 +58,7 @@ public enum FormatFuzzing {
         closes: Bool = true
     ) {
         var options = EngineOptions()
-        options.mapCacheBytes = 64 << 12
+        options.memoryBudgetBytes = 0
         guard let opened = try? EngineDriver.open(store: store, options: options, clock: clock)
         else { return }
         let driver = opened.driver

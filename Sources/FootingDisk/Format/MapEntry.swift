@@ -9,17 +9,17 @@ import FootingSystem
 ///
 /// All zeros: the block was never written or was trimmed, and reads as zeros. The checksum stands
 /// here and not beside the data, so that a lost or misdirected write is seen.
-struct MapEntry: Equatable, Sendable {
+package struct MapEntry: Equatable, Sendable {
     static let sizeBytes = 12
 
     /// The first eight bytes.
-    let word: UInt64
+    package let word: UInt64
     /// CRC-32C of the stored bytes.
-    let checksum: UInt32
+    package let checksum: UInt32
 
     static let unmapped = MapEntry(word: 0, checksum: 0)
 
-    init(word: UInt64, checksum: UInt32) {
+    package init(word: UInt64, checksum: UInt32) {
         self.word = word
         self.checksum = checksum
     }

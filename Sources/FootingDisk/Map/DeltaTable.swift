@@ -19,6 +19,9 @@ struct DeltaTable: Sendable {
     private var slots: [Delta]
     private(set) var count = 0
 
+    /// Bytes it takes.
+    var byteCount: Int { slots.count * MemoryLayout<Delta>.stride }
+
     init() {
         slots = Self.emptySlots(Self.capacityMin)
     }

@@ -42,7 +42,8 @@ struct MapReader: Sendable {
             if entry == nil {
                 if !waits { return nil }
                 let buffer = AlignedBuffer(count: 4096)
-                try load(page, identity, into: buffer)
+                try read(page, identity, into: buffer)
+                cache.insert(page, buffer)
                 entry = MapPage.entry(buffer, slot)
             }
             guard let entry else { preconditionFailure("a page that was just read") }
@@ -56,7 +57,7 @@ struct MapReader: Sendable {
         return Answer(entry: .unmapped, end: geometry.blockCount)
     }
 
-    /// Brings a page into a buffer, from the cache or the store.
+    /// Brings a page that will be replaced into a buffer, from the cache or the store.
     func load(
         _ page: MapEntry,
         _ identity: MapPage.Identity,
@@ -64,7 +65,6 @@ struct MapReader: Sendable {
     ) throws(DiskError) {
         if cache.copy(page, to: buffer) { return }
         try read(page, identity, into: buffer)
-        cache.insert(page, buffer)
     }
 
     /// Reads a page from the store and verifies what it is.
@@ -78,7 +78,7 @@ struct MapReader: Sendable {
             throw DiskError(.corrupt, "read map page", offset: offset, "impossible location")
         }
         do throws(Errno) {
-            try unsafe store.read(at: offset, into: buffer.slice(0..<4096))
+            try unsafe store.readDirectly(at: offset, into: buffer.slice(0..<4096))
         } catch {
             throw DiskError("read map page", offset: offset, cause: error)
         }

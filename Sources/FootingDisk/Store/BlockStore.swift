@@ -21,18 +21,13 @@ public protocol BlockStore: AnyObject, Sendable {
     /// - Throws: `EIO` also where the store ends too early.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
 
-    /// Reads as ``read(at:into:)`` does if that needs no wait for a device.
-    ///
-    /// - Returns: false if it would have to wait; the buffer's content is then undefined.
-    func readWithoutWaiting(
-        at offset: UInt64,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool
-
-    /// Reads as ``read(at:into:)`` does what nobody will read again: no cache should keep it.
+    /// Reads as ``read(at:into:)`` does, past the host's cache: the engine has its own.
     ///
     /// Offset, length and memory are aligned to 4 KiB.
-    func readOnce(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno)
+    func readDirectly(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno)
 
     /// Writes all bytes.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
@@ -58,7 +53,7 @@ public protocol BlockStore: AnyObject, Sendable {
 
 extension BlockStore {
     /// Without a cache there is no difference.
-    public func readOnce(
+    public func readDirectly(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {

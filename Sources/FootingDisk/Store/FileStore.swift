@@ -2,9 +2,10 @@ public import FootingSystem
 
 /// A container in a regular file or on a block device.
 ///
-/// Log writes go past the page cache (`O_DIRECT`) where the file system allows it: a flush then has
-/// no backlog to wait for. Reads go through the page cache, which the kernel shrinks by itself
-/// under memory pressure; the kernel keeps it coherent with direct writes.
+/// Writes of the log and reads of blocks go past the page cache (`O_DIRECT`) where the file system
+/// allows it: a flush then has no backlog to wait for, and nothing is cached twice. Where it does
+/// not, reads go through the page cache, and the kernel is told to drop what was read
+/// (`POSIX_FADV_DONTNEED`).
 public final class FileStore: BlockStore {
     /// The path as the user gave it.
     public let path: String
@@ -12,8 +13,8 @@ public final class FileStore: BlockStore {
     public let sizeBytes: UInt64
     /// Whether it is a block device.
     public let isBlockDevice: Bool
-    /// Whether writes go past the page cache.
-    public let writesDirectly: Bool
+    /// Whether writes, and reads of blocks, go past the page cache.
+    public let isDirect: Bool
 
     private let reading: FileDescriptor
     private let writing: FileDescriptor?
@@ -59,7 +60,7 @@ public final class FileStore: BlockStore {
             case .exclusive: try reading.lockExclusively()
             }
             writing = isReadOnly ? nil : try Self.openForDirectWrites(path, status)
-            writesDirectly = writing != nil
+            isDirect = writing != nil
         } catch {
             throw Self.openError(path, error)
         }
@@ -141,26 +142,15 @@ extension FileStore {
         }
     }
 
-    /// Reads what the page cache holds in full, or returns false.
-    public func readWithoutWaiting(
-        at offset: UInt64,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool {
-        do throws(Errno) {
-            let count = try unsafe reading.readWithoutWaiting(at: offset, into: buffer)
-            return count == buffer.count
-        } catch {
-            if error == .again || error == .notSupported { return false }
-            throw error
-        }
-    }
-
-    /// Reads past the page cache where possible.
-    public func readOnce(
+    /// Reads past the page cache, or lets the kernel forget what went through it.
+    public func readDirectly(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {
-        guard writing != nil else { return try unsafe read(at: offset, into: buffer) }
+        guard writing != nil else {
+            try unsafe read(at: offset, into: buffer)
+            return reading.dropCached(offset..<offset + UInt64(buffer.count))
+        }
         guard try unsafe writing?.read(at: offset, into: buffer) == buffer.count else {
             throw .inputOutput
         }

@@ -216,11 +216,6 @@ private final class HookedStore: BlockStore {
         try unsafe memory.read(at: offset, into: buffer)
     }
 
-    func readWithoutWaiting(
-        at offset: UInt64,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool { false }
-
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         call(writeHook)
         try unsafe memory.write(at: offset, bytes)

@@ -121,7 +121,7 @@ import Testing
             store: store,
             geometry: geometry,
             volume: 7,
-            cache: PageCache(frameCountMax: 8),
+            cache: PageCache(blocks: .small(slabCount: 1)),
             verifies: true
         )
         let pages = Pages(store, geometry)
@@ -185,7 +185,7 @@ import Testing
                 store: store,
                 geometry: geometry,
                 volume: volume,
-                cache: PageCache(frameCountMax: 8),
+                cache: PageCache(blocks: .small(slabCount: 1)),
                 verifies: true
             )
         }

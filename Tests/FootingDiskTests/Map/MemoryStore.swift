@@ -22,14 +22,6 @@ final class MemoryStore: BlockStore {
         image.withLock { image in unsafe image.read(at: offset, into: buffer) }
     }
 
-    func readWithoutWaiting(
-        at offset: UInt64,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool {
-        try unsafe read(at: offset, into: buffer)
-        return true
-    }
-
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         image.withLock { image in unsafe image.write(at: offset, bytes) }
     }

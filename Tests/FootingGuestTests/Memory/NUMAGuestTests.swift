@@ -127,7 +127,7 @@ struct NUMAGuestTests {
             until busybox grep -q ^ready /tmp/log; do kill -0 $server; busybox usleep 20000; done; \
             load /tmp/s write 16 >/dev/null; load /tmp/s mix 16 1 >/tmp/load; \
             busybox cat /proc/$server/task/*/status | busybox grep Cpus_allowed_list; \
-            busybox grep ^memory /tmp/log; busybox tail -n 1 /tmp/load; \
+            busybox grep ^node /tmp/log; busybox tail -n 1 /tmp/load; \
             kill -TERM $server; wait $server
             """,
             limitSeconds: 60
@@ -135,7 +135,7 @@ struct NUMAGuestTests {
         let lines = report.split(separator: "\n")
         let threads = lines.filter { $0.hasPrefix("Cpus_allowed_list") }
         #expect(threads.count >= 4 && threads.allSatisfy { $0.hasSuffix("\t2") }, "\(report)")
-        #expect(report.contains("memory    node 1 (the controller of nvme0n1 is on node 1)"))
+        #expect(report.contains("node      node 1 (the controller of nvme0n1 is on node 1)"))
         #expect(report.contains("errors 0 longest"), "\(report)")
     }
 }

@@ -56,7 +56,9 @@ package struct Profile: Sendable {
             layout = Layout(windows: [0..<sectors])
         }
         options = EngineOptions()
-        options.mapCacheBytes = 0
+        // Few frames, so that they are fought over.
+        options.cacheLayout = CacheLayout(shardCount: 1 + random.below(2), framesPerShard: 7)
+        options.memoryBudgetBytes = 0
         options.unflushedBytesMax = (32 << 10) << random.below(5)
         options.checkpointLogBytes = (128 << 10) << random.below(5)
         options.deltaCountMax = 32 << random.below(6)

@@ -18,7 +18,9 @@ extension Client {
         case ..<75: flush(engine)
         case ..<77: checkpoint(engine)
         case ..<86: step(engine, commits: true)
-        case ..<96: step(engine, commits: false)
+        case ..<95: step(engine, commits: false)
+        case ..<96: _ = engine.readAheadStep()
+        case ..<98: changeBudget(engine)
         default:
             let pause = model.withLock { $0.random.below(3) }
             clock.advance(nanoseconds: [10_000_000, 1_100_000_000, 6_000_000_000][pause])
@@ -57,6 +59,24 @@ extension Client {
         return picked
     }
 
+    /// Gives the engine more or less memory: from what it cannot do without to a lot.
+    private func changeBudget(_ engine: EngineDriver) {
+        let floor = engine.memory.floorBytes
+        let more = model.withLock { model in
+            model.random.oneIn(4) ? 0 : model.random.below((64 << 20) >> model.random.below(6))
+        }
+        engine.setMemoryBudget(floor + more)
+        let memory = engine.memory
+        if memory.usedBytes <= memory.budgetBytes { return }
+        // Commits on their way and changes from a larger budget cannot go at once. The cache can.
+        let surplus = [memory.commits, memory.changes].reduce(0) { sum, part in
+            sum + max(part.usedBytes - part.limitBytes, 0)
+        }
+        if memory.usedBytes - surplus > memory.budgetBytes || memory.blockCache.usedBytes > 0 {
+            report("\(memory.usedBytes) bytes are used of a budget of \(memory.budgetBytes)")
+        }
+    }
+
     /// Trims a range far beyond the watched windows.
     private func trimMuch(_ engine: EngineDriver) {
         let end = profile.geometry.sizeBytes / 512
@@ -93,8 +113,10 @@ extension Client {
         case ..<8:
             let sectors = pick(countMax: 400)
             if engine.admits(blocks: atomicBlocks + 1) { trim(sectors, engine) }
-        default:
+        case ..<9:
             read(pick(countMax: 64), engine)
+        default:
+            changeBudget(engine)
         }
     }
 }

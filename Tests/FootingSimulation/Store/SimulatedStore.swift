@@ -82,15 +82,6 @@ extension SimulatedStore {
         }
     }
 
-    /// Never waits: it is all in memory.
-    package func readWithoutWaiting(
-        at offset: UInt64,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Bool {
-        try unsafe read(at: offset, into: buffer)
-        return true
-    }
-
     /// Writes to what is volatile until the next sync.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         let count = bytes.count

@@ -1,0 +1,198 @@
+package import FootingSystem
+
+/// Clean 4 KiB blocks in memory, within a budget that can change at any time.
+///
+/// ```
+///  key ─hash─► shard (lock) ─► index ─► frame in a slab of 2 MiB ─copy─► caller
+///  resize ─► coldest slabs ─► every shard forgets its part ─► unmapped: the memory is gone
+/// ```
+///
+/// A block is found by a key that stays the same when it is written anew, and each frame says which
+/// version it holds: the place in the log and the checksum. Who asks names the version that the map
+/// has; any other is a miss. So a late insertion of an old version harms nobody, and a new version
+/// takes over the old one's frame and standing.
+///
+/// Frames are touched only under their shard's lock, and only to copy: nothing refers to a slab
+/// that is unmapped, whatever else is under way.
+package final class BlockCache: Sendable {
+    private struct Pool: ~Copyable {
+        /// By slot; the shards know it by the same number.
+        var slabs: [Slab?] = []
+        var mappedCount = 0
+        var targetCount = 0
+        /// Times the source had nothing to give.
+        var refusalCount = 0
+    }
+
+    /// Memory of one slab.
+    @safe
+    private struct Slab: @unchecked Sendable {
+        // Sendable: only an address; who may touch what lies there is for the shards' locks to say.
+        let bytes: UnsafeMutableRawBufferPointer
+
+        init(_ bytes: UnsafeMutableRawBufferPointer) { unsafe self.bytes = bytes }
+    }
+
+    private let source: any PageSource
+    private let layout: CacheLayout
+    private let shards: [Locked<CacheShard>]
+    private let pool = Locked(Pool())
+    private let shardShift: UInt64
+
+    /// An empty cache without a budget.
+    package init(source: any PageSource, layout: CacheLayout = .standard) {
+        self.source = source
+        self.layout = layout
+        shards = (0..<layout.shardCount).map { _ in
+            Locked(CacheShard(framesPerShard: layout.framesPerShard))
+        }
+        shardShift = UInt64(64 - layout.shardCount.trailingZeroBitCount)
+    }
+
+    deinit {
+        pool.withLock { pool in
+            for slab in pool.slabs {
+                if let slab { unsafe source.unmap(slab.bytes) }
+            }
+        }
+    }
+
+    /// Neighbours share a shard, so that they lie in few of them.
+    private func shard(_ key: UInt64) -> Locked<CacheShard> {
+        shards[Int(truncatingIfNeeded: ((key >> 4) &* 0x9e37_79b9_7f4a_7c15) >> shardShift)]
+    }
+
+    // MARK: - Use
+
+    /// Copies a part of a block out, if this version of it is here.
+    ///
+    /// - Parameters:
+    ///   - key: the block.
+    ///   - entry: where the wanted version lies, and its checksum.
+    ///   - offset: where in the block the part begins.
+    ///   - bytes: where it goes.
+    ///   - countsMiss: false where the same is asked again soon.
+    package func copy(
+        _ key: UInt64,
+        _ entry: MapEntry,
+        from offset: Int,
+        into bytes: UnsafeMutableRawBufferPointer,
+        countsMiss: Bool = true
+    ) -> Bool {
+        shard(key).withLock { shard in
+            unsafe shard.copy(key, entry, from: offset, into: bytes, countsMiss: countsMiss)
+        }
+    }
+
+    /// Whether a version of a block is here; not counted as a use.
+    func contains(_ key: UInt64, _ entry: MapEntry) -> Bool {
+        shard(key).withLock { $0.contains(key, entry) }
+    }
+
+    /// Takes a copy of a block in, if the policy wants it.
+    package func insert(
+        _ key: UInt64,
+        _ entry: MapEntry,
+        _ bytes: UnsafeRawBufferPointer,
+        _ use: CacheUse = .ordinary
+    ) {
+        let isDone = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
+        if isDone { return }
+        grow()
+        // Another thread may have used up what came: then it is not worth more trouble.
+        _ = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
+    }
+
+    /// Puts a new version in the place of another one, if there is one.
+    func update(_ key: UInt64, _ entry: MapEntry, _ bytes: UnsafeRawBufferPointer) {
+        shard(key).withLock { unsafe $0.update(key, entry, bytes) }
+    }
+
+    /// Forgets a block.
+    func remove(_ key: UInt64) {
+        shard(key).withLock { $0.remove(key) }
+    }
+
+    // MARK: - Size
+
+    /// Maps one more slab, if the budget has room for it.
+    private func grow() {
+        pool.withLock { pool in
+            guard pool.mappedCount < pool.targetCount else { return }
+            do throws(Errno) {
+                let bytes = unsafe try source.map(byteCount: CacheLayout.slabBytes)
+                let slot = pool.slabs.firstIndex { $0 == nil } ?? pool.slabs.count
+                if slot == pool.slabs.count { pool.slabs.append(nil) }
+                pool.slabs[slot] = unsafe Slab(bytes)
+                pool.mappedCount += 1
+                for (index, shard) in shards.enumerated() {
+                    let part = unsafe SlabPart(bytes, shard: index, layout)
+                    shard.withLock { $0.add(part, slot: slot) }
+                }
+            } catch {
+                // A cache does without; the next change of its size asks again.
+                pool.refusalCount += 1
+                pool.targetCount = pool.mappedCount
+            }
+            announceGrowth(pool)
+        }
+    }
+
+    private func announceGrowth(_ pool: borrowing Pool) {
+        let mayGrow = pool.mappedCount < pool.targetCount
+        for shard in shards { shard.withLock { $0.mayGrow = mayGrow } }
+    }
+
+    /// Changes how many slabs there may be.
+    ///
+    /// Those above it are unmapped before it returns, those with the least use first; more are
+    /// mapped when they are needed.
+    package func resize(slabCount: Int) {
+        precondition(slabCount >= 0, "fewer slabs than none")
+        pool.withLock { pool in
+            pool.targetCount = slabCount
+            let surplus = pool.mappedCount - slabCount
+            if surplus > 0 {
+                // Others must not wait for memory that is about to go.
+                announceGrowth(pool)
+                for slot in coldest(surplus, pool) { release(slot, &pool) }
+            }
+            announceGrowth(pool)
+        }
+    }
+
+    private func coldest(_ count: Int, _ pool: borrowing Pool) -> [Int] {
+        var slots: [(slot: Int, warmth: Int)] = []
+        for slot in pool.slabs.indices where pool.slabs[slot] != nil {
+            let warmth = shards.reduce(0) { sum, shard in
+                sum + shard.withLock { $0.warmth(slot: slot) }
+            }
+            slots.append((slot, warmth))
+        }
+        slots.sort { $0.warmth < $1.warmth }
+        return slots.prefix(count).map { $0.slot }
+    }
+
+    private func release(_ slot: Int, _ pool: inout Pool) {
+        for shard in shards { shard.withLock { $0.removeSlab(slot: slot) } }
+        if let slab = pool.slabs[slot] { unsafe source.unmap(slab.bytes) }
+        pool.slabs[slot] = nil
+        pool.mappedCount -= 1
+    }
+
+    /// Frames that it may have in all.
+    var frameCountMax: Int { pool.withLock { $0.targetCount } * layout.framesPerSlab }
+
+    /// Bytes of memory in use: slabs and tables.
+    package var usedBytes: Int {
+        let slabs = pool.withLock { $0.mappedCount } * CacheLayout.slabBytes
+        return slabs + shards.reduce(0) { sum, shard in sum + shard.withLock { $0.tableBytes } }
+    }
+
+    /// Counters since the beginning.
+    package var statistics: CacheStatistics {
+        var sum = CacheStatistics()
+        for shard in shards { sum.add(shard.withLock { $0.counters }) }
+        return sum
+    }
+}

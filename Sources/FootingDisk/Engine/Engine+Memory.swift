@@ -1,0 +1,179 @@
+import FootingSystem
+
+// One budget for everything that the engine keeps in memory.
+extension Engine {
+    /// How long commits and changes that are too many for a new budget are waited for.
+    private static let shrinkWaitNanoseconds: UInt64 = 1_000_000_000
+
+    /// Changes the budget, and gives back what is beyond it before it returns.
+    ///
+    /// The caches come first, and also make room for commits and changes that cannot go at once:
+    /// those on their way to the store, those that clients are filling, and changes of the map that
+    /// wait for a checkpoint. What the caches cannot make up for is waited for, at most a second.
+    ///
+    /// - Parameter bytes: the floor counts where that is more.
+    func setMemoryBudget(_ bytes: Int) {
+        // One change at a time.
+        budgetChange.withLock { _ in
+            let plan = MemoryPlan(
+                budgetBytes: bytes,
+                geometry: geometry,
+                deltaCountMax: options.deltaCountMax
+            )
+            state.withLock { state in
+                state.memory = plan
+                state.isCacheSqueezed = false
+                fitBatches(&state)
+            }
+            resizeCaches()
+            if drive == .threads { awaitShrinking(plan) }
+            let isSqueezed = resizeCaches()
+            state.withLock { $0.isCacheSqueezed = isSqueezed }
+        }
+        if drive == .threads { HeapMemory.trim() }
+        state.wakeAll(on: Condition.progress)
+    }
+
+    /// Gives the caches what commits and changes leave.
+    ///
+    /// - Returns: whether the blocks' has less than its share.
+    @discardableResult
+    func resizeCaches() -> Bool {
+        let (plan, slabs) = state.withLock { state -> (MemoryPlan, Int) in
+            let slabs = state.memory.cacheSlabs(
+                batchBytes: state.batchBytes,
+                changeBytes: state.changeBytes
+            )
+            return (state.memory, slabs)
+        }
+        reader.cache.blocks.resize(slabCount: plan.mapSlabCount)
+        blocks.resize(slabCount: slabs)
+        ahead.withLock { $0.windowLimit = blocks.frameCountMax / Self.windowPart }
+        return slabs < plan.cacheSlabCount
+    }
+
+    /// Lets the cache have what it had to give up for others, as soon as they have shrunk.
+    func restoreCache() {
+        guard state.withLock({ $0.isCacheSqueezed }) else { return }
+        budgetChange.withLock { _ in
+            let isSqueezed = resizeCaches()
+            state.withLock { $0.isCacheSqueezed = isSqueezed }
+        }
+    }
+
+    /// Waits until the caches can make up for what is still too much.
+    private func awaitShrinking(_ plan: MemoryPlan) {
+        let deadline = clock.nanoseconds + Self.shrinkWaitNanoseconds
+        state.withLock { state in
+            while state.failure == nil, !state.isClosed {
+                let surplus =
+                    max(state.batchBytes - plan.batchBytes, 0)
+                    + max(state.changeBytes - plan.changeBytes, 0)
+                if surplus <= plan.cacheSlabCount * MemoryPlan.slabBytes { return }
+                let now = clock.nanoseconds
+                if now >= deadline { return }
+                if state.changeBytes > plan.changeBytes {
+                    state.checkpointRequested = true
+                    callMaintenance(&state)
+                }
+                self.state.wakeAll(on: Condition.committer)
+                self.state.wait(
+                    &state,
+                    on: Condition.progress,
+                    nanoseconds: min(deadline - now, 10_000_000)
+                )
+            }
+        }
+    }
+
+    /// Lets go of free commits that are too many or of the wrong kind, and makes missing ones.
+    private func fitBatches(_ state: inout EngineState) {
+        let user = state.user.free
+        let collector = state.collector.free
+        state.user.free = []
+        state.collector.free = []
+        for batch in user + collector { state.recycle(batch) }
+        state.makeBatches()
+    }
+
+    /// The account.
+    var memory: DiskMemory {
+        let cacheBytes = blocks.usedBytes
+        let mapBytes = reader.cache.blocks.usedBytes
+        return state.withLock { state in
+            let plan = state.memory
+            let idle = state.user.free.count + state.collector.free.count
+            let each = MemoryPlan.batchBytes(isHuge: plan.hasHugeBatches)
+            let returned = state.hasReturnedMemory ? idle * each : 0
+            let tables = MemoryLayout<SegmentEntry>.stride + 12
+            return DiskMemory(
+                budgetBytes: plan.budgetBytes,
+                floorBytes: plan.floorBytes,
+                blockCache: .init(
+                    limitBytes: plan.cacheSlabCount * MemoryPlan.slabBytes,
+                    usedBytes: cacheBytes
+                ),
+                mapCache: .init(
+                    limitBytes: plan.mapSlabCount * MemoryPlan.slabBytes,
+                    usedBytes: mapBytes
+                ),
+                commits: .init(
+                    limitBytes: plan.batchBytes,
+                    usedBytes: state.batchBytes - returned
+                ),
+                changes: .init(limitBytes: plan.changeBytes, usedBytes: state.changeBytes),
+                tables: .init(
+                    limitBytes: plan.tableBytes,
+                    usedBytes: state.segments.count * tables
+                ),
+                work: .init(
+                    limitBytes: MemoryPlan.workBytes,
+                    usedBytes: state.hasReturnedMemory ? 0 : MemoryPlan.workBytes
+                )
+            )
+        }
+    }
+}
+
+extension EngineState {
+    /// Bytes of all commits in memory, wherever they are.
+    var batchBytes: Int {
+        hugeBatchCount * MemoryPlan.batchBytes(isHuge: true)
+            + (userBatchCount + collectorBatchCount - hugeBatchCount)
+            * MemoryPlan.batchBytes(isHuge: false)
+    }
+
+    /// Bytes of changes of the map.
+    var changeBytes: Int {
+        active.deltas.byteCount + (frozen?.deltas.byteCount ?? 0)
+    }
+
+    /// Takes a commit back, or lets it go if there are too many, or of the wrong kind.
+    mutating func recycle(_ batch: Batch) {
+        let isUser = batch.stream == .user
+        let count = isUser ? userBatchCount : collectorBatchCount
+        let wanted = isUser ? memory.userBatchCount : EngineLimits.collectorBatchCount
+        guard count > wanted || batch.isHuge != memory.hasHugeBatches else {
+            if isUser { user.free.append(batch) } else { collector.free.append(batch) }
+            return
+        }
+        if isUser { userBatchCount -= 1 } else { collectorBatchCount -= 1 }
+        if batch.isHuge { hugeBatchCount -= 1 }
+        makeBatches()
+    }
+
+    /// Makes the commits that are missing; untouched, they cost nothing.
+    mutating func makeBatches() {
+        let isHuge = memory.hasHugeBatches
+        while userBatchCount < memory.userBatchCount {
+            user.free.append(Batch(stream: .user, isHuge: isHuge))
+            userBatchCount += 1
+            if isHuge { hugeBatchCount += 1 }
+        }
+        while collectorBatchCount < EngineLimits.collectorBatchCount {
+            collector.free.append(Batch(stream: .collector, isHuge: isHuge))
+            collectorBatchCount += 1
+            if isHuge { hugeBatchCount += 1 }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import FootingSystem
+
+// Reading before somebody asks.
+extension Engine {
+    /// Blocks read at a time.
+    private static let aheadBlockCount = 64
+    /// The part of the cache that one stream's window may take.
+    static let windowPart = 32
+
+    /// Notes a read; larger ones than a stream's window begins with need no help.
+    func noteForReadAhead(_ offset: UInt64, _ count: Int) {
+        guard count > 0, count < ReadTarget.scanBytesMin else { return }
+        let first = offset / 4096
+        let end = (offset + UInt64(count) + 4095) / 4096
+        let blockCount = geometry.blockCount
+        let isWanted = ahead.withLock { ahead in
+            ahead.note(first..<end, end: blockCount)
+        }
+        if isWanted { ahead.wakeAll() }
+    }
+
+    /// Reads the next range that a stream will want into the cache.
+    ///
+    /// - Returns: whether there was one.
+    func readAheadStep() -> Bool {
+        guard let range = ahead.withLock({ $0.take() }) else { return false }
+        unsafe withUnsafeTemporaryAllocation(
+            byteCount: Self.aheadBlockCount * 4096,
+            alignment: 4096
+        ) { buffer in
+            var block = range.lowerBound
+            while block < range.upperBound {
+                let count = min(Self.aheadBlockCount, Int(range.upperBound - block))
+                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(count * 4096)])
+                // Whoever asks for it will be told what is wrong with it.
+                _ = try? unsafe readPiece(at: block * 4096, into: part, .ahead)
+                block += UInt64(count)
+            }
+        }
+        return true
+    }
+}

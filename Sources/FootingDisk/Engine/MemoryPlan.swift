@@ -1,0 +1,99 @@
+import FootingSystem
+
+/// How a disk's memory is divided among its parts: a function of the budget and the disk alone.
+///
+/// ```
+///  budget = floor + rest
+///  floor:  segment table, work space, the fewest commits and changes, one slab of map pages
+///  rest:   commits up to a third, changes an eighth, map pages an eighth, cached blocks what is left
+/// ```
+struct MemoryPlan: Equatable, Sendable {
+    /// What may be used; never less than the floor.
+    let budgetBytes: Int
+    /// What the engine cannot do without.
+    let floorBytes: Int
+    /// The segment table, and what a checkpoint makes of it.
+    let tableBytes: Int
+    /// Commits of clients in memory at a time.
+    let userBatchCount: Int
+    /// Whether each commit lies in a huge page of its own.
+    let hasHugeBatches: Bool
+    /// Changes of the map that start a checkpoint.
+    let deltaCountMax: Int
+    /// Slabs for pages of the map, and for blocks.
+    let mapSlabCount: Int
+    let cacheSlabCount: Int
+
+    /// A segment: 24 bytes of table, its last LSN, its place among the free ones; in a checkpoint
+    /// its changes, and the table once more as it is and as it is stored.
+    private static let tableBytesPerSegment = 24 + 8 + 4 + 4 + 24 + 16
+    /// Up to four times as many changes as start a checkpoint: two tables, half full, one of them
+    /// growing, and a sorted copy.
+    static let bytesPerDelta = 480
+    /// Two tables of changes at their smallest.
+    private static let changeBytesMin = 64 << 10
+    private static let deltaCountMin = 1024
+    /// The collector's window, the buffer of a checkpoint's pages, and reads under way.
+    static let workBytes = (2 << 20) + (256 << 10) + (2 << 20)
+    /// The collector's commits, and the fewest that clients get along with: three must be free for a
+    /// write, while one is on its way.
+    private static let userBatchCountMin = 4
+    static let slabBytes = CacheLayout.slabBytes + CacheLayout.tableBytesPerSlab
+
+    /// Divides a budget.
+    ///
+    /// - Parameters:
+    ///   - budgetBytes: what may be used; less than the floor counts as the floor.
+    ///   - geometry: the disk.
+    ///   - deltaCountMax: changes that start a checkpoint, at most.
+    init(budgetBytes: Int, geometry: Geometry, deltaCountMax: Int) {
+        tableBytes = Int(geometry.segmentCount) * Self.tableBytesPerSegment
+        let deltaFloor = min(Self.deltaCountMin, deltaCountMax)
+        let batchFloor = Self.batchBytes(Self.userBatchCountMin, isHuge: false)
+        floorBytes =
+            tableBytes + Self.workBytes + batchFloor + Self.changeBytesMin
+            + deltaFloor * Self.bytesPerDelta + Self.slabBytes
+        self.budgetBytes = max(budgetBytes, floorBytes)
+        let rest = self.budgetBytes - floorBytes
+        var left = rest
+        // Commits: in huge pages if all of them fit so.
+        let allHuge = Self.batchBytes(EngineLimits.userBatchCount, isHuge: true) - batchFloor
+        hasHugeBatches = allHuge <= rest / 3
+        if hasHugeBatches {
+            userBatchCount = EngineLimits.userBatchCount
+            left -= allHuge
+        } else {
+            let more = rest / 3 / Batch.sizeBytesMax
+            userBatchCount = min(Self.userBatchCountMin + more, EngineLimits.userBatchCount)
+            left -= Self.batchBytes(userBatchCount, isHuge: false) - batchFloor
+        }
+        let wanted = deltaFloor + rest / 8 / Self.bytesPerDelta
+        self.deltaCountMax = min(wanted, max(deltaCountMax, deltaFloor))
+        left -= (self.deltaCountMax - deltaFloor) * Self.bytesPerDelta
+        // More than the whole map would be in vain.
+        let wholeMap = Int(geometry.mapPageCount) / CacheLayout.standard.framesPerSlab + 1
+        mapSlabCount = min(1 + rest / 8 / Self.slabBytes, max(wholeMap, 1))
+        left -= (mapSlabCount - 1) * Self.slabBytes
+        cacheSlabCount = max(left, 0) / Self.slabBytes
+    }
+
+    /// Bytes of commits, the collector's two included.
+    static func batchBytes(_ userBatchCount: Int, isHuge: Bool) -> Int {
+        (userBatchCount + EngineLimits.collectorBatchCount) * batchBytes(isHuge: isHuge)
+    }
+
+    static func batchBytes(isHuge: Bool) -> Int { isHuge ? 2 << 20 : Batch.sizeBytesMax }
+
+    /// Bytes that the commits may take.
+    var batchBytes: Int { Self.batchBytes(userBatchCount, isHuge: hasHugeBatches) }
+
+    /// Bytes that changes of the map may take.
+    var changeBytes: Int { Self.changeBytesMin + deltaCountMax * Self.bytesPerDelta }
+
+    /// Slabs for blocks while commits and changes from a larger budget are still there.
+    func cacheSlabs(batchBytes: Int, changeBytes: Int) -> Int {
+        let over =
+            max(batchBytes - self.batchBytes, 0) + max(changeBytes - self.changeBytes, 0)
+        return max(cacheSlabCount - (over + Self.slabBytes - 1) / Self.slabBytes, 0)
+    }
+}
