@@ -22,6 +22,15 @@ public final class BalloonCoordinator: Sendable {
         var decisions: [CoordinatorStatus.Entry] = []
         var changeCount: UInt64 = 0
         var isRunning = false
+
+        mutating func take(_ turn: CoordinatorLoop.Turn) {
+            reading = turn.reading
+            use = turn.use
+            guard let entry = turn.entry else { return }
+            changeCount += 1
+            if decisions.count == decisionsMaximum { decisions.removeFirst() }
+            decisions.append(entry)
+        }
     }
 
     private let holder: any MemoryHolder
@@ -66,8 +75,9 @@ public final class BalloonCoordinator: Sendable {
             guard life.thread == nil else { return }
             let use = holder.memoryUse
             monitor.resume()
-            let loop = CoordinatorLoop(holder, monitor, time) { [record] in
-                Self.note($0, record)
+            // Not the coordinator itself: the thread must not keep it.
+            let loop = CoordinatorLoop(holder, monitor, time) { [record] turn in
+                record.withLock { $0.take(turn) }
             }
             record.withLock { record in
                 record.use = use
@@ -100,15 +110,9 @@ public final class BalloonCoordinator: Sendable {
         }
     }
 
-    private static func note(_ turn: CoordinatorLoop.Turn, _ record: Locked<Record>) {
-        record.withLock { record in
-            record.reading = turn.reading
-            record.use = turn.use
-            guard let entry = turn.entry else { return }
-            record.changeCount += 1
-            if record.decisions.count == decisionsMaximum { record.decisions.removeFirst() }
-            record.decisions.append(entry)
-        }
+    /// Writes down one reading and what followed.
+    func note(_ turn: CoordinatorLoop.Turn) {
+        record.withLock { $0.take(turn) }
     }
 
     /// What is known and was decided so far, from any thread.

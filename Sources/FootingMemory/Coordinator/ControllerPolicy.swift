@@ -39,8 +39,10 @@ public struct ControllerPolicy: Sendable, Equatable {
     )
     /// What others take within this time is given back before they do, in nanoseconds.
     public var foresightNanoseconds: UInt64 = 1_000_000_000
-    /// At most so much of the machine is foreseen to go, in percent.
-    public var foresightMaximumPercent: UInt64 = 25
+    /// At most so much of the machine is foreseen to go into the balloon, in percent.
+    public var balloonForesightPercent: UInt64 = 25
+    /// The same for everybody else, whose demand often ends as soon as it began.
+    public var foresightPercent: UInt64 = 10
     /// A change of less than one part in so many of the whole is noise.
     public var noiseDivisor: UInt64 = 256
     /// A release is at least one part in so many of what can be released.

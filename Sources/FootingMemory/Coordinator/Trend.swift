@@ -23,7 +23,7 @@ struct Trend: Sendable {
 
     /// What others will have taken within the foresight.
     func foreseen(_ room: Headroom, _ policy: ControllerPolicy) -> UInt64 {
-        foresight(bytesPerSecond, of: room, policy)
+        foresight(bytesPerSecond, of: room, policy.foresightPercent, policy)
     }
 }
 
@@ -55,7 +55,10 @@ struct BalloonTrend: Sendable {
 
     /// What it will have taken within the foresight, or all that it is to take.
     func foreseen(_ room: Headroom, _ policy: ControllerPolicy) -> UInt64 {
-        max(foresight(bytesPerSecond, of: room, policy), pendingBytes)
+        max(
+            foresight(bytesPerSecond, of: room, policy.balloonForesightPercent, policy),
+            pendingBytes
+        )
     }
 }
 
@@ -73,9 +76,10 @@ private func faded(_ rate: UInt64, seen bytes: UInt64, _ elapsed: UInt64) -> UIn
 private func foresight(
     _ bytesPerSecond: UInt64,
     of room: Headroom,
+    _ percentMaximum: UInt64,
     _ policy: ControllerPolicy
 ) -> UInt64 {
-    let most = room.sizeBytes / 100 * policy.foresightMaximumPercent
+    let most = room.sizeBytes / 100 * percentMaximum
     let taken = bytesPerSecond.times(policy.foresightNanoseconds / 1_000_000) / 1000
     // The last traces of a rate are no reason to hurry.
     return taken > room.sizeBytes / policy.noiseDivisor ? min(taken, most) : 0

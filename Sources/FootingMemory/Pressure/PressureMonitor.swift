@@ -15,7 +15,6 @@ public final class PressureMonitor: Sendable {
     static let quickNanoseconds: UInt64 = 50_000_000
     /// So long after the last movement it is still looked at quickly.
     private static let quickDurationNanoseconds: UInt64 = 2_000_000_000
-    private static let buffersBytes = SampledFile.sizeMaximumBytes
 
     fileprivate struct State: Sendable {
         var waited: [WaitedFile]
@@ -74,6 +73,9 @@ public final class PressureMonitor: Sendable {
 
     /// How many readings were taken.
     public var readingCount: UInt64 { state.withLock { $0.readingCount } }
+
+    /// When the next reading is due, unless something tells before.
+    var nextNanoseconds: UInt64 { state.withLock { $0.nextAt } }
 
     /// Ends the waiting, from any thread: ``next()`` gives nil until ``resume()``.
     public func stop() {
