@@ -15,6 +15,8 @@ public struct FileStatus: Sendable {
         case symbolicLink
         /// A socket.
         case socket
+        /// A FIFO.
+        case pipe
         /// Anything else.
         case other
     }
@@ -61,6 +63,7 @@ public struct FileStatus: Sendable {
             case S_IFBLK: .blockDevice
             case S_IFLNK: .symbolicLink
             case S_IFSOCK: .socket
+            case S_IFIFO: .pipe
             default: .other
             }
         sizeBytes = status.size_bytes

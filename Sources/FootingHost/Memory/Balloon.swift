@@ -1,4 +1,4 @@
-internal import FootingSystem
+public import FootingSystem
 
 /// A memory balloon: the hypervisor's way to ask for memory back.
 public struct Balloon: Sendable {
@@ -18,6 +18,14 @@ public struct Balloon: Sendable {
     /// The balloons count in guest pages, and every guest this code runs in has 4 KiB ones or says
     /// so in smaps; recorded trees have no page size of their own.
     private static let pageBytes: UInt64 = 4096
+
+    /// Looks for one, without the rest of the machine.
+    ///
+    /// - Parameter root: the machine; `/proc/meminfo` is asked for what it counts.
+    public static func find(_ root: HostRoot) -> Fact<Balloon> {
+        let counted = kibibytes((try? root.beginning("proc/meminfo"))?.field("Balloon"))
+        return find(root, paravirtual: ParavirtualDevice.all(root, pci: []), counted: counted)
+    }
 
     /// Looks for each kind, in the order of what hypervisors offer.
     static func find(

@@ -114,10 +114,10 @@ struct ControlGroups {
     /// Hierarchies of version 1 with their controllers.
     private let old: [Member]
     /// The group in version 2; nil without it.
-    private let unified: String?
+    let unified: String?
     /// Where version 2 is mounted: in systemd's hybrid below version 1; beside a hierarchy of
     /// version 1 that somebody mounted elsewhere it stays where it is alone.
-    private let unifiedFolder: String
+    let unifiedFolder: String
     private(set) var absence: String?
     private(set) var maximum: UInt64?
     private(set) var high: UInt64?
@@ -190,13 +190,13 @@ struct ControlGroups {
         }
     }
 
-    private func member(_ controller: String) -> Member? {
+    func member(_ controller: String) -> Member? {
         old.first { $0.controllers.contains(controller) }
     }
 
     /// `sys/fs/cgroup/cpu,cpuacct` where controllers share a hierarchy; a link leads there from
     /// each one's own name, unless a recording left it out.
-    private func mount(_ member: Member, _ controller: String) -> String {
+    func mount(_ member: Member, _ controller: String) -> String {
         let own = "sys/fs/cgroup/\(controller)"
         if member.controllers.count == 1 || root.exists(own) { return own }
         return "sys/fs/cgroup/\(member.controllers.joined(separator: ","))"

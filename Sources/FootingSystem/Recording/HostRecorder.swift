@@ -135,7 +135,7 @@ public final class HostRecorder: Sendable {
             case .directory: .folder
             case .blockDevice: .blockDevice(status.device)
             case .symbolicLink: (try? source.link(path)).map { .link($0) } ?? .present
-            case .regular, .socket, .other: .present
+            case .regular, .socket, .pipe, .other: .present
             }
         note(node, at: path, nil, followsLast: followsLink)
     }

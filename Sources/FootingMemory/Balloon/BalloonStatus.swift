@@ -1,0 +1,26 @@
+public import FootingHost
+
+/// The state of a balloon.
+public struct BalloonStatus: Sendable, Equatable {
+    /// What is in it now, in bytes.
+    public var currentBalloonBytes: UInt64
+    /// What the hypervisor wants in it, in bytes; virtio and Hyper-V do not show it to the guest.
+    public var targetBalloonBytes: Fact<UInt64>
+    /// What the guest has now, in bytes.
+    public var guestMemoryBytes: UInt64
+    /// Whether it moves: it did within the last 5 seconds, or it is not yet where it is to be.
+    public var isActive: Bool
+
+    /// A state.
+    public init(
+        currentBalloonBytes: UInt64,
+        targetBalloonBytes: Fact<UInt64>,
+        guestMemoryBytes: UInt64,
+        isActive: Bool
+    ) {
+        self.currentBalloonBytes = currentBalloonBytes
+        self.targetBalloonBytes = targetBalloonBytes
+        self.guestMemoryBytes = guestMemoryBytes
+        self.isActive = isActive
+    }
+}

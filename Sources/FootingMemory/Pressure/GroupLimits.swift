@@ -1,0 +1,140 @@
+internal import FootingHost
+internal import FootingSystem
+
+/// What the control groups of this process have left, from the tightest of them.
+///
+/// The kernel documents are `cgroup-v2.rst` and `cgroup-v1/memory.rst`.
+struct GroupLimits: Sendable {
+    /// One group.
+    private struct Level: Sendable {
+        let path: String
+        let usage: SampledFile
+        /// `memory.max` and `memory.high`, or `memory.limit_in_bytes`.
+        let limits: [SampledFile]
+        let statistics: SampledFile?
+        var limitBytes: UInt64?
+    }
+
+    /// What version 1 writes where there is no limit is just below 2^63.
+    private static let unlimitedBytes: UInt64 = 1 << 62
+    /// As far as `ResourceLimits` looks.
+    private static let depthMaximum = 32
+
+    private let version: MemoryGroups.Version
+    private var levels: [Level] = []
+
+    init(_ groups: MemoryGroups, _ root: HostRoot) {
+        version = groups.version
+        let isOld = version == .version1
+        let usage = isOld ? "memory.usage_in_bytes" : "memory.current"
+        let limits = isOld ? ["memory.limit_in_bytes"] : ["memory.max", "memory.high"]
+        for folder in groups.folders.prefix(Self.depthMaximum) {
+            func file(_ name: String) -> SampledFile? {
+                try? SampledFile("\(folder)/\(name)", root)
+            }
+            // The topmost group of version 2 has none of these.
+            guard let usage = file(usage) else { continue }
+            let limits = limits.compactMap { file($0) }
+            if limits.isEmpty { continue }
+            let statistics = file("memory.stat")
+            levels.append(
+                Level(path: folder, usage: usage, limits: limits, statistics: statistics)
+            )
+        }
+    }
+
+    /// The groups that can have limits, the own one first.
+    var paths: [String] { levels.map(\.path) }
+
+    /// The tightest limit there is, in bytes.
+    var tightestBytes: UInt64? { levels.compactMap(\.limitBytes).min() }
+
+    /// Reads the limits again: an operator may have changed them.
+    mutating func refresh(_ buffer: inout [UInt8]) {
+        for at in levels.indices {
+            levels[at].limitBytes = levels[at].limits.compactMap { file in
+                guard let text = try? file.read(into: &buffer) else { return nil }
+                // `max` is no number, and no limit.
+                return CounterText.number(in: text).flatMap { $0 < Self.unlimitedBytes ? $0 : nil }
+            }.min()
+        }
+    }
+
+    /// The group that has the least left; nil where none limits memory.
+    ///
+    /// - Parameter machineBytes: a limit above what the machine has is none.
+    func headroom(machineBytes: UInt64?, _ buffer: inout [UInt8]) -> Headroom? {
+        var tightest: Headroom?
+        for level in levels {
+            guard let limit = level.limitBytes, limit < machineBytes ?? .max,
+                let text = try? level.usage.read(into: &buffer),
+                let used = CounterText.number(in: text)
+            else { continue }
+            var left = limit.less(used)
+            // Far from the limit it does not matter what could be reclaimed.
+            if left < limit / 4 {
+                left = min(left.plus(reclaimable(level, &buffer)), limit)
+            }
+            if left <= tightest?.availableBytes ?? .max {
+                tightest = Headroom(sizeBytes: limit, availableBytes: left)
+            }
+        }
+        return tightest
+    }
+
+    /// Cached files of a group that are clean: reclaimed at once when the group meets its limit.
+    private func reclaimable(_ level: Level, _ buffer: inout [UInt8]) -> UInt64 {
+        let text = try? level.statistics?.read(into: &buffer) {
+            // It may be longer than one read gives.
+            CounterText.number(version == .version1 ? "total_unevictable" : "unevictable", in: $0)
+                != nil
+        }
+        guard let text else { return 0 }
+        func count(_ name: String, _ oldName: String) -> UInt64 {
+            CounterText.number(version == .version1 ? oldName : name, in: text) ?? 0
+        }
+        let cached = count("inactive_file", "total_inactive_file")
+            .plus(count("active_file", "total_active_file"))
+        let dirty = count("file_dirty", "total_dirty")
+            .plus(count("file_writeback", "total_writeback"))
+        return cached.less(dirty)
+    }
+}
+
+/// The counts of `memory.events` of one group, and what they tell when they grow.
+struct GroupEvents: Sendable {
+    let file: SampledFile
+    private var limits: UInt64 = 0
+    private var failures: UInt64 = 0
+
+    init(_ file: SampledFile, _ buffer: inout [UInt8]) {
+        self.file = file
+        if let (limits, failures) = try? counts(&buffer) {
+            self.limits = limits
+            self.failures = failures
+        }
+    }
+
+    /// What happened since the last time.
+    ///
+    /// - Throws: `ENODEV` where the group is gone.
+    mutating func events(_ buffer: inout [UInt8]) throws(Errno) -> PressureEvents {
+        let (newLimits, newFailures) = try counts(&buffer)
+        defer {
+            limits = newLimits
+            failures = newFailures
+        }
+        var events: PressureEvents = []
+        if newLimits > limits { events.insert(.groupLimit) }
+        if newFailures > failures { events.insert(.groupOutOfMemory) }
+        return events
+    }
+
+    private func counts(
+        _ buffer: inout [UInt8]
+    ) throws(Errno) -> (limits: UInt64, failures: UInt64) {
+        let text = try file.read(into: &buffer)
+        func count(_ name: String) -> UInt64 { CounterText.number(name, in: text) ?? 0 }
+        return (count("high").plus(count("max")), count("oom").plus(count("oom_kill")))
+    }
+}

@@ -1,0 +1,268 @@
+import FootingHost
+import FootingMemory
+import Testing
+
+private let mebibyte: UInt64 = 1 << 20
+
+@Suite("The controller")
+struct ControllerTests {
+    /// A machine of 1000 MiB: the lower mark is at 120, the upper one at 180 MiB.
+    private func machine(available: UInt64) -> MemoryReading {
+        MemoryReading(
+            machine: Headroom(sizeBytes: 1000 * mebibyte, availableBytes: available * mebibyte)
+        )
+    }
+
+    private func use(_ used: UInt64, floor: UInt64 = 20) -> MemoryUse {
+        MemoryUse(
+            budgetBytes: 400 * mebibyte,
+            usedBytes: used * mebibyte,
+            floorBytes: floor * mebibyte
+        )
+    }
+
+    private func controller() -> BalloonController {
+        BalloonController(maximumBytes: 400 * mebibyte)
+    }
+
+    struct First: Sendable, CustomStringConvertible {
+        let description: String
+        var available: UInt64 = 600
+        var used: UInt64 = 400
+        var group: (limit: UInt64, available: UInt64)?
+        var events: PressureEvents = []
+        let budget: UInt64
+        let cause: Decision.Cause
+    }
+
+    static let firsts: [First] = [
+        First(description: "enough for all", budget: 400, cause: .steady),
+        First(description: "just enough", available: 120, budget: 400, cause: .steady),
+        First(description: "what is missing", available: 100, budget: 320, cause: .machineShort),
+        First(
+            description: "less than is worth a release",
+            available: 119,
+            budget: 339,
+            cause: .machineShort
+        ),
+        First(description: "nothing is left", available: 0, budget: 220, cause: .machineShort),
+        First(
+            description: "of what is used, not of what is allowed",
+            available: 100,
+            used: 300,
+            budget: 220,
+            cause: .machineShort
+        ),
+        First(
+            description: "not below the floor",
+            available: 0,
+            used: 100,
+            budget: 20,
+            cause: .machineShort
+        ),
+        First(
+            description: "no promise beyond what is there",
+            available: 200,
+            used: 100,
+            budget: 120,
+            cause: .promise
+        ),
+        First(
+            description: "a group near its limit",
+            group: (500, 40),
+            budget: 365,
+            cause: .groupShort
+        ),
+        First(
+            description: "the tighter of both",
+            available: 100,
+            group: (500, 40),
+            budget: 320,
+            cause: .machineShort
+        ),
+        First(
+            description: "stalls elsewhere, with memory to spare",
+            events: .machineStall,
+            budget: 400,
+            cause: .steady
+        ),
+        First(
+            description: "stalls, with little to spare",
+            available: 300,
+            events: .machineStall,
+            budget: 360,
+            cause: .pressure
+        ),
+        First(
+            description: "everybody stalls",
+            available: 300,
+            events: [.machineStall, .machineFullStall],
+            budget: 320,
+            cause: .pressure
+        ),
+        First(
+            description: "the own group stalls",
+            events: .groupStall,
+            budget: 360,
+            cause: .pressure
+        ),
+        First(
+            description: "a group full of cached files met its limit",
+            group: (500, 400),
+            events: .groupLimit,
+            budget: 400,
+            cause: .steady
+        ),
+        First(
+            description: "a group met its limit for good",
+            group: (500, 70),
+            events: .groupLimit,
+            budget: 360,
+            cause: .pressure
+        ),
+        First(
+            description: "a group had nothing left",
+            group: (500, 400),
+            events: .groupOutOfMemory,
+            budget: 300,
+            cause: .pressure
+        ),
+        First(
+            description: "the service manager asks",
+            events: .serviceManager,
+            budget: 360,
+            cause: .pressure
+        ),
+    ]
+
+    @Test("decides on a first reading", arguments: firsts)
+    func first(_ test: First) {
+        var reading = machine(available: test.available)
+        reading.group = test.group.map {
+            Headroom(sizeBytes: $0.limit * mebibyte, availableBytes: $0.available * mebibyte)
+        }
+        reading.events = test.events
+        var controller = controller()
+        let decision = controller.step(reading, use: use(test.used), at: 1)
+        #expect(decision.cause == test.cause)
+        // The shares are of hundredths, so that some bytes are lost.
+        #expect((decision.budgetBytes + mebibyte - 1) / mebibyte == test.budget)
+        #expect(decision.previousBudgetBytes == 400 * mebibyte)
+        #expect(controller.budgetBytes == decision.budgetBytes)
+        #expect(!decision.reason.isEmpty)
+    }
+
+    @Test("a growing balloon is demand before memory is short")
+    func growingBalloon() {
+        func reading(_ balloon: UInt64, available: UInt64) -> MemoryReading {
+            var reading = machine(available: available)
+            reading.balloon = BalloonStatus(
+                currentBalloonBytes: balloon * mebibyte,
+                targetBalloonBytes: .absent("not shown"),
+                guestMemoryBytes: 1000 * mebibyte,
+                isActive: true
+            )
+            return reading
+        }
+        var controller = controller()
+        _ = controller.step(reading(0, available: 300), use: use(400), at: 0)
+        // 200 MiB a second: 120 + 200 are wanted where 280 are there.
+        let decision = controller.step(
+            reading(20, available: 280),
+            use: use(400),
+            at: 100_000_000
+        )
+        #expect(decision.cause == .balloon)
+        #expect(decision.budgetBytes / mebibyte == 400 - (180 + 200 - 280))
+        #expect(decision.reason.contains("balloon"))
+    }
+
+    @Test("a target that is shown is demand at once", arguments: [(300, true), (5000, false)])
+    func shownTarget(targetMebibytes: UInt64, isMeant: Bool) {
+        var reading = machine(available: 200)
+        reading.balloon = BalloonStatus(
+            currentBalloonBytes: 0,
+            targetBalloonBytes: .known(targetMebibytes * mebibyte),
+            guestMemoryBytes: 1000 * mebibyte,
+            isActive: true
+        )
+        var controller = controller()
+        let decision = controller.step(reading, use: use(400), at: 0)
+        #expect(decision.cause == (isMeant ? .balloon : .steady))
+        if isMeant { #expect(decision.budgetBytes / mebibyte == 400 - (180 + 300 - 200)) }
+    }
+
+    @Test("what the holder takes itself is nobody's demand")
+    func ownGrowth() {
+        var controller = controller()
+        _ = controller.step(machine(available: 500), use: use(100), at: 0)
+        let decision = controller.step(machine(available: 400), use: use(200), at: 100_000_000)
+        #expect(decision.cause == .steady)
+        var other = self.controller()
+        _ = other.step(machine(available: 300), use: use(400), at: 0)
+        let taken = other.step(machine(available: 200), use: use(400), at: 100_000_000)
+        #expect(taken.cause == .machineShort)
+    }
+
+    @Test("takes again by steps, after it has been quiet")
+    func recovery() {
+        var controller = controller()
+        _ = controller.step(machine(available: 100), use: use(400), at: 0)
+        var changes: [(second: UInt64, mebibytes: UInt64)] = []
+        for second in UInt64(1)...60 {
+            let decision = controller.step(
+                machine(available: 600),
+                use: use(controller.budgetBytes / mebibyte),
+                at: second * 1_000_000_000
+            )
+            if decision.isChange { changes.append((second, decision.budgetBytes / mebibyte)) }
+        }
+        #expect(changes.map(\.second) == [10, 16, 22])
+        #expect(changes.map(\.mebibytes) == [358, 396, 400])
+    }
+
+    @Test("does not take what would be missing")
+    func recoveryRoom() {
+        var controller = controller()
+        _ = controller.step(machine(available: 0), use: use(400), at: 0)
+        for second in UInt64(1)...600 {
+            let used = controller.budgetBytes / mebibyte
+            let decision = controller.step(
+                machine(available: 500 - used),
+                use: use(used),
+                at: second * 1_000_000_000
+            )
+            #expect(decision.budgetBytes <= 320 * mebibyte)
+        }
+        #expect(controller.budgetBytes > 280 * mebibyte)
+    }
+
+    @Test("waits longer each time when pressure comes back")
+    func relapses() {
+        var controller = controller()
+        var growths: [UInt64] = []
+        for second in UInt64(0)..<600 {
+            let grew = second == 0 || growths.last == second - 1
+            var reading = machine(available: 600)
+            if grew { reading.events = .groupStall }
+            let used = controller.budgetBytes / mebibyte
+            let decision = controller.step(reading, use: use(used), at: second * 1_000_000_000)
+            if decision.cause == .recovery { growths.append(second) }
+        }
+        let waits = zip(growths.dropFirst(), growths).map { $0 - $1 }
+        #expect(Array(waits.prefix(4)) == [21, 41, 81, 161])
+    }
+
+    @Test("does not grow while tasks wait", arguments: [(0.5, true), (2.0, false)])
+    func stalled(percent: Double, grows: Bool) {
+        var controller = controller()
+        _ = controller.step(machine(available: 100), use: use(400), at: 0)
+        var reading = machine(available: 600)
+        reading.groupStallPercent = percent
+        for second in UInt64(1)...60 {
+            let used = controller.budgetBytes / mebibyte
+            _ = controller.step(reading, use: use(used), at: second * 1_000_000_000)
+        }
+        #expect((controller.budgetBytes == 400 * mebibyte) == grows)
+    }
+}

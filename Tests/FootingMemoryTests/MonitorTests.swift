@@ -1,0 +1,162 @@
+import FootingHost
+import FootingSystem
+import Glibc
+import Testing
+
+@testable import FootingMemory
+
+private let mebibyte: UInt64 = 1 << 20
+
+@Suite("The monitor")
+struct MonitorTests {
+    private func machine() throws -> FakeMachine {
+        let machine = try FakeMachine([
+            "proc/self/cgroup": "0::/disk\n",
+            "proc/pressure/memory": stalls(0),
+            "sys/fs/cgroup/disk/memory.max": "\(512 * mebibyte)\n",
+            "sys/fs/cgroup/disk/memory.current": "\(100 * mebibyte)\n",
+            "sys/fs/cgroup/disk/memory.events": "high 0\nmax 0\n",
+            "sys/bus/virtio/devices/virtio0/device": "0x0005\n",
+            "proc/vmstat": "balloon_inflate 0\nballoon_deflate 0\n",
+        ])
+        try machine.writeMemory(total: 1_024_000, available: 512_000)
+        return machine
+    }
+
+    private func stalls(_ microseconds: Int, average: String = "0.00") -> String {
+        let rest = "avg10=\(average) avg60=0.00 avg300=0.00 total=\(microseconds)"
+        return "some \(rest)\nfull \(rest)\n"
+    }
+
+    /// A reading without waiting: the clock is moved, not the world.
+    private func next(
+        _ monitor: PressureMonitor,
+        _ clock: FakeClock,
+        milliseconds: UInt64 = 250
+    ) throws -> MemoryReading {
+        clock.advance(milliseconds: milliseconds)
+        return try #require(monitor.next())
+    }
+
+    @Test("reads all there is, and names what it does not have")
+    func reading() throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        let reading = try next(monitor, clock)
+        #expect(reading.machine?.sizeBytes == 1000 * mebibyte)
+        #expect(reading.machine?.availableBytes == 500 * mebibyte)
+        #expect(reading.group?.availableBytes == 412 * mebibyte)
+        #expect(reading.balloon?.currentBalloonBytes == 0)
+        #expect(reading.machineStallPercent == 0)
+        #expect(reading.events == [])
+        let states = Dictionary(
+            uniqueKeysWithValues: monitor.sources.map { ($0.name, $0.state) }
+        )
+        #expect(states["proc/meminfo"] == .sampled)
+        #expect(states["balloon"] == .sampled)
+        #expect(states["proc/pressure/memory some"] == .sampled)
+        #expect(states["sys/fs/cgroup/disk/memory.events"] == .absent)
+        #expect(states["$MEMORY_PRESSURE_WATCH"] == .absent)
+        #expect(monitor.sources.allSatisfy { !$0.note.isEmpty })
+    }
+
+    @Test("looks closer for a while when something moves")
+    func quickness() throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        func readings(milliseconds: UInt64) throws -> Int {
+            let before = monitor.readingCount
+            // The wait is real only for what the clock was not moved by.
+            for _ in 0..<milliseconds / 50 {
+                let due = monitor.nextNanoseconds
+                clock.advance(milliseconds: 50)
+                if clock.nanoseconds >= due { _ = monitor.next() }
+            }
+            return Int(monitor.readingCount - before)
+        }
+        #expect(try readings(milliseconds: 2000) == 8)
+        try machine.write("proc/vmstat", "balloon_inflate 5000\nballoon_deflate 0\n")
+        try machine.writeMemory(total: 1_004_000, available: 492_000)
+        // At most 250 ms until it is seen, then each 50 ms, for as long as it counts as active.
+        #expect(try readings(milliseconds: 2000) >= 35)
+        _ = try readings(milliseconds: 8000)
+        #expect(try readings(milliseconds: 2000) == 8)
+    }
+
+    @Test("a balloon that starts is seen with the next look, not with the next slow one")
+    func balloonWithMemory() throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        _ = try next(monitor, clock)
+        try machine.write("proc/vmstat", "balloon_inflate 25600\nballoon_deflate 0\n")
+        try machine.writeMemory(total: 921_600, available: 409_600)
+        let reading = try next(monitor, clock)
+        #expect(reading.balloon?.currentBalloonBytes == 100 * mebibyte)
+        #expect(reading.balloon?.isActive == true)
+    }
+
+    @Test("where there is no trigger, stalls are taken from the totals")
+    func sampledStalls() throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        _ = try next(monitor, clock)
+        try machine.write("proc/pressure/memory", stalls(30_000, average: "3.00"))
+        #expect(try next(monitor, clock, milliseconds: 1000).events == [])
+        try machine.write("proc/pressure/memory", stalls(130_000, average: "9.50"))
+        let reading = try next(monitor, clock, milliseconds: 1000)
+        #expect(reading.events == [.machineStall, .machineFullStall])
+        #expect(reading.machineStallPercent == 9.5)
+        #expect(try next(monitor, clock).events == [])
+    }
+
+    @Test("hostile files never end it", arguments: UInt64(1)...40)
+    func hostile(seed: UInt64) throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        var random = SeededRandom(seed: seed)
+        let paths = [
+            "proc/meminfo", "proc/vmstat", "proc/pressure/memory", "sys/fs/cgroup/disk/memory.max",
+            "sys/fs/cgroup/disk/memory.current", "sys/fs/cgroup/disk/memory.events",
+        ]
+        if random.oneIn(2) {
+            for path in paths where random.oneIn(2) {
+                FileDescriptor.remove("\(machine.path)/\(path)")
+            }
+        }
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        for _ in 0..<100 {
+            let bytes = (0..<random.below(5000)).map { _ in UInt8(random.below(128)) }
+            let number = "MemTotal: \(random.next()) kB\nMemAvailable: \(random.next() >> 20) kB\n"
+            let text = random.oneIn(2) ? String(decoding: bytes, as: UTF8.self) : number
+            try machine.write(paths[random.below(paths.count)], text)
+            let reading = try next(monitor, clock, milliseconds: 1000)
+            if let room = reading.machine { #expect(room.availableBytes <= UInt64.max) }
+            if let room = reading.group { #expect(room.availableBytes <= room.sizeBytes) }
+        }
+    }
+
+    @Test("nothing at all: every absence has a reason")
+    func nothing() throws {
+        let machine = try FakeMachine()
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        #expect(try next(monitor, clock) == MemoryReading())
+        #expect(monitor.sources.allSatisfy { $0.state == .absent && !$0.note.isEmpty })
+        #expect(monitor.balloon.absence?.isEmpty == false)
+    }
+
+    @Test("is stopped for good, until it is resumed")
+    func stopped() throws {
+        let machine = try machine()
+        let monitor = try PressureMonitor(root: try machine.root())
+        monitor.stop()
+        #expect(monitor.next() == nil)
+        #expect(monitor.next() == nil)
+        monitor.resume()
+        #expect(monitor.next() != nil)
+    }
+}
