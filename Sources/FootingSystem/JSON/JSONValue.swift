@@ -76,7 +76,7 @@ extension JSONValue {
             output.append(UInt8(ascii: "{"))
             // By bytes: the order of texts is no order for some that are not normalized, such as
             // "é%" with one scalar and "é" with two, and the keys come in random order.
-            let keys = members.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            let keys = members.keys.sorted { $0.utf8Span.span.precedes($1.utf8Span.span) }
             for (index, key) in keys.enumerated() {
                 Self.startLine(index == 0, indentation + 2, &output)
                 Self.write(key, to: &output)
@@ -91,7 +91,7 @@ extension JSONValue {
     private static func startLine(_ isFirst: Bool, _ indentation: Int, _ output: inout [UInt8]) {
         if !isFirst { output.append(UInt8(ascii: ",")) }
         output.append(UInt8(ascii: "\n"))
-        for _ in 0..<indentation { output.append(UInt8(ascii: " ")) }
+        output.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indentation))
     }
 
     /// What U+0080 to U+00BF begin with in UTF-8; to terminals, those up to U+009F are controls.
