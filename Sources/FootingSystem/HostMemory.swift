@@ -134,11 +134,19 @@ final class HostMemory: Sendable {
 
     private static func place(_ head: String, _ link: (String) -> String?) -> String {
         guard let target = link(head) else { return "" }
-        var parts = target.utf8.first == 47 ? [] : Array(PathWalk.components(head).dropLast())
-        for part in PathWalk.components(target) {
-            if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(part) }
+        let slash = UInt8(ascii: "/")
+        var place = Array(head.utf8)
+        func ascend() { place.removeSubrange((place.lastIndex(of: slash) ?? 0)...) }
+        if target.utf8.first == slash { place = [] } else { ascend() }
+        for part in PathWalk.components(target) where part != "." {
+            if part == ".." {
+                ascend()
+            } else {
+                if !place.isEmpty { place.append(slash) }
+                place += part.utf8
+            }
         }
-        return parts.joined(separator: "/")
+        return String(decoding: place, as: UTF8.self)
     }
 
     private static func result<Value>(
