@@ -67,7 +67,7 @@ final class TestGroup {
         var words: [UnsafeMutablePointer<CChar>?] = unsafe []
         for word in ["timeout", "20", "sh", "-c", script] { unsafe words.append(strdup(word)) }
         unsafe words.append(nil)
-        defer { for unsafeword in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         let status = unsafe posix_spawnp(&child, "timeout", nil, nil, words, environ)
         guard status == 0 else { throw Errno(rawValue: status) }
     }
