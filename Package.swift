@@ -19,6 +19,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
+    ("FootingLifecycle", ["FootingSystem"]),
     (
         "FootingCommands",
         [

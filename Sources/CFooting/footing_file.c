@@ -272,3 +272,13 @@ int footing_next_name(int directory, void **stream, char name[256], uint8_t *typ
 		return 1;
 	}
 }
+
+int footing_check_private_folder(const char *path)
+{
+	struct stat status;
+	if (lstat(path, &status) < 0)
+		return -errno;
+	if (!S_ISDIR(status.st_mode))
+		return -ENOTDIR;
+	return status.st_uid == geteuid() && (status.st_mode & 077) == 0 ? 0 : -EPERM;
+}

@@ -92,4 +92,8 @@ int footing_file_system_of(int file, struct footing_file_system *result);
  * closed by the call that returns 0 (end) or -errno. */
 int footing_next_name(int directory, void **stream, char name[256], uint8_t *type);
 
+/* 0 if a path is a folder of the calling user that nobody else may enter or write; -EPERM, -ENOTDIR
+ * or -errno if not. A link is not followed. */
+int footing_check_private_folder(const char *path);
+
 #endif

@@ -1,0 +1,62 @@
+public import FootingSystem
+
+/// The folder of the control sockets of this user's running disks.
+///
+/// A disk's socket is named by the container's device and inode, so that every path that leads to
+/// the container finds it. Only the user may enter the folder; a folder of somebody else, or one
+/// that others may write, is refused: a process of theirs could answer there.
+public struct ControlFolder: Sendable {
+    /// The folder's path.
+    public let path: String
+
+    /// A folder at a path, for tests and for people who chose one.
+    public init(path: String) { self.path = path }
+
+    /// The user's: `FOOTING_RUNTIME_DIR`, else `/run/footing` for root, else `footing` below
+    /// `XDG_RUNTIME_DIR`, else `/tmp/footing-UID`.
+    public static func user() -> ControlFolder {
+        if let chosen = Environment.value("FOOTING_RUNTIME_DIR"), !chosen.isEmpty {
+            return ControlFolder(path: chosen)
+        }
+        let user = ProcessIdentity.userNumber
+        if user == 0 { return ControlFolder(path: "/run/footing") }
+        if let runtime = Environment.value("XDG_RUNTIME_DIR"), runtime.utf8.first == 47 {
+            return ControlFolder(path: runtime + "/footing")
+        }
+        return ControlFolder(path: "/tmp/footing-\(user)")
+    }
+
+    /// Makes the folder, unless it is there.
+    ///
+    /// - Throws: `EPERM` if it is not the user's own; what `mkdir(2)` gives otherwise.
+    public func create() throws(Errno) {
+        try PrivateFolder.create(path)
+    }
+
+    /// The socket of a container.
+    ///
+    /// - Throws: what keeps the container from being looked at, `ENOENT` if there is none.
+    public func socket(ofContainer container: String) throws(Errno) -> String {
+        let status = try FileStatus(
+            directory: Socket.workingDirectory,
+            path: container,
+            followsLink: true
+        )
+        // A device is the same through every node of it.
+        let isDevice = status.kind == .blockDevice
+        let device = isDevice ? status.device : status.fileSystemDevice
+        let name = "\(device.major)-\(device.minor)" + (isDevice ? "" : "-\(status.inode)")
+        return "\(path)/\(name).sock"
+    }
+
+    /// The sockets that are there, sorted by name; a server that was killed leaves its own behind.
+    public func sockets() throws(Errno) -> [String] {
+        do throws(Errno) {
+            let root = try HostRoot(path: path)
+            return try root.names(".").filter { $0.hasSuffix(".sock") }.map { "\(path)/\($0)" }
+        } catch {
+            if error == .noSuchFile { return [] }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,121 @@
+public import FootingSystem
+
+/// Answers questions about a running disk on a Unix socket that only its user may connect to.
+///
+/// One thread serves one connection after the other; each has two seconds for its line, so that
+/// whoever hangs delays others and stops nothing. The disk's own threads never wait for it.
+public final class ControlServer: Sendable {
+    /// Answers a command; nil where it is unknown.
+    public typealias Answer = @Sendable (_ command: String) -> JSONValue?
+
+    private struct State: ~Copyable {
+        var thread: Thread?
+    }
+
+    /// Where it listens.
+    public let path: String
+    private let listener: FileDescriptor
+    private let stopping: Event
+    private let answer: Answer
+    private let state = Locked(State())
+
+    /// Listens; a socket that is there already is replaced.
+    ///
+    /// The caller holds the container's lock: a socket of the same name is a dead server's.
+    ///
+    /// - Parameters:
+    ///   - path: at most 107 bytes, in a folder of the user's own.
+    ///   - answer: called by the server's thread.
+    public init(path: String, answer: @escaping Answer) throws(ControlError) {
+        self.path = path
+        self.answer = answer
+        do throws(Errno) {
+            stopping = try Event()
+            try? Socket.remove(unixPath: path)
+            listener = try Socket.listen(unixPath: path, backlog: 16)
+            try listener.setNonBlocking(true)
+        } catch {
+            throw ControlError(.unusable, "cannot listen at \(path)", cause: error)
+        }
+    }
+
+    /// Starts to answer.
+    public func start() throws(ControlError) {
+        do throws(Errno) {
+            let thread = try Thread(name: "control") { [self] in run() }
+            state.withLock { $0.thread = consume thread }
+        } catch {
+            throw ControlError(.unusable, "cannot start a thread", cause: error)
+        }
+    }
+
+    /// Stops and removes the socket; may be called again.
+    public func stop() {
+        stopping.set()
+        guard let thread = state.withLock({ $0.thread.take() }) else { return }
+        thread.join()
+        try? Socket.remove(unixPath: path)
+    }
+
+    private func run() {
+        while true {
+            let ready = try? stopping.wait(
+                for: .readable,
+                descriptor: listener.number,
+                timeoutMilliseconds: -1
+            )
+            guard let ready, !ready.contains(.event) else { return }
+            do throws(Errno) {
+                serve(try Socket.accept(listener))
+            } catch {
+                // A client that left; or no descriptor is free, which others will change.
+                if error != .again {
+                    _ = try? stopping.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 100)
+                }
+            }
+        }
+    }
+
+    /// One connection; whoever breaks the protocol is told so, and nothing else happens.
+    private func serve(_ socket: consuming FileDescriptor) {
+        do throws(Errno) {
+            try socket.setTimeouts(
+                receiveMilliseconds: ControlProtocol.timeoutMilliseconds,
+                sendMilliseconds: ControlProtocol.timeoutMilliseconds
+            )
+        } catch {
+            return
+        }
+        let reply: JSONValue
+        do throws(ControlError) {
+            let line = try ControlProtocol.line(
+                from: socket,
+                bytesMaximum: ControlProtocol.requestBytesMaximum
+            )
+            reply = self.reply(to: line)
+        } catch {
+            reply = Self.refusal(error.description)
+        }
+        // A client that is gone does not want it.
+        try? ControlProtocol.send(reply, to: socket)
+    }
+
+    func reply(to line: [UInt8]) -> JSONValue {
+        let request: JSONValue
+        do throws(JSONParseError) {
+            request = try JSONValue(parsing: line, depthMaximum: 4)
+        } catch {
+            return Self.refusal("no JSON: \(error)")
+        }
+        guard case .object(let members) = request, case .string(let command)? = members["command"]
+        else { return Self.refusal("a request is an object with a 'command'") }
+        guard let result = answer(command) else {
+            return Self.refusal("no such command: '\(command)'")
+        }
+        return ["format": .integer(ControlProtocol.format), "result": result]
+    }
+
+    private static func refusal(_ reason: String) -> JSONValue {
+        ["format": .integer(ControlProtocol.format), "error": .string(reason)]
+    }
+}

@@ -1,0 +1,23 @@
+internal import CFooting
+import Glibc
+
+/// A folder that only its owner may enter.
+public enum PrivateFolder {
+    /// Makes one, unless it is there.
+    ///
+    /// - Throws: `EPERM` if what is there belongs to somebody else, or others may enter it;
+    ///   `ENOTDIR` if it is no folder, or a link to one.
+    public static func create(_ path: String) throws(Errno) {
+        if unsafe mkdir(path, 0o700) == 0 { return }
+        guard Errno.current == .fileExists else { throw Errno.current }
+        _ = try checked(unsafe footing_check_private_folder(path))
+    }
+}
+
+/// Who this process is.
+public enum ProcessIdentity {
+    /// The effective user's number; 0 is root.
+    public static var userNumber: UInt32 { geteuid() }
+    /// The process's number.
+    public static var number: Int32 { getpid() }
+}
