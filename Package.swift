@@ -23,8 +23,8 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     (
         "FootingCommands",
         [
-            "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD", "FootingDisk",
-            "FootingSystem",
+            "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
+            "FootingDisk", "FootingSystem",
         ]
     ),
 ]
@@ -73,6 +73,11 @@ let package = Package(
                 name: "FootingHostTests",
                 dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
                 exclude: ["Fixtures"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingLifecycleTests",
+                dependencies: ["FootingLifecycle", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -89,11 +89,6 @@ int footing_name_thread(unsigned long thread, const char *name)
 	return -pthread_setname_np((pthread_t)thread, cut);
 }
 
-void footing_trim_heap(void)
-{
-	malloc_trim(0);
-}
-
 const char *footing_environment(const char *name)
 {
 	return getenv(name);

@@ -10,9 +10,10 @@ enum ImportRules {
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],
+        "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
-            "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD", "FootingDisk",
-            "FootingSystem",
+            "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
+            "FootingDisk", "FootingSystem",
         ],
         "footing": ["FootingCommands"],
     ]

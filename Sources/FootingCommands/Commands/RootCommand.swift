@@ -9,6 +9,7 @@ enum RootCommand {
             CapabilitiesCommand.declaration,
             DiskCommand.declaration,
             ServeCommand.declaration,
+            StatusCommand.declaration,
             PlacementCommand.declaration,
             CompletionsCommand.declaration,
         ]

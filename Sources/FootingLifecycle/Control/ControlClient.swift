@@ -6,23 +6,27 @@ public enum ControlClient {
     ///
     /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong.
     public static func ask(_ command: String, at path: String) throws(ControlError) -> JSONValue {
-        let socket: FileDescriptor
-        do throws(Errno) {
-            socket = try Socket.connect(unixPath: path)
-            try socket.setTimeouts(
-                receiveMilliseconds: 2 * ControlProtocol.timeoutMilliseconds,
-                sendMilliseconds: ControlProtocol.timeoutMilliseconds
-            )
-        } catch {
-            let isAbsent = error == .noSuchFile || error == .connectionRefused
-            throw ControlError(isAbsent ? .notServed : .broken, "connect", cause: error)
-        }
+        let socket = try connect(path)
         try ControlProtocol.send(["command": .string(command)], to: socket)
         let line = try ControlProtocol.line(
             from: socket,
             bytesMaximum: ControlProtocol.answerBytesMaximum
         )
         return try result(line)
+    }
+
+    private static func connect(_ path: String) throws(ControlError) -> FileDescriptor {
+        do throws(Errno) {
+            let socket = try Socket.connect(unixPath: path)
+            try socket.setTimeouts(
+                receiveMilliseconds: 2 * ControlProtocol.timeoutMilliseconds,
+                sendMilliseconds: ControlProtocol.timeoutMilliseconds
+            )
+            return socket
+        } catch {
+            let isAbsent = error == .noSuchFile || error == .connectionRefused
+            throw ControlError(isAbsent ? .notServed : .broken, "connect", cause: error)
+        }
     }
 
     static func result(_ line: [UInt8]) throws(ControlError) -> JSONValue {

@@ -33,6 +33,25 @@ public struct ControlFolder: Sendable {
         try PrivateFolder.create(path)
     }
 
+    /// A server for a container's socket, which listens and does not answer yet.
+    ///
+    /// - Parameters:
+    ///   - container: the container, whose lock the caller holds.
+    ///   - answer: called by the server's thread.
+    public func server(
+        forContainer container: String,
+        answer: @escaping ControlServer.Answer
+    ) throws(ControlError) -> ControlServer {
+        let socket: String
+        do throws(Errno) {
+            try create()
+            socket = try self.socket(ofContainer: container)
+        } catch {
+            throw ControlError(.unusable, "cannot use \(path)", cause: error)
+        }
+        return try ControlServer(path: socket, answer: answer)
+    }
+
     /// The socket of a container.
     ///
     /// - Throws: what keeps the container from being looked at, `ENOENT` if there is none.

@@ -48,13 +48,13 @@ enum ControlProtocol {
         to socket: borrowing FileDescriptor
     ) throws(ControlError) {
         let bytes = Array(value.line().utf8) + [UInt8(ascii: "\n")]
+        let buffer = AlignedBuffer(count: bytes.count)
+        unsafe bytes.withUnsafeBytes { unsafe buffer.copy(from: $0, at: 0) }
         var sent = 0
         while sent < bytes.count {
             do throws(Errno) {
-                sent += try bytes.withUnsafeBytes { (all) throws(Errno) in
-                    let rest = unsafe UnsafeRawBufferPointer(rebasing: all[sent...])
-                    return try unsafe socket.send(rest, waits: true)
-                }
+                let rest = unsafe UnsafeRawBufferPointer(buffer.slice(sent..<bytes.count))
+                sent += try unsafe socket.send(rest, waits: true)
             } catch {
                 throw ControlError(error == .again ? .late : .broken, "send", cause: error)
             }

@@ -42,8 +42,9 @@ public final class ControlServer: Sendable {
     /// Starts to answer.
     public func start() throws(ControlError) {
         do throws(Errno) {
-            let thread = try Thread(name: "control") { [self] in run() }
-            state.withLock { $0.thread = consume thread }
+            try state.withLock { (state: inout State) throws(Errno) in
+                state.thread = try Thread(name: "control") { [self] in run() }
+            }
         } catch {
             throw ControlError(.unusable, "cannot start a thread", cause: error)
         }

@@ -83,7 +83,8 @@ final class SqueezedGuest {
 
     /// Whether the server still runs.
     func isServing() throws -> Bool {
-        try guest.run("/bin/busybox", "sh", "-c", "kill -0 $(busybox cat /tmp/serve.pid)").status == 0
+        try guest.run("/bin/busybox", "sh", "-c", "kill -0 $(busybox cat /tmp/serve.pid)").status
+            == 0
     }
 
     /// Asks the hypervisor for a size of the guest's memory, and waits until the guest has it.

@@ -1,5 +1,6 @@
 internal import FootingDeployment
 internal import FootingDisk
+internal import FootingLifecycle
 internal import FootingMemory
 internal import FootingNBD
 internal import FootingSystem
@@ -36,14 +37,23 @@ enum ServeCommand {
         help: "What the disk may keep in memory; by default a part of what is free."
     )
 
+    static let fixedMemory = Flag(
+        "fixed-memory",
+        help: "Keep the budget, whatever happens to the machine's memory."
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
         discussion: """
             Looks at the place it runs in, picks the profile, and prints what it decided. Ends \
-            with everything flushed; 'kill -9' loses nothing that was flushed.
+            with everything flushed; 'kill -9' loses nothing that was flushed. Gives memory back \
+            when the machine is short of it or a balloon grows, and takes it again later; 'footing \
+            status' tells.
             """,
-        parameters: [path, socket, port, address, connections, memory, SharedParameters.json],
+        parameters: [
+            path, socket, port, address, connections, memory, fixedMemory, SharedParameters.json,
+        ],
         run: run
     )
 
@@ -105,7 +115,9 @@ enum ServeCommand {
         var configuration = Configuration()
         configuration.maximumConnections = input[connections]
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
-        configuration.log = { line in console.writeError("footing: \(line)\n") }
+        configuration.log = { line in
+            console.writeError("footing: \(TerminalText.harmless(line))\n")
+        }
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server
         let uri: String
@@ -116,20 +128,58 @@ enum ServeCommand {
         } catch {
             throw CommandError(error.description)
         }
+        let running = RunningDisk(
+            disk: disk,
+            server: server,
+            path: input[path],
+            uri: uri,
+            coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
+        )
+        defer { running.stop() }
         ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
             console,
             isJSON: input[SharedParameters.json]
         )
+        do throws(ControlError) { try running.listen(in: .user()) } catch {
+            console.writeError("footing: 'footing status' will not find this disk: \(error)\n")
+        }
+        try wait(running, console, signals)
+    }
+
+    /// Until a signal comes; then everything is made durable.
+    private static func wait(
+        _ running: RunningDisk,
+        _ console: Console,
+        _ signals: borrowing StopSignals
+    ) throws(CommandError) {
         let signal: String
         do throws(Errno) { signal = try signals.wait() } catch {
             throw CommandError("cannot wait for", "signals", error)
         }
         console.writeError("footing: \(signal): flushing and closing\n")
-        do throws(NBDError) { try server.stop(within: .seconds(30)) } catch {
+        do throws(NBDError) { try running.server.stop(within: .seconds(30)) } catch {
             throw CommandError(error.description)
         }
-        do throws(DiskError) { try disk.close() } catch { throw DiskCommand.failure(error) }
+        running.stop()
+        do throws(DiskError) { try running.disk.close() } catch {
+            throw DiskCommand.failure(error)
+        }
         console.writeError("footing: closed cleanly\n")
+    }
+
+    /// What gives the disk's memory back; it runs already. Nil where nothing can be watched.
+    private static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
+        do throws(Errno) {
+            let coordinator = BalloonCoordinator(
+                holder: DiskMemoryHolder(disk: disk),
+                monitor: try PressureMonitor(root: try HostRoot())
+            )
+            try coordinator.start()
+            return coordinator
+        } catch {
+            console.writeError("footing: cannot watch memory, the budget is fixed: \(error)\n")
+            return nil
+        }
     }
 
     /// Listens as asked.

@@ -1,0 +1,139 @@
+internal import FootingSystem
+
+/// A running disk's status for people: a line for each thing, decisions last.
+struct StatusText {
+    private let status: JSONValue
+
+    init(_ status: JSONValue) {
+        self.status = status
+    }
+
+    var text: String {
+        var table = TextTable(alignments: [.left, .left])
+        for (name, value) in [
+            ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
+            ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
+            ("log", log),
+        ] {
+            table.add([name, value])
+        }
+        if status["pressure"] == .null {
+            table.add(["pressure", "not watched: the budget is fixed"])
+        } else {
+            for (name, value) in pressure { table.add([name, value]) }
+        }
+        return table.text()
+    }
+
+    // MARK: - Lines
+
+    private var running: String {
+        let seconds = Duration.seconds(Int64(number("uptimeSeconds")))
+        return "for \(DurationText.text(seconds)) as process \(number("processId"))"
+    }
+
+    private var clients: String {
+        "\(number("clients", "active")) now, \(number("clients", "total")) in all; "
+            + "\(number("clients", "requests")) requests, "
+            + "\(bytes("clients", "readBytes")) read, "
+            + "\(bytes("clients", "writtenBytes")) written"
+    }
+
+    private var memory: String {
+        "\(bytes("memory", "usedBytes")) used of a budget of \(bytes("memory", "budgetBytes")); "
+            + "at least \(bytes("memory", "floorBytes")) is needed"
+    }
+
+    private var cache: String {
+        let hits = number("disk", "blockCache", "hits")
+        let misses = number("disk", "blockCache", "misses")
+        let looks = hits + misses
+        let share = looks == 0 ? "no reads yet" : "\(hits * 100 / looks) % of \(looks) blocks found"
+        return "\(share); \(bytes("memory", "blockCache", "usedBytes")) of at most "
+            + bytes("memory", "blockCache", "limitBytes")
+    }
+
+    private var log: String {
+        "\(number("disk", "commits")) commits, \(bytes("disk", "logBytes")); "
+            + "\(number("disk", "blocksMoved")) blocks moved by the collector, "
+            + "\(number("disk", "throttledWrites")) writes waited for it"
+    }
+
+    private var pressure: [(String, String)] {
+        var lines = [("machine", room("memory")), ("group", room("controlGroup"))]
+        let balloon = status["pressure"]["balloon"]
+        if case .string(let reason) = balloon["absent"] {
+            lines.append(("balloon", "none: \(reason)"))
+        } else {
+            let isActive = balloon["isActive"] == .bool(true)
+            let size = bytes("pressure", "balloon", "currentBalloonBytes")
+            lines.append(("balloon", size + (isActive ? ", active" : "")))
+        }
+        for source in status["pressure"]["sources"].elements {
+            let name = source["name"].text
+            switch source["state"].text {
+            case "absent": lines.append(("unwatched", "\(name): \(source["note"].text)"))
+            default: lines.append((source["state"].text, name))
+            }
+        }
+        for decision in status["pressure"]["decisions"].elements.suffix(5) {
+            let before = ByteSize.text(decision["previousBudgetBytes"].unsigned)
+            let after = ByteSize.text(decision["budgetBytes"].unsigned)
+            lines.append(("decided", "\(before) to \(after): \(decision["reason"].text)"))
+        }
+        return lines
+    }
+
+    private func room(_ name: String) -> String {
+        let room = status["pressure"][name]
+        if room == .null { return "no limit is known" }
+        var text = "nothing is known of its size"
+        if room["sizeBytes"] != .null {
+            let available = ByteSize.text(room["availableBytes"].unsigned)
+            text = "\(available) available of \(ByteSize.text(room["sizeBytes"].unsigned))"
+        }
+        if case .number(let percent) = room["stallPercent"] {
+            text += ", stalled \((percent * 10).rounded() / 10) % of the time"
+        }
+        return text
+    }
+
+    // MARK: - Values
+
+    private func value(_ names: [String]) -> JSONValue {
+        names.reduce(status) { $0[$1] }
+    }
+
+    private func word(_ names: String...) -> String { value(names).text }
+    private func number(_ names: String...) -> UInt64 { value(names).unsigned }
+    private func bytes(_ names: String...) -> String { ByteSize.text(value(names).unsigned) }
+}
+
+extension JSONValue {
+    /// A member of an object; null where there is none.
+    fileprivate subscript(name: String) -> JSONValue {
+        if case .object(let members) = self { return members[name] ?? .null }
+        return .null
+    }
+
+    /// The members of a list; none of anything else.
+    fileprivate var elements: [JSONValue] {
+        if case .array(let values) = self { return values }
+        return []
+    }
+
+    /// A text; empty for anything else.
+    fileprivate var text: String {
+        if case .string(let text) = self { return text }
+        return ""
+    }
+
+    /// A count; 0 for anything else.
+    fileprivate var unsigned: UInt64 {
+        switch self {
+        case .integer(let value): UInt64(clamping: value)
+        case .unsigned(let value): value
+        default: 0
+        }
+    }
+}
