@@ -44,6 +44,7 @@ enum Script {
         footing='\(ReleasedProgram.path)'
         clients='\(clients)'
         socket=$PWD/disk.sock
+        export FOOTING_RUNTIME_DIR=$PWD/control
         uri="nbd+unix:///?socket=$socket"
         server=
         mounted=
