@@ -144,13 +144,17 @@ struct BalloonDriverTests {
     func gone() throws {
         let machine = try virtioMachine(features: "0")
         var driver = try driver(machine)
-        for text in ["", "balloon_inflate", "balloon_inflate 1\nballoon_deflate 2\n", "\0\0\u{ff}"] {
+        for text in ["", "balloon_inflate", "balloon_inflate 1\nballoon_deflate 2\n", "\0\0\u{ff}"]
+        {
             try machine.write("proc/vmstat", text)
             var buffer: [UInt8] = []
             let status = driver.read(memory, at: 1, buffer: &buffer)
             #expect(status.absence?.contains("virtio") == true)
         }
-        try machine.write("proc/vmstat", "balloon_inflate 18446744073709551615\nballoon_deflate 0\n")
+        try machine.write(
+            "proc/vmstat",
+            "balloon_inflate 18446744073709551615\nballoon_deflate 0\n"
+        )
         var buffer: [UInt8] = []
         #expect(driver.read(memory, at: 1, buffer: &buffer).value == nil)
         let empty = try FakeMachine(["proc/meminfo": ""])

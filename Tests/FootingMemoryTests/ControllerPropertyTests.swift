@@ -36,7 +36,8 @@ struct ControllerPropertyTests {
             available = UInt64(random.below(1000)) * mebibyte
         } else {
             let step = UInt64(random.below(20)) * mebibyte
-            available = random.oneIn(2) ? min(total, available + step) : available - min(available, step)
+            available =
+                random.oneIn(2) ? min(total, available + step) : available - min(available, step)
         }
         var reading = MemoryReading(
             machine: Headroom(sizeBytes: total, availableBytes: available)

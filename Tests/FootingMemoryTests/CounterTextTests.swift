@@ -39,7 +39,9 @@ struct CounterTextTests {
 
     @Test("stalls are read to the hundredth")
     func stalls() {
-        let text = Array("some avg10=12.07 avg60=1.00 avg300=0.00 total=2600485\nfull avg10=3.1".utf8)
+        let text = Array(
+            "some avg10=12.07 avg60=1.00 avg300=0.00 total=2600485\nfull avg10=3.1".utf8
+        )
         let some = CounterText.stall("some", in: text[...])
         #expect(some == PressureStall(averageHundredths: 1207, totalMicroseconds: 2_600_485))
         #expect(CounterText.stall("full", in: text[...]) == nil)
@@ -55,7 +57,8 @@ struct CounterTextTests {
         let pieces = ["some ", "avg10=", "total=", "high", " ", "\n", "1", "99999999999", ".", ":"]
         var text: [UInt8] = []
         for _ in 0..<random.below(60) {
-            text += random.oneIn(4) ? [UInt8(random.below(256))] : Array(pieces[random.below(10)].utf8)
+            text +=
+                random.oneIn(4) ? [UInt8(random.below(256))] : Array(pieces[random.below(10)].utf8)
         }
         _ = CounterText.number("high", in: text[...])
         _ = CounterText.number(in: text[...])
