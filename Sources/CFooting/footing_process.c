@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <linux/mempolicy.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,11 @@ int footing_name_thread(unsigned long thread, const char *name)
 	char cut[16];
 	snprintf(cut, sizeof cut, "%s", name);
 	return -pthread_setname_np((pthread_t)thread, cut);
+}
+
+void footing_trim_heap(void)
+{
+	malloc_trim(0);
 }
 
 const char *footing_environment(const char *name)

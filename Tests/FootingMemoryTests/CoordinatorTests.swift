@@ -106,6 +106,28 @@ struct CoordinatorTests {
         #expect(holder.budgets.withLock { $0 } == [5 * mebibyte])
     }
 
+    @Test("what the holder frees in small pieces goes back to the kernel")
+    func trimmed() throws {
+        let heap = HeapHolder()
+        let monitor = try PressureMonitor(root: try machine.root())
+        let other = BalloonCoordinator(holder: heap, monitor: monitor)
+        let full = try residentBytes()
+        heap.setMemoryBudget(0)
+        // Freed, and kept between the pieces that are still in use.
+        #expect(try residentBytes() + 16 * mebibyte > full)
+        heap.refill()
+        try other.start()
+        try machine.writeMemory(total: 1_024_000, available: 10_240)
+        #expect(awaits { !other.status.decisions.isEmpty })
+        #expect(try residentBytes() + 64 * mebibyte < full)
+        other.stop()
+    }
+
+    private func residentBytes() throws -> UInt64 {
+        let words = try HostRoot().text("proc/self/statm").split(separator: " ")
+        return (UInt64(words[1]) ?? 0) * 4096
+    }
+
     @Test("keeps the last decisions only")
     func ring() throws {
         let monitor = try PressureMonitor(root: try machine.root())
@@ -187,6 +209,41 @@ struct CoordinatorTests {
         absent.balloon = .absent("none here")
         guard case .object(let members) = absent.json else { return }
         #expect(members["balloon"] == ["absent": "none here"])
+    }
+}
+
+/// A holder whose memory is pieces of the heap, some of which it can never do without.
+private final class HeapHolder: MemoryHolder {
+    private static let pieceCount = 8192
+    private static let pieceBytes = 16000
+
+    private let pieces = Locked<[[UInt8]]>([])
+    private let budget = Locked(200 * mebibyte)
+
+    init() { refill() }
+
+    func refill() {
+        budget.withLock { $0 = 200 * mebibyte }
+        pieces.withLock { pieces in
+            pieces = []
+            for _ in 0..<Self.pieceCount {
+                pieces.append([UInt8](repeating: 1, count: Self.pieceBytes))
+            }
+        }
+    }
+
+    var memoryUse: MemoryUse {
+        let used = pieces.withLock { $0.count } * Self.pieceBytes
+        let budget = budget.withLock { $0 }
+        return MemoryUse(budgetBytes: budget, usedBytes: UInt64(used), floorBytes: 0)
+    }
+
+    func setMemoryBudget(_ bytes: UInt64) {
+        budget.withLock { $0 = bytes }
+        pieces.withLock { pieces in
+            for at in pieces.indices where !at.isMultiple(of: 32) { pieces[at] = [] }
+            pieces.removeAll { $0.isEmpty }
+        }
     }
 }
 

@@ -85,6 +85,29 @@ struct MonitorTests {
         #expect(try readings(milliseconds: 2000) == 8)
     }
 
+    @Test(
+        "a fall of what is available is looked at closely where little is left",
+        arguments: [
+            (1_000_000, 980_000, false), (1_000_000, 900_000, true), (100_000, 80_000, true),
+        ]
+    )
+    func falling(before: Int, after: Int, isQuick: Bool) throws {
+        let machine = try machine()
+        let clock = FakeClock()
+        try machine.writeMemory(total: 1_024_000, available: before)
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        _ = try next(monitor, clock)
+        try machine.writeMemory(total: 1_024_000, available: after)
+        _ = try next(monitor, clock)
+        let wait = monitor.nextNanoseconds - clock.nanoseconds
+        #expect(wait == (isQuick ? 50_000_000 : 250_000_000))
+        // Neither what comes back nor a trifle is of interest.
+        clock.advance(milliseconds: 5000)
+        try machine.writeMemory(total: 1_024_000, available: before)
+        _ = try next(monitor, clock)
+        #expect(monitor.nextNanoseconds - clock.nanoseconds == 250_000_000)
+    }
+
     @Test("a balloon that starts is seen with the next look, not with the next slow one")
     func balloonWithMemory() throws {
         let machine = try machine()

@@ -5,8 +5,10 @@ internal import FootingSystem
 struct PressureSampler: Sendable {
     /// Slower figures are read again after so long, in nanoseconds.
     private static let slowNanoseconds: UInt64 = 1_000_000_000
-    /// A change of less than one part in so many of all memory does not make it look closer.
-    private static let movementDivisor: UInt64 = 128
+    /// A fall of less than one part in so many of all memory is noise.
+    private static let noiseDivisor: UInt64 = 128
+    /// Looks to come, at the same pace, that what is available has to last for.
+    private static let looksMinimum: UInt64 = 16
 
     private let memoryFile: MemoryInfoFile?
     private var balloonDriver: BalloonDriver?
@@ -78,12 +80,15 @@ struct PressureSampler: Sendable {
     /// Reads the limits again at once, as after an event of a group.
     mutating func hasten() { slowAt = 0 }
 
+    /// Whether a balloon moves, or so much is taken that it may soon be short.
     private func hasMoved(_ info: MemoryInfo?) -> Bool {
         guard let info, let lastInfo else { return false }
-        let before = lastInfo.availableBytes
-        let after = info.availableBytes
-        return info.totalBytes != lastInfo.totalBytes || info.balloonBytes != lastInfo.balloonBytes
-            || max(before, after) - min(before, after) > info.totalBytes / Self.movementDivisor
+        if info.totalBytes != lastInfo.totalBytes || info.balloonBytes != lastInfo.balloonBytes {
+            return true
+        }
+        let fall = lastInfo.availableBytes.less(info.availableBytes)
+        return fall > info.totalBytes / Self.noiseDivisor
+            && fall.times(Self.looksMinimum) > info.availableBytes
     }
 
     private mutating func readBalloon(
