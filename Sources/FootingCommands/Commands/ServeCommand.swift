@@ -36,6 +36,11 @@ enum ServeCommand {
         help: "What the disk may keep in memory; by default a part of what is free."
     )
 
+    static let fixedMemory = Flag(
+        "fixed-memory",
+        help: "Never give memory back, whatever the machine or a balloon needs."
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
@@ -43,7 +48,9 @@ enum ServeCommand {
             Looks at the place it runs in, picks the profile, and prints what it decided. Ends \
             with everything flushed; 'kill -9' loses nothing that was flushed.
             """,
-        parameters: [path, socket, port, address, connections, memory, SharedParameters.json],
+        parameters: [
+            path, socket, port, address, connections, memory, fixedMemory, SharedParameters.json,
+        ],
         run: run
     )
 
@@ -120,6 +127,8 @@ enum ServeCommand {
             console,
             isJSON: input[SharedParameters.json]
         )
+        let coordinator = input[fixedMemory] ? nil : try coordinate(disk)
+        defer { coordinator?.stop() }
         let signal: String
         do throws(Errno) { signal = try signals.wait() } catch {
             throw CommandError("cannot wait for", "signals", error)
@@ -130,6 +139,19 @@ enum ServeCommand {
         }
         do throws(DiskError) { try disk.close() } catch { throw DiskCommand.failure(error) }
         console.writeError("footing: closed cleanly\n")
+    }
+
+    /// Starts what gives the disk's memory back.
+    private static func coordinate(_ disk: Disk) throws(CommandError) -> BalloonCoordinator {
+        do throws(Errno) {
+            let monitor = try PressureMonitor(root: try HostRoot())
+            let holder = DiskMemoryHolder(disk: disk)
+            let coordinator = BalloonCoordinator(holder: holder, monitor: monitor)
+            try coordinator.start()
+            return coordinator
+        } catch {
+            throw CommandError("cannot watch", "memory", error)
+        }
     }
 
     /// Listens as asked.
