@@ -2,7 +2,8 @@
  *
  *   load SOCKET write MIB           writes the first MIB of the disk once, in order, and flushes
  *   load SOCKET scan MIB            reads them once, in order
- *   load SOCKET read MIB SECONDS    reads blocks of 4 KiB of it at random
+ *   load SOCKET read MIB SECONDS    reads blocks of 4 KiB of it at random, nine of ten of them from
+ *                                   the first tenth
  *   load SOCKET mix MIB SECONDS     the same, but every tenth request is a write
  *
  * Every block carries its own number, or zeros as long as nobody wrote it: a read of anything else
@@ -191,7 +192,8 @@ static void ask_next(uint64_t cookie, uint64_t blocks, int writes)
 {
 	uint64_t number = next_number();
 	int type = writes && number % 10 == 0 ? WRITE : READ;
-	ask(cookie, type, (number >> 8) % blocks, BLOCK);
+	uint64_t range = (number >> 40) % 10 == 0 ? blocks : blocks / 10;
+	ask(cookie, type, (number >> 8) % range, BLOCK);
 }
 
 static double work(uint64_t blocks, double seconds, int writes)

@@ -4,6 +4,8 @@
  *   memory fill NODE LEFT       takes a node's memory up to so many free MiB, and keeps it
  *   memory hold MIB             a cache that never gives back: touches its memory all the time
  *   memory nodes PROCESS        on which node every page of a process's private memory lies
+ *   memory watch PROCESS SECONDS  every 20 ms: milliseconds, what the process has in KiB, pages in
+ *                               the balloon, available KiB, microseconds of stall
  *   memory read FILE SECONDS    a neighbour that reads a file over and over, through the page cache
  */
 #define _GNU_SOURCE
@@ -134,6 +136,35 @@ static void nodes(int process)
 			printf("%d %lu\n", node, found[node] * PAGE);
 }
 
+/* The number behind a name in a file of /proc; -1 if it is not there. */
+static long number(const char *path, const char *name)
+{
+	static char text[16384];
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t count = file < 0 ? 0 : read(file, text, sizeof text - 1);
+	if (file >= 0)
+		close(file);
+	text[count > 0 ? count : 0] = 0;
+	const char *found = strstr(text, name);
+	return found ? atol(found + strlen(name)) : -1;
+}
+
+static void watch(const char *process, double seconds)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%s/status", process);
+	double start = now(), time = start;
+	for (; time < start + seconds; time = now()) {
+		long inflated = number("/proc/vmstat", "balloon_inflate ");
+		long deflated = number("/proc/vmstat", "balloon_deflate ");
+		/* -1 once it was killed. */
+		printf("%.0f %ld %ld %ld %ld\n", (time - start) * 1000, number(path, "VmRSS:"),
+		       inflated - deflated, number("/proc/meminfo", "MemAvailable:"),
+		       number("/proc/pressure/memory", "total="));
+		usleep(20000);
+	}
+}
+
 static void read_over(const char *path, double seconds)
 {
 	static char buffer[256 << 10];
@@ -162,6 +193,8 @@ int main(int count, char **words)
 		hold(strtoul(words[2], NULL, 10));
 	else if (count == 3 && !strcmp(words[1], "nodes"))
 		nodes(atoi(words[2]));
+	else if (count == 4 && !strcmp(words[1], "watch"))
+		watch(words[2], atof(words[3]));
 	else if (count == 4 && !strcmp(words[1], "read"))
 		read_over(words[2], atof(words[3]));
 	else {

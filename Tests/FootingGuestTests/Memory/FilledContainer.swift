@@ -1,6 +1,6 @@
 import FootingSystem
 
-/// A disk of 32 GiB whose first blocks are written, made on this machine, where it takes a second.
+/// A disk of 64 GiB whose first blocks are written, made on this machine, where it takes a second.
 enum FilledContainer {
     /// What is written, from the beginning on.
     static let filledMebibytes = 640
@@ -13,7 +13,7 @@ enum FilledContainer {
         folder.removeAtExit()
         let program = GuestKit.Part.program.path
         let script = """
-            cd '\(folder.path)'; '\(program)' disk create container --size 32G; \
+            cd '\(folder.path)'; '\(program)' disk create container --size 64G; \
             '\(program)' serve container --socket "$PWD/s" >serve.log 2>&1 & server=$!; \
             until grep -q ^ready serve.log; do kill -0 $server; sleep 0.05; done; \
             '\(GuestKit.Part.load.path)' "$PWD/s" write \(filledMebibytes); \

@@ -87,7 +87,12 @@ final class SqueezedGuest {
             == 0
     }
 
-    /// Asks the hypervisor for a size of the guest's memory, and waits until the guest has it.
+    /// Asks the guest for all of its memory but so much.
+    func ask(forMebibytes wanted: Int) throws {
+        try guest.qmp.execute("balloon", ["value": JSONValue(UInt64(wanted * Self.mebibyte))])
+    }
+
+    /// Sets the size of the guest's memory, and waits until the guest has it.
     ///
     /// - Returns: the size in the end, in MiB, and how long that took.
     func resize(
@@ -95,7 +100,7 @@ final class SqueezedGuest {
         limitSeconds: Int
     ) throws -> (mebibytes: Int, milliseconds: Int) {
         let start = SystemClock().nanoseconds
-        try guest.qmp.execute("balloon", ["value": JSONValue(UInt64(wanted * Self.mebibyte))])
+        try ask(forMebibytes: wanted)
         let deadline = Deadline.after(seconds: limitSeconds)
         var actual = 0
         repeat {
@@ -136,16 +141,21 @@ final class SqueezedGuest {
         return kibibytes << 10
     }
 
-    /// What the running disk says of itself.
-    func status() throws -> JSONValue {
-        try JSONValue(guest.shell("footing status /dev/vda --socket=\(Self.socket) --json"))
-    }
+    /// The same, in MiB.
+    func serverMebibytes() throws -> Int { try serverBytes() / Self.mebibyte }
 }
 
 /// What `Init/load.c` printed.
 struct LoadResult {
     /// Requests in each quarter of a second.
     let quarters: [Int]
+
+    /// The middle one of some quarters of a second; 0 if there are none.
+    static func median(_ quarters: some Sequence<Int>) -> Int {
+        let sorted = quarters.sorted()
+        return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+    }
+
     let requests: Int
     let errors: Int
     let longestMilliseconds: Int

@@ -1,0 +1,65 @@
+import FootingSystem
+import Testing
+
+/// The host takes 724 MiB from a guest of 1 GiB without swap, in which a cache holds 600 MiB.
+@Suite(
+    .needs(.emulator),
+    .needs(.shell),
+    .needs(.program),
+    .needs(.initialProcess),
+    .needs(.load),
+    .needs(.cloudKernel),
+    .serialized
+)
+struct DeadlyGuestTests {
+    /// What a disk with 600 MiB of blocks needs in all; what is not there to be had is not used.
+    private static let budgetMebibytes = 740
+    private static let remainingMebibytes = 300
+
+    /// A guest whose cache is full.
+    private static func filled(_ options: String) throws -> SqueezedGuest {
+        let squeezed = try SqueezedGuest()
+        try squeezed.serve("--memory \(budgetMebibytes)M \(options)")
+        try squeezed.load("scan \(FilledContainer.filledMebibytes)", limitSeconds: 110)
+        let held = try squeezed.serverMebibytes()
+        #expect(held > 500 && held <= budgetMebibytes, "\(held) MiB")
+        return squeezed
+    }
+
+    @Test func `a cache that never gives back is killed, and pressure tells nothing before`()
+        throws
+    {
+        let squeezed = try Self.filled("--fixed-memory")
+        let before = try squeezed.stallMicroseconds()
+        try squeezed.ask(forMebibytes: Self.remainingMebibytes)
+        // The guest's own view of the last moment at which the server lived.
+        let last = try squeezed.guest.shell(
+            """
+            while kill -0 $(busybox cat /tmp/serve.pid) 2>/dev/null; do \
+            s=$(busybox sed -n 's/some.*total=//p' /proc/pressure/memory); \
+            busybox usleep 50000; done; echo $s
+            """,
+            limitSeconds: 60
+        )
+        let kills = try squeezed.kills()
+        #expect(kills.contains { $0.contains("(footing)") }, "\(kills)")
+        let stalled = (Int(last.split(separator: "\n").last ?? "") ?? .max) - before
+        #expect(stalled < 100_000, "\(stalled) microseconds")
+    }
+
+    @Test func `serve gives back what the balloon takes, and the host has it`() throws {
+        let squeezed = try Self.filled("")
+        let before = try squeezed.guest.emulatorBytes() / SqueezedGuest.mebibyte
+        try squeezed.startLoad("mix \(FilledContainer.filledMebibytes) 12")
+        let end = try squeezed.resize(toMebibytes: Self.remainingMebibytes, limitSeconds: 30)
+        #expect(end.mebibytes == Self.remainingMebibytes)
+        let load = try squeezed.endedLoad(limitSeconds: 60)
+        #expect(load.errors == 0 && load.requests > 0)
+        #expect(try squeezed.isServing())
+        #expect(try squeezed.kills() == [])
+        let held = try squeezed.serverMebibytes()
+        #expect(held < 200, "\(held) MiB")
+        let after = try squeezed.guest.emulatorBytes() / SqueezedGuest.mebibyte
+        #expect(before - after > 300, "\(before) and \(after) MiB")
+    }
+}

@@ -1,0 +1,68 @@
+import FootingSystem
+import Glibc
+import Testing
+
+/// A disk that serves while its guest's memory is taken, limited, or small to begin with.
+@Suite(
+    .needs(.emulator),
+    .needs(.shell),
+    .needs(.program),
+    .needs(.initialProcess),
+    .needs(.load),
+    .needs(.cloudKernel),
+    .serialized
+)
+struct SqueezeGuestTests {
+    private static let filledMebibytes = 192
+
+    private static func filled(balloon: String) throws -> SqueezedGuest {
+        let squeezed = try SqueezedGuest(memoryMebibytes: 512, balloon: balloon)
+        try squeezed.serve("--memory 256M")
+        try squeezed.load("scan \(filledMebibytes)")
+        return squeezed
+    }
+
+    @Test(arguments: ["deflate-on-oom=off", "deflate-on-oom=on"])
+    func `a disk under load shrinks with the balloon, and grows again`(balloon: String) throws {
+        let squeezed = try Self.filled(balloon: "free-page-reporting=on,\(balloon)")
+        let full = try squeezed.serverMebibytes()
+        try squeezed.startLoad("mix \(Self.filledMebibytes) 40")
+        usleep(4_000_000)
+        let taken = try squeezed.resize(toMebibytes: 320, limitSeconds: 20)
+        #expect(taken.mebibytes == 320)
+        let small = try squeezed.serverMebibytes()
+        #expect(small < full - 40, "\(small) of \(full) MiB")
+        usleep(4_000_000)
+        let given = try squeezed.resize(toMebibytes: 512, limitSeconds: 20)
+        #expect(given.mebibytes == 512)
+        let load = try squeezed.endedLoad(limitSeconds: 60)
+        let before = LoadResult.median(load.quarters[..<12])
+        let during = LoadResult.median(load.quarters[16..<32])
+        #expect(during * 2 > before, "\(before) and \(during) requests in a quarter of a second")
+        let again = try squeezed.serverMebibytes()
+        #expect(again > small + 20, "\(again) of \(small) MiB")
+        #expect(load.errors == 0)
+        #expect(try squeezed.kills() == [])
+    }
+
+    @Test(arguments: [["memory.high": "64M"], ["memory.max": "64M"]])
+    func `a control group of 64 MiB kills nobody`(limits: [String: String]) throws {
+        let squeezed = try SqueezedGuest(memoryMebibytes: 512)
+        try squeezed.serve(group: limits)
+        let load = try squeezed.load("mix \(FilledContainer.filledMebibytes) 6")
+        #expect(load.errors == 0 && load.requests > 0)
+        #expect(try squeezed.isServing())
+        #expect(try squeezed.kills() == [])
+        let events = try squeezed.guest.shell("busybox cat /sys/fs/cgroup/disk/memory.events")
+        #expect(events.contains("oom_kill 0"), "\(events)")
+    }
+
+    @Test func `128 MiB are enough to serve 64 GiB`() throws {
+        let squeezed = try SqueezedGuest(memoryMebibytes: 128)
+        try squeezed.serve()
+        let load = try squeezed.load("mix \(FilledContainer.filledMebibytes) 6")
+        #expect(load.errors == 0 && load.requests > 0)
+        #expect(try squeezed.isServing())
+        #expect(try squeezed.kills() == [])
+    }
+}
