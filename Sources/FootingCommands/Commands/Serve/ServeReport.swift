@@ -59,11 +59,10 @@ struct ServeReport {
 
     private var memoryText: String {
         let memory = disk.memory
-        let cache = ByteSize.text(UInt64(memory.blockCache.limitBytes))
-        let map = ByteSize.text(UInt64(memory.mapCache.limitBytes))
-        return
-            "\(ByteSize.text(UInt64(memory.budgetBytes))): \(cache) for blocks, \(map) for the map; "
-            + "at least \(ByteSize.text(UInt64(memory.floorBytes))) is needed"
+        func text(_ bytes: Int) -> String { ByteSize.text(UInt64(bytes)) }
+        return "\(text(memory.budgetBytes)): \(text(memory.blockCache.limitBytes)) for blocks, "
+            + "\(text(memory.mapCache.limitBytes)) for the map; at least "
+            + "\(text(memory.floorBytes)) is needed"
     }
 
     private var text: String {
