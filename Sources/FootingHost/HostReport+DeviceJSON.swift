@@ -3,7 +3,7 @@ internal import FootingSystem
 extension HostReport {
     static func json(_ device: BlockDevice, _ facts: inout FactWriter) -> JSONValue {
         let name = "block.\(device.name)"
-        let members: [String: JSONValue] = [
+        var members: JSONObject = [
             "name": .string(device.name),
             "sizeBytes": JSONValue(device.sizeBytes),
             "number": facts.text("\(name).number", device.number),
@@ -48,14 +48,15 @@ extension HostReport {
             "optimalBytes": facts.number("\(name).optimalBytes", device.optimalBytes),
             "isFree": facts.flag("\(name).isFree", device.isFree),
         ]
-        return .object(members.merging(stack(device, &facts)) { first, _ in first })
+        members.merge(stack(device, &facts))
+        return .object(members)
     }
 
     /// What a device stands on, is parted into and is used for.
     private static func stack(
         _ device: BlockDevice,
         _ facts: inout FactWriter
-    ) -> [String: JSONValue] {
+    ) -> JSONObject {
         let name = "block.\(device.name)"
         return [
             "layer": facts.write("\(name).layer", device.layer) { layer in

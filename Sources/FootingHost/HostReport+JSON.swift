@@ -94,7 +94,7 @@ extension HostReport {
     }
 
     /// The document's members, for a document that adds others.
-    public func members() -> [String: JSONValue] {
+    public func members() -> JSONObject {
         document().members
     }
 
@@ -104,10 +104,10 @@ extension HostReport {
     }
 
     private func document() -> (
-        members: [String: JSONValue], absences: [(fact: String, reason: String)]
+        members: JSONObject, absences: [(fact: String, reason: String)]
     ) {
         var facts = FactWriter()
-        var members: [String: JSONValue] = [
+        var members: JSONObject = [
             "schema": .string(Self.schema),
             "root": .string(root),
             "machine": machineJSON(&facts),

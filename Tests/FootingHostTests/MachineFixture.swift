@@ -79,7 +79,7 @@ struct MachineFixture: CustomStringConvertible {
     }
 
     private func build(in folder: String) throws {
-        var leaves: [String: JSONValue] = [:]
+        var leaves: JSONObject = [:]
         var index = 0
         while index < lines.count {
             let line = lines[index]
@@ -121,10 +121,10 @@ struct MachineFixture: CustomStringConvertible {
     }
 
     /// Reads `0x00000001 0x00: eax=… ebx=… ecx=… edx=…`, as `cpuid -1 -r` prints it.
-    private func add(_ line: Substring, to leaves: inout [String: JSONValue]) {
+    private func add(_ line: Substring, to leaves: inout JSONObject) {
         let words = line.split { " :=".contains($0) }.map(String.init)
         precondition(words.count == 10, "\(name): \(line)")
-        var subleaves: [String: JSONValue] = [:]
+        var subleaves: JSONObject = [:]
         if case .object(let known)? = leaves[words[0]] { subleaves = known }
         subleaves[words[1]] = .array([3, 5, 7, 9].map { .string(words[$0]) })
         leaves[words[0]] = .object(subleaves)

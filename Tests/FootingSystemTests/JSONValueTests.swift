@@ -50,8 +50,39 @@ import Testing
             members.reserveCapacity(1 << power)
             members["é%"] = 1
             members["e\u{301}"] = 2
-            return Array(JSONValue.object(members).text().utf8)
+            return Array(JSONValue.object(JSONObject(members)).text().utf8)
         }
         #expect(Set(texts) == [Array("{\n  \"e\u{301}\": 2,\n  \"é%\": 1\n}".utf8)])
+    }
+
+    @Test func `an object is a dictionary in order`() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            var object = JSONObject()
+            var model: [String: JSONValue] = [:]
+            for step in 0..<Int.random(in: 0...20, using: &random) {
+                // Short and long, and many that begin with the same eight bytes.
+                let length = Int.random(in: 0...2, using: &random)
+                let start = Bool.random(using: &random) ? "abcdefgh" : ""
+                let key = start + String(repeating: "x", count: length)
+                let value =
+                    Int.random(in: 0...3, using: &random) == 0 ? nil : JSONValue(UInt64(step))
+                object[key] = value
+                model[key] = value
+                #expect(object[key] == value)
+            }
+            #expect(object == JSONObject(model) && object.count == model.count)
+            #expect(object.keys == model.keys.sorted())
+            #expect(object.isEmpty == model.isEmpty)
+            for (key, value) in object { #expect(model[key] == value) }
+        }
+    }
+
+    @Test func `merged objects have the members of both, the later ones where both do`() {
+        var object: JSONObject = ["b": 1, "a": 2]
+        object.merge(["c": 3, "a": 4])
+        #expect(object == ["a": 4, "b": 1, "c": 3])
+        let twice: JSONObject = ["a": 1, "a": 2]
+        #expect(twice == ["a": 2])
     }
 }

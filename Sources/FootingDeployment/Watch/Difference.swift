@@ -48,7 +48,7 @@ public struct Difference: Sendable, Equatable {
     /// The members of an object, or of a list whose elements all have a name of their own.
     private static func members(_ value: JSONValue) -> [String: JSONValue]? {
         switch value {
-        case .object(let members): return members
+        case .object(let members): return members.dictionary
         case .array(let elements):
             // An empty list is one of named elements: what appears in it is named by the other.
             var result: [String: JSONValue] = [:]

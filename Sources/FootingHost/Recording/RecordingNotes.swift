@@ -47,7 +47,7 @@ extension MachineRecording {
         }
 
         private static func members(_ value: JSONValue?) -> [String: JSONValue] {
-            if case .object(let members)? = value { members } else { [:] }
+            if case .object(let members)? = value { members.dictionary } else { [:] }
         }
 
         /// Linux numbers its errors up to 4,095.
@@ -63,7 +63,7 @@ extension MachineRecording {
                 "format": .integer(MachineRecording.format),
                 "program": .string(program),
                 "path": path.map { .string($0) } ?? .null,
-                "answers": .object(
+                "answers": JSONValue(
                     answers.mapValues { answer in
                         switch answer {
                         case .success(let text): ["value": .string(text)]
@@ -71,8 +71,8 @@ extension MachineRecording {
                         }
                     }
                 ),
-                "order": .object(order.mapValues { .array($0.map { .string($0) }) }),
-                "errors": .object(errors.mapValues { .integer(Int64($0.rawValue)) }),
+                "order": JSONValue(order.mapValues { .strings($0) }),
+                "errors": JSONValue(errors.mapValues { .integer(Int64($0.rawValue)) }),
                 "omitted": .array(omitted.map { .string($0) }),
             ]
         }

@@ -67,7 +67,7 @@ public struct RecordedCPUID: CPUIDSource {
             let leaf = hexadecimalText(key >> 32, digits: 8)
             entries[leaf, default: [:]][String(key & 0xffff_ffff)] = .array(texts)
         }
-        return ["format": 1, "leaves": .object(entries.mapValues { .object($0) })]
+        return ["format": 1, "leaves": JSONValue(entries.mapValues { JSONValue($0) })]
     }
 }
 

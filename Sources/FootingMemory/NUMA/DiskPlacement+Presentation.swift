@@ -74,12 +74,12 @@ extension NUMAUse {
             "nearBytes": JSONValue(nearBytes),
             "unverifiedBytes": JSONValue(unverifiedBytes),
             "reservedBytes": JSONValue(reservedBytes),
-            "nodes": .object(
+            "nodes": JSONValue(
                 Dictionary(
                     bytesByNode.map { ("\($0.key)", JSONValue($0.value)) }
                 ) { first, _ in first }
             ),
-            "fallbacks": .object(fallbacks.mapValues { .integer(Int64($0)) }),
+            "fallbacks": JSONValue(fallbacks.mapValues { .integer(Int64($0)) }),
         ]
     }
 }

@@ -116,7 +116,7 @@ private struct JSONParser {
     private mutating func value() throws(JSONParseError) -> JSONValue {
         guard next < bytes.count else { throw unexpected }
         switch bytes[next] {
-        case UInt8(ascii: "{"): return .object(try members())
+        case UInt8(ascii: "{"): return .object(JSONObject(try members()))
         case UInt8(ascii: "["): return .array(try elements())
         case UInt8(ascii: "\""): return .string(try text())
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()

@@ -15,7 +15,7 @@ public enum JSONValue: Sendable, Hashable {
     /// A list.
     case array([JSONValue])
     /// Named values.
-    case object([String: JSONValue])
+    case object(JSONObject)
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
@@ -31,8 +31,13 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     /// Named values.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
-        self = .object(Dictionary(elements) { _, last in last })
+        var members = JSONObject()
+        for (key, value) in elements { members[key] = value }
+        self = .object(members)
     }
+
+    /// Named values that were gathered in a dictionary.
+    public init(_ members: [String: JSONValue]) { self = .object(JSONObject(members)) }
 
     /// A size or a count.
     public init(_ value: UInt64) {
@@ -74,48 +79,17 @@ extension JSONValue {
             output.append(UInt8(ascii: "]"))
         case .object(let members):
             output.append(UInt8(ascii: "{"))
-            // By bytes: the order of texts is no order for some that are not normalized, such as
-            // "é%" with one scalar and "é" with two, and the keys come in random order.
             var isFirst = true
-            for index in Self.sorted(members) {
+            for (key, value) in members {
                 Self.startLine(isFirst, indentation + 2, &output)
-                Self.write(members[index].key, to: &output)
+                Self.write(key, to: &output)
                 Self.append(": ", &output)
-                members[index].value.write(to: &output, indentation: indentation + 2)
+                value.write(to: &output, indentation: indentation + 2)
                 isFirst = false
             }
             if !members.isEmpty { Self.startLine(true, indentation, &output) }
             output.append(UInt8(ascii: "}"))
         }
-    }
-
-    /// The members by their keys.
-    ///
-    /// By the first eight bytes as a number where these differ, which is nearly always.
-    private static func sorted(
-        _ members: [String: JSONValue]
-    ) -> [Dictionary<String, JSONValue>.Index] {
-        var sorted: [(head: UInt64, index: Dictionary<String, JSONValue>.Index)] = []
-        sorted.reserveCapacity(members.count)
-        for index in members.indices {
-            let bytes = members[index].key.utf8Span.span
-            var head: UInt64 = 0
-            for at in 0..<8 { head = head << 8 | (at < bytes.count ? UInt64(bytes[at]) : 0) }
-            // Objects are small: what is found its place at once is not sorted later.
-            var at = sorted.count
-            while at > 0 {
-                let before = sorted[at - 1]
-                if before.head < head { break }
-                if before.head == head,
-                    !bytes.precedes(members[before.index].key.utf8Span.span)
-                {
-                    break
-                }
-                at -= 1
-            }
-            sorted.insert((head, index), at: at)
-        }
-        return sorted.map { $0.index }
     }
 
     private static func append(_ text: String, _ output: inout [UInt8]) {

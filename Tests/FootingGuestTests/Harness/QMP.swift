@@ -15,7 +15,7 @@ final class QMP {
     @discardableResult
     func execute(
         _ command: String,
-        _ arguments: [String: JSONValue] = [:],
+        _ arguments: JSONObject = [:],
         limitSeconds: Int = 20
     ) throws -> JSONValue {
         let request: JSONValue = ["execute": .string(command), "arguments": .object(arguments)]

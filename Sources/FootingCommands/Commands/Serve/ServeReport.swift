@@ -24,7 +24,7 @@ struct ServeReport {
             "uuid": .string(disk.information.identifier.description),
             "environment": .string(detection.context.kind.rawValue),
             "placement": placement.json,
-            "profile": .object(
+            "profile": JSONValue(
                 Dictionary(
                     detection.profile.values.map { ($0.name, JSONValue($0.number)) }
                 ) { first, _ in first }
