@@ -36,7 +36,6 @@ import Testing
         ("sys_vendor", "e24cloud", "e24cloud"),
         ("sys_vendor", "Tilaa", "tilaa"),
         ("sys_vendor", "Google", "none"),
-        ("sys_vendor", "Hetzner", "none"),
         ("sys_vendor", "Dell Inc.", "none"),
     ])
     func `a cloud is known by its sign`(_ field: String, _ text: String, _ cloud: String) throws {

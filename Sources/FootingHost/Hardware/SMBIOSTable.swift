@@ -107,8 +107,13 @@ struct DMIText: Sendable {
                 heading = line.trimmed
                 continue
             }
-            if heading == "BIOS Information", line.trimmed == "System is a virtual machine" {
-                isVirtualMachine = true
+            if heading == "BIOS Information" {
+                if line.trimmed == "System is a virtual machine" { isVirtualMachine = true }
+                // Of the same byte, so that is there, and the bit in it is clear. Old firmware for
+                // virtual machines never sets the bit, and is no UEFI.
+                if line.trimmed == "UEFI is supported" {
+                    isVirtualMachine = isVirtualMachine ?? false
+                }
             }
             guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let label = String(line[..<colon]).trimmed
