@@ -134,7 +134,8 @@ import Testing
         ("board_asset_tag", "i-0123456789abcdef0", "aws"),
         ("chassis_asset_tag", "ibmcloud", "ibmcloud"),
         ("chassis_vendor", "IBM:Cloud Compute Server 1.0:bx2-2x8", "ibmcloud"),
-        ("product_name", "Google", "gcp"), ("bios_vendor", "Hetzner", "hetzner"),
+        ("product_name", "Google", "gcp"), ("bios_vendor", "Google", "gcp"),
+        ("bios_vendor", "Hetzner", "hetzner"),
         ("bios_vendor", "DigitalOcean", "digitalocean"), ("board_name", "LXD", "lxd"),
     ])
     func `a sign that hardware may have counts on a virtual machine`(

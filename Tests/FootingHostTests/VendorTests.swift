@@ -24,6 +24,8 @@ import Testing
         ("product_name", "CloudCIX", "cloudcix"),
         ("product_name", "OpenStack Compute", "openstack"),
         ("bios_version", "4.11.amazon", "aws"),
+        ("product_version", "4.2.amazon", "aws"),
+        ("chassis_asset_tag", "Amazon EC2", "aws"),
         ("sys_vendor", "Amazon EC2", "aws"),
         ("sys_vendor", "DigitalOcean", "digitalocean"),
         ("sys_vendor", "Linode", "akamai"),

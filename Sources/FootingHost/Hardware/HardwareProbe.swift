@@ -48,9 +48,17 @@ public struct MachineIdentity: Sendable {
     /// What a device tree is compatible with, the most special first; empty without one.
     public let compatible: [String]
 
+    /// IBM Z's type, as in `processor 0: version = 00,  identification = 1,  machine = 2964`.
+    private static func mainframe(_ text: String?) -> String? {
+        guard let text, text.field("vendor_id") == "IBM/S390" else { return nil }
+        return lines(text).lazy.filter { $0.hasPrefix("processor ") }
+            .compactMap { pieces($0, separator: ",").last?.trimmed.dropping(prefix: "machine = ") }
+            .first
+    }
+
     /// Lines of `/proc/cpuinfo` that name the machine: POWER and MIPS, Arm's older kernels and its
     /// newer ones, old POWER.
-    private static let lines = ["machine", "Hardware", "Model", "model"]
+    private static let names = ["machine", "Hardware", "Model", "model"]
 
     init(_ root: HostRoot, dmi: DMI, tree: DeviceTree?, text: String?) {
         func fact(_ field: DMI.Field) -> Fact<String> {
@@ -62,10 +70,10 @@ public struct MachineIdentity: Sendable {
         let answer =
             dmi.folder == nil ? try? root.beginning("proc/sysinfo", limitBytes: 16384) : nil
         vendor = answer?.field("Manufacturer").map { .known($0) } ?? fact(.systemVendor)
-        var names = [answer?.field("Type"), tree?.model]
+        var names = [answer?.field("Type"), tree?.model, Self.mainframe(text)]
         // On x86 this line is the processor's number.
         if text?.field("flags") == nil {
-            names += Self.lines.lazy.compactMap { text?.field($0) }.prefix(1).map { $0 }
+            names += Self.names.lazy.compactMap { text?.field($0) }.prefix(1).map { $0 }
         }
         let name = dmi.folder == nil ? names.lazy.compactMap { $0 }.first : nil
         product = name.map { .known($0) } ?? fact(.productName)

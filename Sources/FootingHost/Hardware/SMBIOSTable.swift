@@ -101,12 +101,16 @@ struct DMIText: Sendable {
     init?(_ text: String) {
         guard text.holds("DMI type ") || text.holds("System Information") else { return nil }
         var heading = ""
+        var isNext = false
         for line in lines(text) {
             let isIndented = line.utf8.first == 9 || line.utf8.first == 32
-            guard isIndented else {
+            // Before version 2.3 headings were indented; they stand behind the type even so.
+            guard isIndented, !isNext else {
                 heading = line.trimmed
+                isNext = false
                 continue
             }
+            isNext = line.trimmed.hasPrefix("DMI type ")
             if heading == "BIOS Information" {
                 if line.trimmed == "System is a virtual machine" { isVirtualMachine = true }
                 // Of the same byte, so that is there, and the bit in it is clear. Old firmware for
