@@ -84,6 +84,13 @@ public enum HostFuzzing {
     private static func platforms(_ text: String, _ bytes: [UInt8]) {
         _ = SMBIOSTable(bytes)
         _ = Mainframe(text)
+        let processors = ProcessorText(text)
+        for names in [["physical id"], ["physical id", "core id"]] {
+            let count = processors.count(names) ?? 0
+            precondition(count <= processors.entries.count, "more groups than processors")
+        }
+        let online = processors.online ?? []
+        precondition(online.allSatisfy { $0 >= 0 }, "a negative processor")
         _ = DMIText(text)
         _ = KernelEvent(bytes)
         let strings = DeviceTree.strings(in: text)

@@ -7,6 +7,7 @@ extension HostReport {
         return [
             "vendor": facts.text("cpu.vendor", processor.vendor),
             "model": facts.text("cpu.model", processor.model),
+            "models": facts.texts("cpu.models", processor.models),
             "online": facts.numbers("cpu.online", processor.online),
             "features": facts.texts("cpu.features", processor.features),
             "sockets": facts.number("cpu.sockets", processor.topology.sockets),

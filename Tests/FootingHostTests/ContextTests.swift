@@ -143,4 +143,15 @@ import Testing
         #expect(context.facets.allSatisfy { !$0.evidence.source.isEmpty })
         #expect(names.allSatisfy { context.has($0) })
     }
+
+    @Test(arguments: [
+        ("raspberrypi,4-model-b", true), ("calao,usb-a9260\\0atmel,at91sam9260", true),
+        ("facebook,wedge100-bmc\\0aspeed,ast2500", true), ("apple,j274\\0apple,t8103", false),
+        ("ibm,powernv", false), ("st", false), ("study,board", false),
+    ])
+    func `a board is known by its makers`(compatible: String, isBoard: Bool) throws {
+        let line = "file proc/device-tree/compatible \(compatible)\\0"
+        let context = try MachineFixture("board", [line]).withRoot { Detection(root: $0).context }
+        #expect(context.kind == (isBoard ? .edge : .bareMetal))
+    }
 }

@@ -24,6 +24,8 @@ import Testing
         ("product_name", "CloudCIX", "cloudcix"),
         ("product_name", "OpenStack Compute", "openstack"),
         ("bios_version", "4.11.amazon", "aws"),
+        ("product_version", "4.2.amazon", "aws"),
+        ("chassis_asset_tag", "Amazon EC2", "aws"),
         ("sys_vendor", "Amazon EC2", "aws"),
         ("sys_vendor", "DigitalOcean", "digitalocean"),
         ("sys_vendor", "Linode", "akamai"),
@@ -36,7 +38,6 @@ import Testing
         ("sys_vendor", "e24cloud", "e24cloud"),
         ("sys_vendor", "Tilaa", "tilaa"),
         ("sys_vendor", "Google", "none"),
-        ("sys_vendor", "Hetzner", "none"),
         ("sys_vendor", "Dell Inc.", "none"),
     ])
     func `a cloud is known by its sign`(_ field: String, _ text: String, _ cloud: String) throws {

@@ -39,6 +39,19 @@ public struct CloudIdentity: Sendable {
             provider = .known(name)
             return
         }
+        // What hardware has too leaves it open where nothing tells whether this is hardware.
+        if virtualization.isVirtualMachine.value == nil,
+            let line = CloudVendor.table.first(where: { $0.fits(dmi, isVirtualMachine: true) })
+        {
+            let says = "\(line.provider) or its maker's hardware, and nothing tells which"
+            let value = dmi[line.field] ?? ""
+            evidence.insert(
+                Evidence(source: dmi.source(line.field), value: value, says: says),
+                at: 0
+            )
+            provider = .absent("\(line.field.rawValue) \"\(value)\": \(says)")
+            return
+        }
         // Boards with a device tree are no cloud's; clouds' machines have DMI or are virtual.
         let isBare = virtualization.isVirtualMachine.value == false
         provider =

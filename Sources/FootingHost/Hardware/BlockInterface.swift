@@ -56,6 +56,31 @@ struct BlockInterface: Sendable {
         ("zd", "zvol"), ("ublkb", "ublk"),
     ]
 
+    /// Whether a name is one that the kernel gives to devices it makes up.
+    static func isSoftware(_ name: String) -> Bool {
+        software.contains { name.hasPrefix($0.prefix) }
+    }
+
+    /// The interface by the folders above the device, the nearest first: where a recording has no
+    /// links to drivers, the buses' own names tell.
+    static func interface(_ name: String, above folders: [String]) -> BlockInterface? {
+        for folder in folders {
+            guard let place = places.first(where: { folder.hasPrefix($0.prefix) }) else {
+                continue
+            }
+            let isDisk = name.hasPrefix("sd") || name.hasPrefix("sr")
+            let driver = place.driver == "virtio_blk" && isDisk ? "virtio_scsi" : place.driver
+            return table.first { $0.driver == driver }
+        }
+        return nil
+    }
+
+    private static let places: [(prefix: String, driver: String)] = [
+        ("virtio", "virtio_blk"), ("vmbus_", "storvsc"), ("VMBUS:", "storvsc"), ("vbd-", "vbd"),
+        ("ata", "ahci"), ("usb", "usb-storage"), ("mmc_host", "mmcblk"), ("rport-", "lpfc"),
+        ("session", "iscsi_tcp"), ("end_device-", "mpt3sas"), ("nvme", "nvme"),
+    ]
+
     /// What a cloud or a hypervisor says in a model number, by its beginning: one line for each.
     ///
     /// A longer text stands before one that it begins with.

@@ -23,9 +23,10 @@ extension BlockDevice {
             lower = survey.lower(name)
             var climber = DiskClimber(survey)
             climber.climb(name: name)
+            let hardware = climber.disks.filter { !BlockInterface.isSoftware($0) }
             disks =
-                climber.disks.isEmpty || climber.disks == [name]
-                ? .absent("no device of this machine is below it") : .known(climber.disks)
+                hardware.isEmpty
+                ? .absent("no device of this machine is below it") : .known(hardware)
             paths =
                 made?.kind == "multipath" ? .known(lower) : .absent("no multipath device")
         }

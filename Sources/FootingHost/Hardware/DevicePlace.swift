@@ -39,6 +39,15 @@ struct DevicePlace: Sendable {
         } else if name.hasPrefix("nvme") {
             interface = "nvme"
             driver = .known("nvme")
+        } else if !root.isLive,
+            let line = BlockInterface.interface(
+                name,
+                above: pieces(Self.path(target, name, root), separator: "/").dropLast().reversed()
+            )
+        {
+            driver = .absent("the recording has no links to drivers")
+            interface = line.name
+            isParavirtual = line.isParavirtual
         }
     }
 

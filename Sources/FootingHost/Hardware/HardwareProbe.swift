@@ -4,8 +4,10 @@ public import FootingSystem
 public struct Processor: Sendable {
     /// `GenuineIntel`, `AuthenticAMD`, or what `/proc/cpuinfo` names elsewhere.
     public let vendor: Fact<String>
-    /// The model's name.
+    /// The model's name; the first processor's where they differ.
     public let model: Fact<String>
+    /// All names, in the order of the processors: more than one on Arm with cores of several sizes.
+    public let models: Fact<[String]>
     /// Processors the kernel runs on (`/sys/devices/system/cpu/online`).
     public let online: Fact<[Int]>
     /// Instructions that compression, encryption and checksums gain by, as `/proc/cpuinfo` names
@@ -17,18 +19,16 @@ public struct Processor: Sendable {
     public let caches: Fact<[ProcessorCache]>
 
     init(_ root: HostRoot, cpuid: CPUIDFacts, source: any CPUIDSource, text: String?) {
-        let names = ["model name", "Model", "cpu model", "cpu", "machine"]
-        vendor = Self.fact(
-            cpuid.vendor?.isEmpty == false
-                ? cpuid.vendor : text?.field("vendor_id") ?? text?.field("CPU implementer")
-        )
-        model = Self.fact(cpuid.model ?? names.lazy.compactMap { text?.field($0) }.first)
+        let names = ProcessorNames(root, cpuid, text)
+        vendor = Self.fact(names.vendor)
+        model = Self.fact(names.model)
+        models = names.models.isEmpty ? Self.fact(nil).map { [$0] } : .known(names.models)
+        let folder = try? root.folder("sys/devices/system/cpu")
         online = ProcessorList.online(root)
         features = ProcessorFeatures.find(cpuid, text: text)
-        let folder = try? root.folder("sys/devices/system/cpu")
-        topology = ProcessorTopology(folder, online: online)
+        topology = ProcessorTopology(folder, online: online, root)
         let first = online.value?.first ?? 0
-        caches = ProcessorCache.all(folder, first: first, cpuid, root.isLive ? source : nil)
+        caches = ProcessorCache.all(root, folder, first: first, cpuid, source)
     }
 
     private static func fact(_ text: String?) -> Fact<String> {
@@ -38,27 +38,45 @@ public struct Processor: Sendable {
 
 /// What the machine says of itself: its maker and its name.
 public struct MachineIdentity: Sendable {
-    /// The maker (DMI `sys_vendor`).
+    /// The maker (DMI `sys_vendor`, or `Manufacturer` of IBM Z's `/proc/sysinfo`).
     public let vendor: Fact<String>
-    /// The machine's name (DMI `product_name`, or the device tree's `model`).
+    /// The machine's name: DMI `product_name`, the device tree's `model`, IBM Z's type, or a line
+    /// of `/proc/cpuinfo`.
     public let product: Fact<String>
     /// The maker of the firmware (DMI `bios_vendor`).
     public let firmwareVendor: Fact<String>
     /// What a device tree is compatible with, the most special first; empty without one.
     public let compatible: [String]
 
-    init(dmi: DMI, tree: DeviceTree?) {
+    /// IBM Z's type, as in `processor 0: version = 00,  identification = 1,  machine = 2964`.
+    private static func mainframe(_ text: String?) -> String? {
+        guard let text, text.field("vendor_id") == "IBM/S390" else { return nil }
+        return lines(text).lazy.filter { $0.hasPrefix("processor ") }
+            .compactMap { pieces($0, separator: ",").last?.trimmed.dropping(prefix: "machine = ") }
+            .first
+    }
+
+    /// Lines of `/proc/cpuinfo` that name the machine: POWER and MIPS, Arm's older kernels and its
+    /// newer ones, old POWER.
+    private static let names = ["machine", "Hardware", "Model", "model"]
+
+    init(_ root: HostRoot, dmi: DMI, tree: DeviceTree?, text: String?) {
         func fact(_ field: DMI.Field) -> Fact<String> {
             dmi[field].map { .known($0) } ?? .absent("\(dmi.source(field)) is not there")
         }
-        vendor = fact(.systemVendor)
         firmwareVendor = fact(.biosVendor)
         compatible = tree?.compatible ?? []
-        if dmi.folder == nil, let model = tree?.model {
-            product = .known(model)
-        } else {
-            product = fact(.productName)
+        // IBM Z has neither; its maker and type are what the firmware answers.
+        let answer =
+            dmi.folder == nil ? try? root.beginning("proc/sysinfo", limitBytes: 16384) : nil
+        vendor = answer?.field("Manufacturer").map { .known($0) } ?? fact(.systemVendor)
+        var names = [answer?.field("Type"), tree?.model, Self.mainframe(text)]
+        // On x86 this line is the processor's number.
+        if text?.field("flags") == nil {
+            names += Self.names.lazy.compactMap { text?.field($0) }.prefix(1).map { $0 }
         }
+        let name = dmi.folder == nil ? names.lazy.compactMap { $0 }.first : nil
+        product = name.map { .known($0) } ?? fact(.productName)
     }
 }
 
@@ -114,7 +132,7 @@ public struct HardwareProbe: Sendable {
         )
         let virtualization = detector.detect()
         self.virtualization = virtualization
-        machine = MachineIdentity(dmi: dmi, tree: tree)
+        machine = MachineIdentity(root, dmi: dmi, tree: tree, text: text)
         processor = Processor(root, cpuid: processorFacts, source: cpuid, text: text)
         cloud = CloudIdentity(root: root, dmi: dmi, virtualization: virtualization)
         block = BlockDevice.all(survey, pci: pci, container: virtualization.container)

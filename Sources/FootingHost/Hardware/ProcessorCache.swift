@@ -14,31 +14,55 @@ public struct ProcessorCache: Sendable {
     /// No processor has as many.
     private static let countMaximum = 16
 
+    /// Why nobody knows who shares a cache that CPUID alone tells of.
+    static let alone = "CPUID of one processor does not list the others"
+
     /// The caches of a processor, in the kernel's order.
     ///
     /// On a live x86 machine CPUID tells what would take four files for each cache; of these only
-    /// the list of those that share it is read, and only where anyone does.
+    /// the list of those that share it is read, and only where anyone does. In a recording sysfs is
+    /// asked first, then what else may be there.
     ///
     /// - Parameters:
+    ///   - root: the machine.
     ///   - folder: `/sys/devices/system/cpu`.
     ///   - first: the processor whose caches are meant.
     ///   - facts: what CPUID tells of the processor.
-    ///   - source: CPUID itself, on a live machine.
+    ///   - source: CPUID itself.
     static func all(
+        _ root: HostRoot,
         _ folder: HostRoot?,
         first: Int,
         _ facts: CPUIDFacts,
-        _ source: (any CPUIDSource)?
+        _ source: any CPUIDSource
     ) -> Fact<[ProcessorCache]> {
-        if let folder, let source, let found = told(folder, first, facts, source) {
+        if root.isLive, let folder, let found = told(folder, first, facts, source) {
             return .known(found)
         }
-        return read(folder, first: first)
+        let read = read(folder, first: first)
+        let mainframe = mainframe(root)
+        if let known = read.value {
+            // The kernel shows those that several processors share in its other file only.
+            return .known(
+                known + mainframe.filter { cache in known.allSatisfy { $0.level < cache.level } }
+            )
+        }
+        if !mainframe.isEmpty { return .known(mainframe) }
+        if let found = folder.flatMap({ sparc($0, first) }) { return .known(found) }
+        if root.isLive { return read }
+        let alone = told(nil, first, facts, source) ?? []
+        // Dumps of CPUID by some tools hold the first subleaf only.
+        let others = (CacheDescriptors.all(facts, source) ?? []).filter { cache in
+            alone.allSatisfy { $0.level != cache.level || $0.type != cache.type }
+        }
+        let isWhole = facts.vendor == "GenuineIntel" && !alone.isEmpty
+        let all = isWhole ? alone : alone + others
+        return all.isEmpty ? read : .known(all)
     }
 
     /// Nil where CPUID does not tell, or processors differ from each other (leaf 7, EDX bit 15).
     private static func told(
-        _ folder: HostRoot,
+        _ folder: HostRoot?,
         _ first: Int,
         _ facts: CPUIDFacts,
         _ source: any CPUIDSource
@@ -46,7 +70,8 @@ public struct ProcessorCache: Sendable {
         let isAMD = facts.vendor == "AuthenticAMD" || facts.vendor == "HygonGenuine"
         let leaf: UInt32 = isAMD ? 0x8000_001d : 4
         let isThere = leaf <= (isAMD ? facts.maximum.extended : facts.maximum.basic)
-        guard isThere, facts.extended.edx >> 15 & 1 == 0 else { return nil }
+        // What was recorded is one processor's; on a live machine this may run on any.
+        guard isThere, folder == nil || facts.extended.edx >> 15 & 1 == 0 else { return nil }
         var caches: [ProcessorCache] = []
         for index in 0..<countMaximum {
             guard let words = source.registers(leaf: leaf, subleaf: UInt32(index)),
@@ -58,7 +83,9 @@ public struct ProcessorCache: Sendable {
                     level: told.level,
                     type: told.type,
                     sizeBytes: .known(told.sizeBytes),
-                    cpus: told.isShared ? list(folder.fact(path)) : .known([first])
+                    cpus: told.isShared
+                        ? folder.map { list($0.fact(path)) } ?? .absent(Self.alone)
+                        : .known([first])
                 )
             )
         }
@@ -99,8 +126,11 @@ public struct ProcessorCache: Sendable {
         }
         var caches: [ProcessorCache] = []
         for index in 0..<countMaximum {
-            guard let cache = read(folder, "index\(index)") else { break }
-            caches.append(cache)
+            if let cache = read(folder, "index\(index)") {
+                caches.append(cache)
+            } else if folder.isLive {
+                break
+            }
         }
         return caches.isEmpty
             ? .absent("sys/devices/system/cpu/\(path) shows no cache") : .known(caches)
@@ -119,8 +149,58 @@ public struct ProcessorCache: Sendable {
             level: level,
             type: type,
             sizeBytes: bytes,
-            cpus: list(folder.fact("\(name)/shared_cpu_list"))
+            cpus: sharing(folder, name)
         )
+    }
+
+    /// Kernels before 2.6.26, and some recordings of later ones, have the mask only.
+    private static func sharing(_ folder: HostRoot, _ name: String) -> Fact<[Int]> {
+        let list = list(folder.fact("\(name)/shared_cpu_list"))
+        if list.value?.isEmpty == false { return list }
+        let mask = folder.fact("\(name)/shared_cpu_map").value.flatMap(kernelMask)
+        return mask.map { .known($0) } ?? list
+    }
+
+    /// IBM Z: `cache4 : level=3 type=Unified scope=Shared size=65536K …` in `/proc/cpuinfo`
+    /// (`arch/s390/kernel/cache.c`).
+    private static func mainframe(_ root: HostRoot) -> [ProcessorCache] {
+        guard !root.isLive || root.exists("proc/sysinfo"), let text = root.processorSummary(),
+            text.field("vendor_id") == "IBM/S390"
+        else { return [] }
+        return (0..<countMaximum).compactMap { index in
+            guard let line = text.field("cache\(index)") else { return nil }
+            let pairs = pieces(line, separator: " ").map { pieces($0, separator: "=") }
+            func value(_ name: String) -> String? {
+                pairs.first { $0.count == 2 && $0[0] == name }?[1]
+            }
+            guard let level = value("level").flatMap({ Int($0) }), let type = value("type") else {
+                return nil
+            }
+            return ProcessorCache(
+                level: level,
+                type: type,
+                sizeBytes: value("size").flatMap(size).map { .known($0) }
+                    ?? .absent("no size: \(line)"),
+                cpus: .absent("proc/cpuinfo does not tell who shares it")
+            )
+        }
+    }
+
+    /// SPARC: files of its own, in bytes (`arch/sparc/kernel/sysfs.c`).
+    private static func sparc(_ folder: HostRoot, _ first: Int) -> [ProcessorCache]? {
+        let files = [
+            (1, "Data", "l1_dcache_size"), (1, "Instruction", "l1_icache_size"),
+            (2, "Unified", "l2_cache_size"),
+        ]
+        let caches = files.compactMap { level, type, name -> ProcessorCache? in
+            let path = "cpu\(first)/\(name)"
+            guard let bytes = (try? folder.attribute(path)).flatMap({ UInt64($0) }) else {
+                return nil
+            }
+            let cpus = Fact<[Int]>.absent("SPARC's kernels do not tell who shares it")
+            return ProcessorCache(level: level, type: type, sizeBytes: .known(bytes), cpus: cpus)
+        }
+        return caches.isEmpty ? nil : caches
     }
 
     /// `32768K` in bytes.

@@ -2,15 +2,18 @@ internal import FootingSystem
 
 /// The processors that are online.
 enum ProcessorList {
-    /// What the kernel lists, or what its folders show where a recording has no list.
+    /// What the kernel lists; where a recording has no list, what its folders or `/proc/cpuinfo`
+    /// show.
     static func online(_ root: HostRoot) -> Fact<[Int]> {
         let folder = "sys/devices/system/cpu"
         switch root.fact("\(folder)/online") {
         case .known(let list):
             return kernelList(list).map { .known($0) } ?? .absent("no list of processors: \(list)")
         case .absent(let reason):
-            let numbers = root.isLive ? [] : numbers(folder, root)
-            return numbers.isEmpty ? .absent(reason) : .known(numbers)
+            if root.isLive { return .absent(reason) }
+            let numbers = numbers(folder, root)
+            if !numbers.isEmpty { return .known(numbers) }
+            return ProcessorText(root)?.online.map { .known($0) } ?? .absent(reason)
         }
     }
 

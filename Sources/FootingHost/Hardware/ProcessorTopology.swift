@@ -12,35 +12,77 @@ public struct ProcessorTopology: Sendable {
     /// No machine has more; a hostile tree may say so.
     private static let threadsMaximum = 65536
 
-    /// - Parameter folder: `/sys/devices/system/cpu`.
-    init(_ folder: HostRoot?, online: Fact<[Int]>) {
-        guard let folder, let list = online.value, list.count <= Self.threadsMaximum else {
-            let reason = online.absence ?? "sys/devices/system/cpu is not there"
+    /// What processors may share.
+    private struct Kind {
+        /// The files that name the members: a mask, and behind `_list` a list, the newer name
+        /// first; the older is that of kernels before 5.3.
+        let files: [String]
+        /// The files that members have equal numbers in.
+        let ids: [String]
+        /// The same in `/proc/cpuinfo`: IBM Z, then x86 and Itanium, then Loongson.
+        let fields: [[String]]
+    }
+
+    private static let package = Kind(
+        files: ["package_cpus", "core_siblings"],
+        ids: ["physical_package_id"],
+        fields: [["drawer id", "book id", "physical id"], ["physical id"], ["package"]]
+    )
+    private static let core = Kind(
+        files: ["core_cpus", "thread_siblings"],
+        ids: ["physical_package_id", "core_id"],
+        fields: [
+            ["drawer id", "book id", "physical id", "core id"], ["physical id", "core id"],
+            ["package", "core"],
+        ]
+    )
+
+    /// - Parameters:
+    ///   - folder: `/sys/devices/system/cpu`.
+    ///   - root: the machine; in a recording `/proc/cpuinfo` stands in for the folder.
+    init(_ folder: HostRoot?, online: Fact<[Int]>, _ root: HostRoot) {
+        guard let list = online.value, list.count <= Self.threadsMaximum else {
+            let reason = online.absence ?? "too many processors to be true"
             sockets = .absent(reason)
             cores = .absent(reason)
             threads = .absent(reason)
             return
         }
         threads = .known(list.count)
-        sockets = Self.groups(folder, list, ["package_cpus_list", "core_siblings_list"])
         // Where simultaneous multithreading is off, each thread is a core: no need to ask each.
-        cores =
-            (try? folder.attribute("smt/active")) == "0"
-            ? .known(list.count)
-            : Self.groups(folder, list, ["core_cpus_list", "thread_siblings_list"])
+        let isSingle = (try? folder?.attribute("smt/active")) == "0"
+        var sockets = Self.groups(folder, list, Self.package)
+        var cores = isSingle ? .known(list.count) : Self.groups(folder, list, Self.core)
+        if !root.isLive, sockets.value == nil || cores.value == nil,
+            let text = ProcessorText(root), text.online == list
+        {
+            if sockets.value == nil, let count = Self.count(text, Self.package) {
+                sockets = .known(count)
+            }
+            if cores.value == nil, let count = Self.count(text, Self.core) {
+                cores = .known(count)
+            }
+        }
+        self.sockets = sockets
+        self.cores = cores
     }
 
-    /// Counts groups by asking one member of each.
+    private static func count(_ text: ProcessorText, _ kind: Kind) -> Int? {
+        kind.fields.lazy.compactMap { text.count($0) }.first
+    }
+
+    /// Counts groups by asking one member of each for the others.
     private static func groups(
-        _ folder: HostRoot,
+        _ folder: HostRoot?,
         _ online: [Int],
-        _ names: [String]
+        _ kind: Kind
     ) -> Fact<Int> {
+        guard let folder else { return .absent("sys/devices/system/cpu is not there") }
         var rest = Set(online)
         var count = 0
         for number in online where rest.contains(number) {
-            guard let text = text(folder, number, names), let members = kernelList(text) else {
-                return .absent("cpu\(number)/topology/\(names[0]) does not tell")
+            guard let members = members(folder, number, kind) else {
+                return numbered(folder, online, kind)
             }
             rest.remove(number)
             rest.subtract(members)
@@ -49,11 +91,43 @@ public struct ProcessorTopology: Sendable {
         return .known(count)
     }
 
-    /// The second name is what kernels before 5.3 have instead of the first.
-    private static func text(_ folder: HostRoot, _ number: Int, _ names: [String]) -> String? {
-        for name in names {
-            if let text = try? folder.attribute("cpu\(number)/topology/\(name)") { return text }
+    /// Recordings may hold only the masks, which kernels before 2.6.26 have alone.
+    private static func members(_ folder: HostRoot, _ number: Int, _ kind: Kind) -> [Int]? {
+        for name in kind.files {
+            let path = "cpu\(number)/topology/\(name)_list"
+            if let list = (try? folder.attribute(path)).flatMap(kernelList),
+                list.contains(number)
+            {
+                return list
+            }
+        }
+        for name in kind.files {
+            let path = "cpu\(number)/topology/\(name)"
+            if let mask = (try? folder.attribute(path)).flatMap(kernelMask),
+                mask.contains(number)
+            {
+                return mask
+            }
         }
         return nil
+    }
+
+    /// Counts groups by the numbers that their members share; -1 is none.
+    private static func numbered(
+        _ folder: HostRoot,
+        _ online: [Int],
+        _ kind: Kind
+    ) -> Fact<Int> {
+        var keys: Set<[Int]> = []
+        for number in online {
+            let ids = kind.ids.compactMap { name in
+                folder.number("cpu\(number)/topology/\(name)").value.flatMap { $0 < 0 ? nil : $0 }
+            }
+            guard ids.count == kind.ids.count else {
+                return .absent("cpu\(number)/topology/\(kind.files[0])_list does not tell")
+            }
+            keys.insert(ids)
+        }
+        return .known(keys.count)
     }
 }

@@ -101,14 +101,23 @@ struct DMIText: Sendable {
     init?(_ text: String) {
         guard text.holds("DMI type ") || text.holds("System Information") else { return nil }
         var heading = ""
+        var isNext = false
         for line in lines(text) {
             let isIndented = line.utf8.first == 9 || line.utf8.first == 32
-            guard isIndented else {
+            // Before version 2.3 headings were indented; they stand behind the type even so.
+            guard isIndented, !isNext else {
                 heading = line.trimmed
+                isNext = false
                 continue
             }
-            if heading == "BIOS Information", line.trimmed == "System is a virtual machine" {
-                isVirtualMachine = true
+            isNext = line.trimmed.hasPrefix("DMI type ")
+            if heading == "BIOS Information" {
+                if line.trimmed == "System is a virtual machine" { isVirtualMachine = true }
+                // Of the same byte, so that is there, and the bit in it is clear. Old firmware for
+                // virtual machines never sets the bit, and is no UEFI.
+                if line.trimmed == "UEFI is supported" {
+                    isVirtualMachine = isVirtualMachine ?? false
+                }
             }
             guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let label = String(line[..<colon]).trimmed

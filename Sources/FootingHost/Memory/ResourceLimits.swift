@@ -252,7 +252,7 @@ struct ControlGroups {
 
     /// A cpuset's effective list: the innermost group's that has one.
     func set(_ kind: String) -> Fact<[Int]> {
-        if let absence { return .absent(absence) }
+        if let absence { return namedSet(kind) ?? .absent(absence) }
         let paths: [String] =
             if let set = member("cpuset") {
                 Self.ancestors(set.path).flatMap { folder in
@@ -269,5 +269,33 @@ struct ControlGroups {
             return kernelList(text).map { .known($0) } ?? .absent("\(path) is no list: \(text)")
         }
         return .absent("neither proc/self/status nor a cpuset tells")
+    }
+
+    /// Where a recording tells only the cpuset's name: its mount is any of three kinds.
+    private func namedSet(_ kind: String) -> Fact<[Int]>? {
+        guard !root.isLive, let name = root.fact("proc/self/cpuset").value, name.hasPrefix("/"),
+            let table = try? root.beginning("proc/mounts", limitBytes: 65536)
+        else { return nil }
+        // No machine mounts it more often; a hostile table may.
+        var mounts = 0
+        for line in lines(table) where mounts < 8 {
+            let words = pieces(line, separator: " ")
+            guard words.count >= 4 else { continue }
+            let files: [String]
+            switch words[2] {
+            case "cpuset": files = [kind]
+            case "cgroup" where pieces(words[3], separator: ",").contains("cpuset"):
+                // The option `noprefix` leaves the controller's name out.
+                files = ["cpuset.effective_", "cpuset.", "effective_", ""].map { $0 + kind }
+            case "cgroup2": files = ["cpuset.\(kind).effective"]
+            default: continue
+            }
+            mounts += 1
+            for folder in Self.ancestors(name) {
+                let texts = files.lazy.compactMap { root.fact("\(words[1])\(folder)/\($0)").value }
+                if let list = texts.first.flatMap(kernelList) { return .known(list) }
+            }
+        }
+        return nil
     }
 }

@@ -54,6 +54,7 @@ struct CPUIDFacts: Sendable {
         vendor = printable(vendorBytes)
         basic = source.registers(leaf: 1, subleaf: 0)
         hypervisorBit = basic.map { $0.ecx >> 31 == 1 } ?? false
+        if hypervisorBit == true, let basic, Self.isStale(basic, source) { hypervisorBit = false }
         if zero.eax >= 7 { extended = source.registers(leaf: 7, subleaf: 0) ?? .zero }
         emulator =
             HypervisorSignature.emulatedProcessors.first {
@@ -71,6 +72,14 @@ struct CPUIDFacts: Sendable {
             signatures = Self.scan(source)
             readDetails(source)
         }
+    }
+
+    /// Whether ECX holds what was in it before: processors older than SSE2 (EDX bit 26; bit 0 is
+    /// their arithmetic) write nothing to it, and whoever runs guests with such a model signs.
+    private static func isStale(_ basic: CPUIDRegisters, _ source: any CPUIDSource) -> Bool {
+        guard basic.edx & 1 == 1, basic.edx >> 26 & 1 == 0 else { return false }
+        let signature = source.registers(leaf: 0x4000_0000, subleaf: 0)?.signature ?? []
+        return signature.allSatisfy { $0 == 0 }
     }
 
     /// Looks through the hypervisor's range until someone signs who is not standing in for Hyper-V.

@@ -119,16 +119,26 @@ extension ContainerDetector {
                 continue
             }
             let value = path == environment[0] ? "container=\(text)" : text
-            return claim(managers[text] ?? "other", path, value, "the manager's own word")
+            return claim(manager(text, root), path, value, "the manager's own word")
         }
         return nil
+    }
+
+    private static func manager(_ text: String, _ root: HostRoot) -> String {
+        if let name = managers[text] { return name }
+        // A tool that drops NULs leaves the next variable, `container_ttys`, at the name.
+        guard !root.isLive, text.holds("_ttys=") else { return "other" }
+        let names = managers.keys.filter { text.hasPrefix($0) }
+        return names.max { $0.utf8.count < $1.utf8.count }.flatMap { managers[$0] } ?? "other"
     }
 
     /// Process 1's variable `container`; of another user's process it may not be read.
     private static func variable(_ root: HostRoot) -> String? {
         guard let bytes = try? root.bytes(environment[0]) else { return nil }
         let name = Array("container=".utf8)
-        let value = bytes.split(separator: 0).first { $0.starts(with: name) }
+        // A recording may be the text that a person pasted.
+        let ends: Set<UInt8> = root.isLive ? [0] : [0, 10]
+        let value = bytes.split { ends.contains($0) }.first { $0.starts(with: name) }
             .map { String(decoding: $0.dropFirst(name.count), as: UTF8.self) }
         return value?.isEmpty == true ? nil : value
     }

@@ -104,6 +104,8 @@ struct DMIVendor: Sendable {
         .init("Hetzner", .kvm, product: "hetzner", .alsoPhysical),
         .init("Scaleway", .kvm, product: "scaleway", .alsoPhysical, in: .systemVendor),
         .init("Vultr", .kvm, product: "vultr", .alsoPhysical, in: .systemVendor),
+        .init("Linode", .kvm, product: "akamai", .alsoPhysical, in: .systemVendor),
+        .init("Akamai", .kvm, product: "akamai", .alsoPhysical, in: .systemVendor),
         .init("UpCloud", .kvm, product: "upcloud", .alsoPhysical, in: .systemVendor),
         .init("Tencent Cloud", .kvm, product: "tencent", .alsoPhysical, in: .systemVendor),
         .init("Google", .kvm, product: "google-compute-engine", .alsoPhysical, in: .biosVendor),

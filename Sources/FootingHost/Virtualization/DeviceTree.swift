@@ -118,6 +118,11 @@ struct DeviceTree: Sendable {
     private static let boards: [(prefix: String, kind: HypervisorKind, says: String)] = [
         ("qemu,", .qemu, "a board of QEMU's; whether KVM accelerates it is not told"),
         ("riscv-virtio", .qemu, "QEMU's RISC-V board; whether KVM accelerates it is not told"),
+        (
+            "linux,dummy-loongson3", .qemu,
+            "QEMU's LoongArch board; whether KVM is there is not told"
+        ),
+        ("linux,sbsa-ref", .qemu, "QEMU's board for servers on Arm"),
         ("xen,xenvm", .xen, "a board that Xen makes up"),
         ("jailhouse,cell", "jailhouse", "a cell of Jailhouse"),
         ("linux,dummy-virt", .other, "a board that kvmtool, Firecracker, crosvm and others share"),

@@ -30,9 +30,13 @@ enum HostSide {
                 let says = "virtual machines can be run here"
                 return (line.name, Evidence(source: line.node, value: "", says: says))
             }
-            guard isListed else { return nil }
             let says = "the kernel can run virtual machines; the device's node is not there"
-            return (line.name, Evidence(source: path, value: line.miscellaneous, says: says))
+            if isListed {
+                return (line.name, Evidence(source: path, value: line.miscellaneous, says: says))
+            }
+            let device = "sys/devices/virtual/misc/\(line.miscellaneous)"
+            guard !root.isLive, names == nil, root.exists(device) else { return nil }
+            return (line.name, Evidence(source: device, value: "", says: says))
         }
     }
 }

@@ -22,7 +22,11 @@ extension HypervisorDetector {
         if let finding = tree?.hypervisor(root) { return accelerated(take(finding)) }
         mainframe = Mainframe(root)
         if let mainframe { return take((mainframe.kind, mainframe.evidence)) }
-        if let finding = PlatformHypervisor.partition(root, processorText: processorText) {
+        if let finding = PlatformHypervisor.partition(
+            root,
+            processorModel,
+            processorText: processorText
+        ) {
             return take(finding)
         }
         if let finding = VirtualPCI.find(pci) { return take(finding) }
@@ -47,6 +51,9 @@ extension HypervisorDetector {
         evidence.append(clock)
         return Claim(kind: .kvm, isVirtualMachine: true, evidence: clock)
     }
+
+    /// The processor's name on x86.
+    private var processorModel: String? { processor.model ?? processorText?.field("model name") }
 
     /// Whether the processor says that a hypervisor is there; nil if nothing tells.
     var hypervisorBit: Bool? {
@@ -159,6 +166,10 @@ extension HypervisorDetector {
         // QEMU offers Hyper-V's interface only on KVM.
         let isSigned = processor.signatures.contains { $0.kind == .hyperv }
         if vendor.kind == .qemu, isSigned || processor.offersHyperV { return .kvm }
+        // QEMU's first firmware was that of Bochs, whose own processors have other names.
+        if vendor.kind == "bochs", PlatformHypervisor.isEmulators(processorModel ?? "") {
+            return .qemu
+        }
         // Virtual PC has the same texts as Hyper-V, which always sets the bit on x86.
         if vendor.kind == .hyperv, bit == false { return .virtualpc }
         return vendor.kind
@@ -205,7 +216,11 @@ extension HypervisorDetector {
         let bit = hypervisorBit
         // A Xen PV guest executes the processor's own CPUID, without a bit, and has the bus.
         if let finding = PlatformHypervisor.bus(root) { return take(finding) }
-        if bit != false, let finding = PlatformHypervisor.clock(root) { return take(finding) }
+        if bit != false,
+            let finding = PlatformHypervisor.clock(root) ?? PlatformHypervisor.traces(root)
+        {
+            return take(finding)
+        }
         if let bit, let word = bitEvidence {
             return Claim(kind: bit ? .other : .none, isVirtualMachine: bit, evidence: word)
         }
@@ -232,16 +247,29 @@ extension HypervisorDetector {
 
     /// Whether this is a platform that firmware divides: POWER's pSeries and SPARC's sun4v look
     /// the same in a partition, a guest and as the whole machine.
+    ///
+    /// A device tree names a pSeries by its type, as `IBM,8286-42A`; IBM's boards have other names.
     private var isPartitionable: Bool {
-        processorText?.field("platform") == "pSeries" || processorText?.field("type") == "sun4v"
+        if processorText?.field("platform") == "pSeries" { return true }
+        if processorText?.field("type") == "sun4v" { return true }
+        return (tree?.compatible ?? []).contains { text in
+            let digit = text.dropping(prefix: "IBM,")?.utf8.first
+            return text == "sun4v" || digit.map { (48..<58).contains($0) } == true
+        }
     }
 
     /// Whether DMI names a machine that only hardware can be.
     ///
     /// A maker of both leaves it open unless the processor or the firmware says which.
     private func makerTells(_ matches: [DMIVendor.Match]) -> Bool {
-        guard dmi[.productName] != nil || dmi[.systemVendor] != nil else { return false }
+        // Makers of boards leave the rest to those who build systems of them.
+        let named: [DMI.Field] = [.productName, .systemVendor, .boardVendor]
+        guard named.contains(where: { dmi[$0] != nil }) else { return false }
         if hypervisorBit != nil || dmi.virtualMachineBit(root) != nil { return true }
+        // A cloud's name alone does not tell its virtual machines from its physical ones.
+        if CloudVendor.table.contains(where: { $0.fits(dmi, isVirtualMachine: true) }) {
+            return false
+        }
         return !matches.contains { $0.vendor.trust == .alsoPhysical }
     }
 
@@ -251,8 +279,10 @@ extension HypervisorDetector {
     /// on Arm and RISC-V it tells of the processor only, virtual or not.
     private var processorTextTells: Bool {
         guard let processorText else { return false }
-        // Only POWER's text has this line; a recording may not tell the architecture.
+        // Only POWER's text has the first line, and only SPARC's such a second one; a recording
+        // may not tell the architecture.
         if processorText.field("platform") != nil { return true }
+        if processorText.field("type")?.hasPrefix("sun4") == true { return true }
         let machine = root.systemName().value?.machine ?? ""
         return machine.hasPrefix("ppc") || machine.hasPrefix("sparc")
     }

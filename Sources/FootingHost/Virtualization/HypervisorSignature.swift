@@ -52,10 +52,10 @@ struct HypervisorSignature: Sendable {
     /// Processor vendors of leaf 0 that only an emulator of x86 gives itself.
     static let emulatedProcessors: [HypervisorSignature] = [
         .init("ConnectixCPU", .virtualpc),
-        .init("Virtual CPU ", .virtualpc),
         .init("VirtualApple", "apple"),  // Rosetta 2
         .init("PowerVM Lx86", "powervm-lx86"),
         // Translators of programs, not of machines: a processor's vendor, and no hypervisor.
         .init("MicrosoftXTA", .other),
+        .init("Virtual CPU ", .other),  // Windows 10 on Arm; Virtual PC's DMI tells it from this
     ]
 }

@@ -2,14 +2,13 @@ internal import FootingSystem
 
 /// Hypervisors of single architectures, each with a source of its own.
 enum PlatformHypervisor {
-    /// The beginning of `/proc/cpuinfo`, where CPUID does not tell as much.
+    /// What `/proc/cpuinfo` tells of the machine, where CPUID does not tell as much.
     ///
     /// The kernel takes 30 µs to write it. On a live x86 machine only User Mode Linux, known by a
     /// file of its own, has anything there that the instruction would not say better.
     static func processorText(_ root: HostRoot, _ processor: CPUIDFacts) -> String? {
         if root.isLive, processor.absence == nil, !root.exists("proc/exitcode") { return nil }
-        // Some processors have flags that fill most of a page before the line that is looked for.
-        return try? root.beginning("proc/cpuinfo", limitBytes: 16384)
+        return root.processorSummary()
     }
 
     typealias Finding = (kind: HypervisorKind, evidence: Evidence)
@@ -26,7 +25,11 @@ enum PlatformHypervisor {
     ///
     /// The order: a board that names its emulator, then the files that one firmware alone has.
     /// `lparcfg` comes after them, as QEMU's POWER board has it too.
-    static func partition(_ root: HostRoot, processorText: String?) -> Finding? {
+    static func partition(_ root: HostRoot, _ model: String?, processorText: String?) -> Finding? {
+        if let model, isEmulators(model) {
+            let says = "a processor that only QEMU has; \(unknown)"
+            return (.qemu, Evidence(source: "the processor's name", value: model, says: says))
+        }
         if let text = processorText, let finding = emulated(text, root) { return finding }
         if root.exists("proc/iSeries") {
             return ("os400", Evidence(source: "proc/iSeries", value: "", says: "a guest of OS/400"))
@@ -53,9 +56,16 @@ enum PlatformHypervisor {
         )
     }
 
+    /// The default models of QEMU; with a model of its host's, it writes the host's name.
+    static func isEmulators(_ model: String) -> Bool {
+        ["QEMU Virtual CPU", "QEMU TCG CPU", "Common KVM", "Common 32-bit KVM"]
+            .contains { model.hasPrefix($0) }
+    }
+
+    private static let unknown = "whether KVM accelerates it is not told"
+
     private static func emulated(_ text: String, _ root: HostRoot) -> Finding? {
         let source = "proc/cpuinfo"
-        let unknown = "whether KVM accelerates it is not told"
         if let machine = text.field("machine"), machine.holds("emulated by qemu") {
             let says = "QEMU's POWER board; \(unknown)"
             return (.qemu, Evidence(source: source, value: machine, says: says))
@@ -63,14 +73,6 @@ enum PlatformHypervisor {
         if text.holds("PowerVM Lx86") {
             let evidence = Evidence(source: source, value: "PowerVM Lx86", says: "x86 on POWER")
             return ("powervm-lx86", evidence)
-        }
-        // The default models of QEMU; with a model of its host's, it writes the host's name.
-        if let model = text.field("model name"),
-            ["QEMU Virtual CPU", "QEMU TCG CPU", "Common KVM", "Common 32-bit KVM"]
-                .contains(where: { model.hasPrefix($0) })
-        {
-            let says = "a processor that only QEMU has; \(unknown)"
-            return (.qemu, Evidence(source: source, value: model, says: says))
         }
         // The bus is registered by any kernel for Xen, and Itanium's were built for guests alone.
         if text.field("arch") == "IA-64", root.exists("sys/bus/xen"),
@@ -92,6 +94,28 @@ enum PlatformHypervisor {
         }
         return nil
     }
+
+    /// What a hypervisor's drivers leave, in recordings by tools that judge by it: modules that
+    /// load in its virtual machines only, and a file of Hyper-V's daemon.
+    static func traces(_ root: HostRoot) -> Finding? {
+        guard !root.isLive else { return nil }
+        let path = "proc/modules"
+        let names = lines((try? root.text(path)) ?? "").compactMap {
+            pieces($0, separator: " ").first
+        }
+        for (module, kind) in modules where names.contains(module) {
+            let says = "a driver that loads on \(kind) only"
+            return (kind, Evidence(source: path, value: module, says: says))
+        }
+        let pool = "var/lib/hyperv/.kvp_pool_3"
+        guard root.exists(pool) else { return nil }
+        return (.hyperv, Evidence(source: pool, value: "", says: "what Hyper-V's host tells"))
+    }
+
+    private static let modules: [(name: String, kind: HypervisorKind)] = [
+        ("vboxguest", .virtualbox), ("hv_vmbus", .hyperv), ("vmw_balloon", .vmware),
+        ("vmmemctl", .vmware), ("prl_tg", .parallels),
+    ]
 
     /// Clocks that a kernel registers only after it has found its hypervisor.
     static func clock(_ root: HostRoot) -> Finding? {
