@@ -38,6 +38,10 @@ int footing_allowed_nodes(uint64_t *words, size_t count);
  * in use. */
 void footing_trim_heap(void);
 
+/* The words of the process's command line, the program's name first. */
+int footing_argument_count(void);
+const char *footing_argument(int index);
+
 /* The calling process's environment variable, or NULL. */
 const char *footing_environment(const char *name);
 
