@@ -115,6 +115,9 @@ public final class PressureMonitor: Sendable {
         return read(ready)
     }
 
+    /// A reading now, without waiting and without what would be told.
+    func look() -> MemoryReading { read([]) }
+
     private func read(_ ready: [(name: String, events: Int16)]) -> MemoryReading {
         let now = time.nanoseconds
         return state.withLock { state in
