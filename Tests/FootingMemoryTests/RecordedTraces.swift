@@ -1,8 +1,8 @@
 /// What guests of 1 GiB showed while their host took 724 MiB and gave them back.
 ///
 /// Recorded with Debian's 6.1 kernel under QEMU, with nothing but a shell in the guest. Each line
-/// has the milliseconds since the first, then `MemTotal` and `MemAvailable` in KiB, and the pages in
-/// the balloon.
+/// has the milliseconds since the first, then `MemTotal` and `MemAvailable` in KiB, and the pages
+/// in the balloon.
 enum RecordedTraces {
     /// The balloon takes from `MemTotal` (deflate-on-oom off).
     static let total = """

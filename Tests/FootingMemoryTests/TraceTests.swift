@@ -75,11 +75,7 @@ struct TraceTests {
             let used = controller.budgetBytes
             let use = MemoryUse(budgetBytes: used, usedBytes: used, floorBytes: 8 * mebibyte)
             // What is there when it looks, before anything is released.
-            least = min(
-                least,
-                point.available.subtractingReportingOverflow(used).overflow
-                    ? 0 : point.available - used
-            )
+            least = min(least, point.available - min(used, point.available))
             let decision = controller.step(
                 reading(trace, point, cache: used),
                 use: use,
@@ -93,10 +89,10 @@ struct TraceTests {
             isQuick = trace.point(at: next).balloon != point.balloon
             milliseconds = next
         }
-        print(
-            "\(trace): at least \(least / mebibyte) MiB left, budget down to \(leastBudget / mebibyte) MiB, \(changes.count) changes"
-        )
-        #expect(least > 50 * mebibyte)
+        let figures = "\(least / mebibyte) MiB left, budget \(leastBudget / mebibyte) MiB"
+        print("\(trace): at least \(figures), \(changes.count) changes")
+        // The lower mark of the 249 MiB that the guest has in the end.
+        #expect(least >= 29 * mebibyte)
         // The host has its 724 MiB: of what is left the cache kept next to nothing.
         #expect(leastBudget < 120 * mebibyte)
         let busiest = changes.map { first in changes.count { $0 >= first && $0 < first + 60000 } }

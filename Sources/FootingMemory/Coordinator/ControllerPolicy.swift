@@ -6,9 +6,9 @@ public struct ControllerPolicy: Sendable, Equatable {
         public var lowerPercent: UInt64
         /// So much is there afterwards, and is left when taking again.
         public var upperPercent: UInt64
-        /// Never less than this, in bytes, ...
+        /// Never less than this, in bytes.
         public var minimumBytes: UInt64
-        /// ... and never more: a large machine needs no tenth of its memory unused.
+        /// Never more, in bytes: a large machine needs no tenth of its memory unused.
         public var maximumBytes: UInt64
 
         /// The two marks of a machine or group of a size, in bytes.
