@@ -67,7 +67,8 @@ public final class BalloonCoordinator: Sendable {
 
     /// Starts; whether it runs already does not matter.
     ///
-    /// The first decision is made when this returns. The budget that the holder has now is the most it will ever be given.
+    /// The first decision is made when this returns. The budget that the holder has now is the
+    /// most it will ever be given.
     ///
     /// - Throws: `EAGAIN` where there is no room for another thread.
     public func start() throws(Errno) {
