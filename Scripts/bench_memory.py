@@ -74,16 +74,15 @@ class Bench:
     def fill(self, kind, disk, options):
         """Boots, serves, fills the cache, and saves."""
         with self.guest(disk) as guest:
+            guest.shell("until [ -b /dev/vdb ]; do busybox usleep 20000; done")
+            options += f" --socket={SOCKET} --memory {BUDGET_MEBIBYTES}M"
             guest.shell(
-                f"""
-                until [ -b /dev/vdb ]; do busybox usleep 20000; done
-                footing serve /dev/vda --socket={SOCKET} --memory {BUDGET_MEBIBYTES}M {options} \\
-                    >/tmp/log 2>&1 & echo $! >/tmp/pid
-                until busybox grep -q ^ready /tmp/log; do kill -0 $!; busybox usleep 20000; done
-                """.strip().replace("\\\n", "").replace("\n", "; ").replace("& echo", "& echo")
+                f"footing serve /dev/vda {options} >/tmp/log 2>&1 & echo $! >/tmp/pid; "
+                "until busybox grep -q ^ready /tmp/log; do kill -0 $!; busybox usleep 20000; done"
             )
             guest.shell(f"load {SOCKET} scan {FILLED_MEBIBYTES}")
-            held = int(guest.shell("busybox sed -n 's/VmRSS: *//p' /proc/$(busybox cat /tmp/pid)/status").split()[0])
+            status = guest.shell("busybox cat /proc/$(busybox cat /tmp/pid)/status")
+            held = int(status.split("VmRSS:")[1].split()[0])
             say(f"{kind}: {held >> 10} MiB are held")
             return guest.save(f"{self.folder}/{kind}.state")
 
@@ -142,6 +141,10 @@ class Run:
         held, least = alive[0][1], min(row[1] for row in alive)
         late = [row[0] for row in alive if row[1] <= held - 0.9 * (held - least)]
         self.release = late[0] - first if first is not None and not dead else None
+        # The same from when the balloon had grown so far as to need that much; negative: before.
+        final = rows[-1][2]
+        need = [row[0] for row in rows if row[2] << 2 >= (final << 2) - 0.1 * (held - least)]
+        self.behind = late[0] - need[0] if not dead else None
         wanted = (GUEST_MEBIBYTES - REMAINING_MEBIBYTES) << 8
         full = [row[0] for row in rows if row[2] >= wanted]
         self.balloon = full[0] - first if full and first is not None else None
@@ -179,12 +182,15 @@ def report(runs, rates):
     middle("balloon's first growth to its target, ms", "{:.0f}", lambda run: run.balloon)
     middle("first growth to 90 % released, ms", "{:.0f}", lambda run: run.release)
     worst("the same at worst, ms", "{:.0f}", lambda run: run.release)
+    middle("90 % released, behind the balloon's need, ms", "{:.0f}", lambda run: run.behind)
+    worst("the same at worst, ms", "{:.0f}", lambda run: run.behind)
     middle("least available, MiB", "{:.0f}", lambda run: run.available)
     middle("stall by PSI, ms", "{:.1f}", lambda run: run.stall / 1000)
     middle("returned to the host, MiB", "{:.0f}", lambda run: run.returned)
     worst("I/O errors at worst", "{}", lambda run: run.errors)
     rate = [median(rates[kind]) for kind in KINDS]
-    say("| a neighbour's reads, MiB/s | " + " | ".join(f"{value or 0:.0f}" for value in rate) + " |")
+    texts = " | ".join("-" if value is None else f"{value:.0f}" for value in rate)
+    say(f"| a neighbour's reads, MiB/s | {texts} |")
 
 
 def main():
