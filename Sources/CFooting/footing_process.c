@@ -44,11 +44,25 @@ int footing_terminal_columns(int descriptor)
 	return size.ws_col;
 }
 
-void footing_trim_heap(void)
+static int argument_count;
+static char **arguments;
+
+/* The C library hands these to every initialiser. Swift would read /proc/self/maps for them, which
+   takes longer than finding out the hypervisor. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values)
 {
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
+	argument_count = count;
+	arguments = values;
+}
+
+int footing_argument_count(void)
+{
+	return argument_count;
+}
+
+const char *footing_argument(int index)
+{
+	return arguments[index];
 }
 
 void footing_touch(void *value)
