@@ -50,6 +50,15 @@ void footing_trim_heap(void)
 #endif
 }
 
+void footing_bound_heap(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 void footing_touch(void *value)
 {
 	__asm__ volatile("" : : "r"(value) : "memory");

@@ -6,12 +6,13 @@ internal import Glibc
 /// the kernel says that the process has, not what the engine believes.
 package enum MemoryTrial {
     /// What the process has besides the disk's budget: code, stacks, the clients' buffers.
-    private static let allowanceBytes = 8 << 20
+    private static let allowanceBytes = 4 << 20
 
     /// Runs it, and says what it finds.
     ///
     /// - Returns: whether every budget was kept.
     package static func run(folder: String, say: (String) -> Void) -> Bool {
+        HeapMemory.bound()
         do throws(DiskError) {
             return try Trial(folder: folder).run(say)
         } catch {
