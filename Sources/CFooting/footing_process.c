@@ -65,6 +65,15 @@ const char *footing_argument(int index)
 	return arguments[index];
 }
 
+void footing_bound_heap(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 void footing_touch(void *value)
 {
 	__asm__ volatile("" : : "r"(value) : "memory");

@@ -38,11 +38,24 @@ package final class BlockCache: Sendable {
     private let shards: [Locked<CacheShard>]
     private let pool = Locked(Pool())
     private let shardShift: UInt64
+    private let onShortage: (@Sendable () -> Void)?
 
     /// An empty cache without a budget.
-    package init(source: any PageSource, layout: CacheLayout = .standard) {
+    ///
+    /// - Parameters:
+    ///   - source: where the slabs come from.
+    ///   - layout: how they are divided.
+    ///   - onShortage: called when another slab would be of use, to have another thread call
+    ///     ``grow()``: memory that was not touched for long can take the host milliseconds. Nil grows
+    ///     at once.
+    package init(
+        source: any PageSource,
+        layout: CacheLayout = .standard,
+        onShortage: (@Sendable () -> Void)? = nil
+    ) {
         self.source = source
         self.layout = layout
+        self.onShortage = onShortage
         shards = (0..<layout.shardCount).map { _ in
             Locked(CacheShard(framesPerShard: layout.framesPerShard))
         }
@@ -96,11 +109,17 @@ package final class BlockCache: Sendable {
         _ bytes: UnsafeRawBufferPointer,
         _ use: CacheUse = .ordinary
     ) {
-        let isDone = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
-        if isDone { return }
-        grow()
-        // Another thread may have used up what came: then it is not worth more trouble.
-        _ = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
+        let isShort = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
+        if !isShort { return }
+        guard let onShortage else {
+            grow()
+            // For the first block of all there was no frame yet.
+            _ = shard(key).withLock { unsafe $0.insert(key, entry, bytes, use) }
+            return
+        }
+        // Nobody else needs to ask until it has grown.
+        for shard in shards { shard.withLock { $0.mayGrow = false } }
+        onShortage()
     }
 
     /// Puts a new version in the place of another one, if there is one.
@@ -116,11 +135,12 @@ package final class BlockCache: Sendable {
     // MARK: - Size
 
     /// Maps one more slab, if the budget has room for it.
-    private func grow() {
+    package func grow() {
         pool.withLock { pool in
             guard pool.mappedCount < pool.targetCount else { return }
             do throws(Errno) {
                 let bytes = unsafe try source.map(byteCount: CacheLayout.slabBytes)
+                if onShortage != nil { unsafe Self.touch(bytes) }
                 let slot = pool.slabs.firstIndex { $0 == nil } ?? pool.slabs.count
                 if slot == pool.slabs.count { pool.slabs.append(nil) }
                 pool.slabs[slot] = unsafe Slab(bytes)
@@ -136,6 +156,11 @@ package final class BlockCache: Sendable {
             }
             announceGrowth(pool)
         }
+    }
+
+    /// Has the kernel put memory behind a slab, so that no reader waits for it.
+    private static func touch(_ bytes: UnsafeMutableRawBufferPointer) {
+        for offset in stride(from: 0, to: bytes.count, by: 4096) { unsafe bytes[offset] = 0 }
     }
 
     private func announceGrowth(_ pool: borrowing Pool) {
@@ -178,6 +203,11 @@ package final class BlockCache: Sendable {
         if let slab = pool.slabs[slot] { unsafe source.unmap(slab.bytes) }
         pool.slabs[slot] = nil
         pool.mappedCount -= 1
+    }
+
+    /// Whether another slab was asked for.
+    var isShort: Bool {
+        shards.contains { shard in shard.withLock { $0.isShort } }
     }
 
     /// Frames that it may have in all.

@@ -86,9 +86,9 @@ struct CacheShard: ~Copyable {
         return record.word == entry.word && record.checksum == entry.checksum
     }
 
-    /// Takes a block in.
+    /// Takes a block in, if the policy wants it.
     ///
-    /// - Returns: false if it asks for another slab first.
+    /// - Returns: whether another slab is wanted soon.
     mutating func insert(
         _ key: UInt64,
         _ entry: MapEntry,
@@ -97,18 +97,27 @@ struct CacheShard: ~Copyable {
     ) -> Bool {
         if let frame = find(key) {
             if !holds(frame, entry) { unsafe replace(frame, entry, bytes) }
-            return true
+            return false
         }
-        if free.count == 0 {
-            if mayGrow { return false }
-            if capacity == 0 { return true }
-        }
+        if capacity > 0 { unsafe insertNew(key, entry, bytes, use) }
+        return mayGrow && isShort
+    }
+
+    /// Whether the free frames come to an end.
+    var isShort: Bool { free.count <= framesPerShard / 2 }
+
+    private mutating func insertNew(
+        _ key: UInt64,
+        _ entry: MapEntry,
+        _ bytes: UnsafeRawBufferPointer,
+        _ use: CacheUse
+    ) {
         let isGhost = ghosts.remove(Self.ghostHash(key))
         if use == .scan, free.count == 0, !isGhost {
             // It is remembered as if it had been here: twice in a while is no scan.
             ghosts.insert(Self.ghostHash(key))
             counters.bypasses += 1
-            return true
+            return
         }
         let frame = free.count > 0 ? free.head : evict()
         let part = part(frame)
@@ -121,7 +130,6 @@ struct CacheShard: ~Copyable {
         append(frame, isGhost ? .main : .small)
         counters.insertions += 1
         if use == .ahead { counters.aheadInsertions += 1 }
-        return true
     }
 
     /// Puts a new version in the place of another one, if one is here.

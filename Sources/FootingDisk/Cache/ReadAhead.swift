@@ -28,6 +28,8 @@ struct ReadAhead: Sendable {
 
     /// Blocks that a stream may have in the cache.
     var windowLimit = 0
+    /// A cache would have use for another slab.
+    var isMemoryWanted = false
     /// Nobody reads ahead any more.
     var isEnded = false
     private var streams: [Stream] = []
@@ -92,7 +94,7 @@ struct ReadAhead: Sendable {
         streams[oldest] = stream
     }
 
-    var isIdle: Bool { queue.isEmpty }
+    var isIdle: Bool { queue.isEmpty && !isMemoryWanted }
 
     /// The next range to read.
     mutating func take() -> Range<UInt64>? {

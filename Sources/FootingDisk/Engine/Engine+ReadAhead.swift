@@ -19,11 +19,23 @@ extension Engine {
         if isWanted { ahead.wakeAll() }
     }
 
+    /// Maps another slab for each cache that asked for one, before its readers need it.
+    private func growCaches() -> Bool {
+        let isWanted = ahead.withLock { ahead in
+            defer { ahead.isMemoryWanted = false }
+            return ahead.isMemoryWanted
+        }
+        guard isWanted else { return false }
+        // Which of them did is not known: those without need do not ask again.
+        for cache in [reader.cache.blocks, blocks] where cache.isShort { cache.grow() }
+        return true
+    }
+
     /// Reads the next range that a stream will want into the cache.
     ///
     /// - Returns: whether there was one.
     func readAheadStep() -> Bool {
-        guard let range = ahead.withLock({ $0.take() }) else { return false }
+        guard let range = ahead.withLock({ $0.take() }) else { return growCaches() }
         unsafe withUnsafeTemporaryAllocation(
             byteCount: Self.aheadBlockCount * 4096,
             alignment: 4096

@@ -47,7 +47,7 @@ final class Engine: Sendable {
     /// Blocks that were read.
     let blocks: BlockCache
     /// Who reads in sequence, and what is to be read before they ask.
-    let ahead = Locked(ReadAhead())
+    let ahead: Locked<ReadAhead>
     /// Held while the budget changes.
     let budgetChange = Locked(())
 
@@ -63,17 +63,29 @@ final class Engine: Sendable {
         self.drive = drive
         geometry = state.superblock.geometry
         self.options = options
+        let ahead = Locked(ReadAhead())
+        self.ahead = ahead
+        let onShortage: (@Sendable () -> Void)? =
+            switch drive {
+            case .callers: nil
+            case .threads: {
+                ahead.withLock { $0.isMemoryWanted = true }
+                ahead.wakeAll()
+            }
+            }
+        let source = options.pageSource
+        let layout = options.cacheLayout
+        blocks = BlockCache(source: source, layout: layout, onShortage: onShortage)
         volume = state.superblock.volume
         reader = MapReader(
             store: store,
             geometry: geometry,
             volume: volume,
             cache: PageCache(
-                blocks: BlockCache(source: options.pageSource, layout: options.cacheLayout)
+                blocks: BlockCache(source: source, layout: layout, onShortage: onShortage)
             ),
             verifies: options.verifiesChecksums
         )
-        blocks = BlockCache(source: options.pageSource, layout: options.cacheLayout)
         self.state = Locked(state, conditionCount: Condition.count)
         resizeCaches()
     }

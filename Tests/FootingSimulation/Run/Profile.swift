@@ -58,6 +58,7 @@ package struct Profile: Sendable {
         options = EngineOptions()
         // Few frames, so that they are fought over.
         options.cacheLayout = CacheLayout(shardCount: 1 + random.below(2), framesPerShard: 7)
+        options.pageSource = AnyPages(isHuge: false)
         options.memoryBudgetBytes = 0
         options.unflushedBytesMax = (32 << 10) << random.below(5)
         options.checkpointLogBytes = (128 << 10) << random.below(5)
