@@ -6,9 +6,10 @@ enum FioImage {
     /// The program on this machine.
     static let program = "/usr/bin/fio"
     /// Whether it, and what makes the image, are here.
-    static let isPossible = unsafe [program, "/usr/sbin/mke2fs", "/usr/bin/ldd"].allSatisfy {
-        unsafe access($0, X_OK) == 0
-    }
+    static let isPossible: Bool = {
+        let programs = [program, "/usr/sbin/mke2fs", "/usr/bin/ldd"]
+        return programs.allSatisfy { unsafe access($0, X_OK) == 0 }
+    }()
 
     /// The image's file; guests start with it, and none writes to it.
     static func path() throws -> String { try "\(folder.get().path)/image" }
