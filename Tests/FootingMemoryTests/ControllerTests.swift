@@ -253,6 +253,36 @@ struct ControllerTests {
         #expect(Array(waits.prefix(4)) == [21, 41, 81, 161])
     }
 
+    @Test("what a group uses beyond its limit is missing, too")
+    func excess() {
+        var controller = controller()
+        var reading = machine(available: 600)
+        reading.group = Headroom(
+            sizeBytes: 120 * mebibyte,
+            availableBytes: 0,
+            excessBytes: 200 * mebibyte
+        )
+        let decision = controller.step(reading, use: use(300), at: 0)
+        #expect(decision.cause == .groupShort)
+        #expect((decision.budgetBytes + mebibyte - 1) / mebibyte == 300 - 200 - 18 + 1)
+    }
+
+    @Test("stalls from before a release are not pressure, if there is room now")
+    func echo() {
+        var controller = controller()
+        _ = controller.step(machine(available: 0), use: use(400), at: 0)
+        var reading = machine(available: 600)
+        reading.events = .groupStall
+        let early = controller.step(reading, use: use(220), at: 2_000_000_000)
+        #expect(early.cause == .steady)
+        #expect(controller.step(reading, use: use(220), at: 4_000_000_000).cause == .pressure)
+        var other = self.controller()
+        _ = other.step(machine(available: 0), use: use(400), at: 0)
+        reading.machine?.availableBytes = 150 * mebibyte
+        let near = other.step(reading, use: use(220), at: 2_000_000_000)
+        #expect(near.cause == .pressure)
+    }
+
     @Test("does not grow while tasks wait", arguments: [(0.5, true), (2.0, false)])
     func stalled(percent: Double, grows: Bool) {
         var controller = controller()

@@ -77,6 +77,18 @@ struct GroupTests {
         #expect(headroom(limits)?.availableBytes == 5 * mebibyte)
     }
 
+    @Test("what is used beyond a limit is told, and counts first")
+    func excess() throws {
+        let machine = try machine()
+        try machine.write("\(own)/memory.current", "\(600 * mebibyte)\n")
+        try machine.write("\(own)/memory.stat", "inactive_file \(30 * mebibyte)\n")
+        try machine.write("\(slice)/memory.current", "\(1001 * mebibyte)\n")
+        let room = headroom(try limits(machine))
+        #expect(room?.sizeBytes == 400 * mebibyte)
+        #expect(room?.availableBytes == 0)
+        #expect(room?.excessBytes == 170 * mebibyte)
+    }
+
     @Test("limits are read again, and nonsense is none")
     func changing() throws {
         let machine = try machine()
@@ -84,7 +96,12 @@ struct GroupTests {
         var buffer: [UInt8] = []
         try machine.write("\(own)/memory.max", "\(64 * mebibyte)\n")
         limits.refresh(&buffer)
-        #expect(headroom(limits) == Headroom(sizeBytes: 64 * mebibyte, availableBytes: 0))
+        let over = Headroom(
+            sizeBytes: 64 * mebibyte,
+            availableBytes: 0,
+            excessBytes: 36 * mebibyte
+        )
+        #expect(headroom(limits) == over)
         for text in ["", "max", "-1", "9223372036854771712", "\u{0}\u{1}"] {
             try machine.write("\(own)/memory.max", text)
             try machine.write("\(own)/memory.high", text)

@@ -55,7 +55,9 @@ struct SimulatedGuest {
         )
     }
 
-    /// Lets a millisecond pass. The balloon never takes the last page, but a cache that wants to
+    /// Lets a millisecond pass.
+    ///
+    /// The balloon never takes the last page, but a cache that wants to
     /// fill up then, or anybody else, finds nothing: that is when the kernel kills.
     mutating func pass() {
         milliseconds += 1

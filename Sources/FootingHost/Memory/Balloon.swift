@@ -133,7 +133,9 @@ public struct Balloon: Sendable {
     }
 
     private static func eventBytes(_ root: HostRoot) -> UInt64? {
-        guard let text = try? root.beginning("proc/vmstat", limitBytes: 16384) else { return nil }
+        // One read gives about 4 KiB of it, whatever is asked for; the lines may stand behind that.
+        guard let whole = try? root.bytes("proc/vmstat") else { return nil }
+        let text = String(decoding: whole, as: UTF8.self)
         func count(_ name: String) -> UInt64? {
             lines(text).first { $0.hasPrefix(name) }.flatMap { $0.dropping(prefix: name) }
                 .flatMap { UInt64($0) }

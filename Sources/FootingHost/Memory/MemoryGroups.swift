@@ -14,8 +14,9 @@ public struct MemoryGroups: Sendable, Equatable {
     public let version: Version
     /// The groups' folders below the root, this process's own first, then those above it.
     public let folders: [String]
-    /// The folder of the own group in version 2, where the kernel tells of its stalls; with
-    /// version 1 a process may be in a group of each. Nil for the topmost group, which is the
+    /// The folder of the own group in version 2, where the kernel tells of its stalls.
+    ///
+    /// With version 1 a process may be in a group of each. Nil for the topmost group, which is the
     /// whole machine, and where there is no version 2.
     public let pressureFolder: String?
 

@@ -159,7 +159,7 @@ extension BalloonController {
     ) -> UInt64? {
         let marks = reserve.marks(of: room.sizeBytes)
         guard room.availableBytes < marks.lower.plus(foreseen) else { return nil }
-        return marks.upper.plus(foreseen).less(room.availableBytes)
+        return marks.upper.plus(foreseen).less(room.availableBytes).plus(room.excessBytes)
     }
 
     /// A share of what is used, where the kernel tells of pressure that the figures do not show.
@@ -174,6 +174,9 @@ extension BalloonController {
                 // Tasks that meet the limit of their own group wait, too: that is their affair.
                 return isNear(reading.machine, policy.machine, times: 2)
             }
+            if event == .groupStall || event == .groupFullStall, isEcho(reading, now) {
+                return false
+            }
             // A group fills with cached files up to its limit, and that is no pressure yet.
             return event != .groupLimit || isNear(reading.group, policy.group, times: 1)
         }
@@ -186,6 +189,16 @@ extension BalloonController {
             cause: .pressure,
             reason: "\(names): \(most.percent) % of what is used"
         )
+    }
+
+    /// Whether stalls are those before the last release, which a trigger tells of up to a window of
+    /// two seconds later: then there is room now.
+    private func isEcho(_ reading: MemoryReading, _ now: UInt64) -> Bool {
+        guard let last = releaseNanoseconds, now - last < policy.echoNanoseconds else {
+            return false
+        }
+        return !isNear(reading.machine, policy.machine, times: 1)
+            && (reading.group == nil || !isNear(reading.group, policy.group, times: 1))
     }
 
     private func isNear(

@@ -67,7 +67,8 @@ public final class BalloonCoordinator: Sendable {
 
     /// Starts; whether it runs already does not matter.
     ///
-    /// The budget that the holder has now is the most it will ever be given.
+    /// The first decision is made when this returns. The budget that the holder has now is the
+    /// most it will ever be given.
     ///
     /// - Throws: `EAGAIN` where there is no room for another thread.
     public func start() throws(Errno) {
@@ -84,11 +85,15 @@ public final class BalloonCoordinator: Sendable {
                 record.maximumBytes = use.budgetBytes
                 record.isRunning = true
             }
-            let controller = BalloonController(maximumBytes: use.budgetBytes, policy: policy)
+            var controller = BalloonController(maximumBytes: use.budgetBytes, policy: policy)
+            // A budget beyond what is there must not be filled before the thread first looks.
+            loop.turn(monitor.look(), &controller)
+            let first = controller
             do throws(Errno) {
-                life.thread = try Thread(name: "memory") { loop.run(controller) }
+                life.thread = try Thread(name: "memory") { loop.run(first) }
             } catch {
                 record.withLock { $0.isRunning = false }
+                holder.setMemoryBudget(use.budgetBytes)
                 throw error
             }
             life.defaultBytes = use.budgetBytes
@@ -164,27 +169,30 @@ struct CoordinatorLoop: Sendable {
     /// Until the monitor is stopped.
     func run(_ controller: BalloonController) {
         var controller = controller
-        while let reading = monitor.next() {
-            let use = holder.memoryUse
-            let now = time.nanoseconds
-            let decision = controller.step(reading, use: use, at: now)
-            guard decision.isChange else {
-                note(Turn(reading: reading, use: use))
-                continue
-            }
-            holder.setMemoryBudget(decision.budgetBytes)
-            // What the holder freed in small pieces is still this process's: of 254 MiB that were
-            // free between pieces in use, this gave 248 back, in 58 ms.
-            if decision.budgetBytes < use.budgetBytes { footing_trim_heap() }
-            let after = holder.memoryUse
-            let entry = CoordinatorStatus.Entry(
-                decision: decision,
-                unixSeconds: time.unixSeconds,
-                durationNanoseconds: time.nanoseconds.less(now),
-                usedBytesBefore: use.usedBytes,
-                usedBytesAfter: after.usedBytes
-            )
-            note(Turn(reading: reading, use: after, entry: entry))
+        while let reading = monitor.next() { turn(reading, &controller) }
+    }
+
+    /// What follows from one reading.
+    func turn(_ reading: MemoryReading, _ controller: inout BalloonController) {
+        let use = holder.memoryUse
+        let now = time.nanoseconds
+        let decision = controller.step(reading, use: use, at: now)
+        guard decision.isChange else {
+            note(Turn(reading: reading, use: use))
+            return
         }
+        holder.setMemoryBudget(decision.budgetBytes)
+        // What the holder freed in small pieces is still this process's: of 254 MiB that were
+        // free between pieces in use, this gave 248 back, in 58 ms.
+        if decision.budgetBytes < use.budgetBytes { footing_trim_heap() }
+        let after = holder.memoryUse
+        let entry = CoordinatorStatus.Entry(
+            decision: decision,
+            unixSeconds: time.unixSeconds,
+            durationNanoseconds: time.nanoseconds.less(now),
+            usedBytesBefore: use.usedBytes,
+            usedBytesAfter: after.usedBytes
+        )
+        note(Turn(reading: reading, use: after, entry: entry))
     }
 }

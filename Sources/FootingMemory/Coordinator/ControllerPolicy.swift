@@ -6,9 +6,9 @@ public struct ControllerPolicy: Sendable, Equatable {
         public var lowerPercent: UInt64
         /// So much is there afterwards, and is left when taking again.
         public var upperPercent: UInt64
-        /// Never less than this, in bytes, ...
+        /// Never less than this, in bytes.
         public var minimumBytes: UInt64
-        /// ... and never more: a large machine needs no tenth of its memory unused.
+        /// Never more, in bytes: a large machine needs no tenth of its memory unused.
         public var maximumBytes: UInt64
 
         /// The two marks of a machine or group of a size, in bytes.
@@ -59,6 +59,8 @@ public struct ControllerPolicy: Sendable, Equatable {
     public var relapseNanoseconds: UInt64 = 60_000_000_000
     /// Two releases on the mere word of the kernel are at least so far apart, in nanoseconds.
     public var wordIntervalNanoseconds: UInt64 = 1_000_000_000
+    /// Stalls so soon after a release are those before it, if there is room now, in nanoseconds.
+    public var echoNanoseconds: UInt64 = 3_000_000_000
     /// Nothing is taken again while tasks wait for memory for more than this, in percent.
     public var stallPercentMaximum = 1.0
 

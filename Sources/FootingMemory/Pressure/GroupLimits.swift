@@ -70,14 +70,16 @@ struct GroupLimits: Sendable {
                 let text = try? level.usage.read(into: &buffer),
                 let used = CounterText.number(in: text)
             else { continue }
-            var left = limit.less(used)
             // Far from the limit it does not matter what could be reclaimed.
-            if left < limit / 4 {
-                left = min(left.plus(reclaimable(level, &buffer)), limit)
-            }
-            if left <= tightest?.availableBytes ?? .max {
-                tightest = Headroom(sizeBytes: limit, availableBytes: left)
-            }
+            let isFar = used < limit - limit / 4
+            let kept = isFar ? used : used.less(reclaimable(level, &buffer))
+            let room = Headroom(
+                sizeBytes: limit,
+                availableBytes: limit.less(kept),
+                excessBytes: kept.less(limit)
+            )
+            if let known = tightest, !room.isTighter(than: known) { continue }
+            tightest = room
         }
         return tightest
     }
@@ -98,6 +100,13 @@ struct GroupLimits: Sendable {
         let dirty = count("file_dirty", "total_dirty")
             .plus(count("file_writeback", "total_writeback"))
         return cached.less(dirty)
+    }
+}
+
+extension Headroom {
+    fileprivate func isTighter(than other: Headroom) -> Bool {
+        excessBytes > other.excessBytes
+            || excessBytes == other.excessBytes && availableBytes < other.availableBytes
     }
 }
 

@@ -4,11 +4,15 @@ public struct Headroom: Sendable, Equatable {
     public var sizeBytes: UInt64
     /// What can be had without harm, in bytes: what is free, and cached files that are clean.
     public var availableBytes: UInt64
+    /// What is used beyond the size, in bytes: a group's limit may be lowered, and `memory.high` is
+    /// none that holds.
+    public var excessBytes: UInt64
 
     /// An account.
-    public init(sizeBytes: UInt64, availableBytes: UInt64) {
+    public init(sizeBytes: UInt64, availableBytes: UInt64, excessBytes: UInt64 = 0) {
         self.sizeBytes = sizeBytes
         self.availableBytes = availableBytes
+        self.excessBytes = excessBytes
     }
 }
 

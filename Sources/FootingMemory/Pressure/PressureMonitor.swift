@@ -6,9 +6,9 @@ internal import Glibc
 /// Listens to everything that tells of pressure on memory.
 ///
 /// What can be waited for is, in one `poll(2)`: PSI of the machine and of the own control group,
-/// the events of control groups of either version, and the service manager. Available memory and the
-/// balloon cannot be: they are read four times a second at rest, and twenty times a second once
-/// they move. What this kernel or this user does not have is left out by name.
+/// the events of control groups of either version, and the service manager. Available memory and
+/// the balloon cannot be: they are read four times a second at rest, and twenty times a second
+/// once they move. What this kernel or this user does not have is left out by name.
 public final class PressureMonitor: Sendable {
     /// Between two readings, in nanoseconds: at rest, and while something moves.
     static let restNanoseconds: UInt64 = 250_000_000
@@ -114,6 +114,9 @@ public final class PressureMonitor: Sendable {
         }
         return read(ready)
     }
+
+    /// A reading now, without waiting and without what would be told.
+    func look() -> MemoryReading { read([]) }
 
     private func read(_ ready: [(name: String, events: Int16)]) -> MemoryReading {
         let now = time.nanoseconds

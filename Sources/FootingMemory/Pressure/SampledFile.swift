@@ -33,8 +33,8 @@ final class SampledFile: Sendable {
 
     /// The text, read into a buffer that is used again.
     ///
-    /// A read of a long `/proc` file ends at a line after about 4 KiB: it is read on, until there is
-    /// no more or `isEnough` says so.
+    /// A read of a long `/proc` file ends at a line after about 4 KiB: it is read on, until there
+    /// is no more or `isEnough` says so.
     ///
     /// - Throws: `ENODEV` where the group or the device is gone.
     func read(

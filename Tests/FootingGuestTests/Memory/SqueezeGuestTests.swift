@@ -49,6 +49,8 @@ struct SqueezeGuestTests {
     func `a control group of 64 MiB kills nobody`(limits: [String: String]) throws {
         let squeezed = try SqueezedGuest(memoryMebibytes: 512)
         try squeezed.serve(group: limits)
+        // Three times the limit, so that what is kept of it would be far beyond.
+        try squeezed.load("scan \(Self.filledMebibytes)")
         let load = try squeezed.load("mix \(FilledContainer.filledMebibytes) 6")
         #expect(load.errors == 0 && load.requests > 0)
         #expect(try squeezed.isServing())
