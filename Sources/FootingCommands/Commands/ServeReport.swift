@@ -58,7 +58,8 @@ struct ServeReport {
         let memory = disk.memory
         let cache = ByteSize.text(UInt64(memory.blockCache.limitBytes))
         let map = ByteSize.text(UInt64(memory.mapCache.limitBytes))
-        return "\(ByteSize.text(UInt64(memory.budgetBytes))): \(cache) for blocks, \(map) for the map; "
+        return
+            "\(ByteSize.text(UInt64(memory.budgetBytes))): \(cache) for blocks, \(map) for the map; "
             + "at least \(ByteSize.text(UInt64(memory.floorBytes))) is needed"
     }
 

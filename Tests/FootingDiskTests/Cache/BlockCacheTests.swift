@@ -58,7 +58,7 @@ import Testing
         var hitCount = 0
         let buffer = AlignedBuffer(count: 4096)
         for _ in 0..<6000 {
-            let key = UInt64(random.below(400))
+            let key = UInt64(random.below(80))
             let version = UInt64(1 + random.below(3))
             let entry = MapEntry(word: version, checksum: UInt32(key))
             fill(buffer, key, entry)
