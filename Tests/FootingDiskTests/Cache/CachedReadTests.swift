@@ -39,8 +39,9 @@ import Testing
         return unsafe [UInt8](bytes)
     }
 
-    /// A reader that was overtaken puts what it read into the cache when a newer version is there
-    /// already. Whoever comes next must not get it.
+    /// A reader that was overtaken puts what it read into the cache too late.
+    ///
+    /// A newer version is there already; whoever comes next must not get the older one.
     @Test func `A version that comes late is not served`() throws {
         let store = try formatted()
         let first = try open(store)
