@@ -146,7 +146,8 @@ public struct DeploymentProfile: Sendable {
                 reason: "the least: \(partName) of \(what) (\(bytes) bytes) is not enough"
             )
         }
-        let reason = isEdge ? ": other programs need the rest" : ": clients keep caches of their own"
+        let reason =
+            isEdge ? ": other programs need the rest" : ": clients keep caches of their own"
         return Value(
             name: name,
             number: number,

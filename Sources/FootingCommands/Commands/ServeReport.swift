@@ -59,10 +59,11 @@ struct ServeReport {
 
     private var memoryText: String {
         let memory = disk.memory
+        let budget = ByteSize.text(UInt64(memory.budgetBytes))
         let cache = ByteSize.text(UInt64(memory.blockCache.limitBytes))
         let map = ByteSize.text(UInt64(memory.mapCache.limitBytes))
-        return "\(ByteSize.text(UInt64(memory.budgetBytes))): \(cache) for blocks, \(map) for the map; "
-            + "at least \(ByteSize.text(UInt64(memory.floorBytes))) is needed"
+        let floor = ByteSize.text(UInt64(memory.floorBytes))
+        return "\(budget): \(cache) for blocks, \(map) for the map; the least is \(floor)"
     }
 
     private var text: String {

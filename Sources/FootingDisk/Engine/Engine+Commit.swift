@@ -83,7 +83,8 @@ extension Engine {
     /// Before readers stop finding them in the commit itself. What clients write lately is in the
     /// commits anyway, and most of it they keep themselves and do not read again soon.
     private func refreshCache(from batch: Batch) {
-        unsafe batch.forEachBlock { block, entry, bytes in unsafe blocks.update(block, entry, bytes) }
+        unsafe batch.forEachBlock { block, entry, bytes in unsafe blocks.update(block, entry, bytes)
+        }
     }
 
     private func write(_ batches: [Batch]) throws(DiskError) {

@@ -68,10 +68,11 @@ final class Engine: Sendable {
         let onShortage: (@Sendable () -> Void)? =
             switch drive {
             case .callers: nil
-            case .threads: {
-                ahead.withLock { $0.isMemoryWanted = true }
-                ahead.wakeAll()
-            }
+            case .threads:
+                {
+                    ahead.withLock { $0.isMemoryWanted = true }
+                    ahead.wakeAll()
+                }
             }
         let source = options.pageSource
         let layout = options.cacheLayout
