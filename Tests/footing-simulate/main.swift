@@ -5,9 +5,13 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first]
+//   footing-simulate --cache-policies
+//   footing-simulate --memory FOLDER
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
-// prints the seed and the command that replays it.
+// prints the seed and the command that replays it. --cache-policies: the hit ratios of the engine's
+// cache and of others on fixed traces. --memory: a real disk in a folder under load while its budget
+// changes; fails if the process has more memory than that.
 
 func say(_ text: String) {
     print(text)
@@ -16,6 +20,7 @@ func say(_ text: String) {
 
 func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first]")
+    say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
 
@@ -35,6 +40,12 @@ struct Arguments: Sendable {
                 guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
                 firstSeed = value
             case "--first": stopsAtFirst = true
+            case "--cache-policies":
+                say(CacheComparison.table(slabCount: 8))
+                exit(0)
+            case "--memory":
+                guard let folder = rest.popFirst() else { usage() }
+                exit(MemoryTrial.run(folder: folder, say: say) ? 0 : 1)
             default: usage()
             }
         }

@@ -21,6 +21,9 @@ void footing_touch(void *value);
 /* Gives free memory of the heap back to the kernel, where the C library can (malloc_trim). */
 void footing_trim_heap(void);
 
+/* Keeps the heap from holding on to free memory (mallopt): call it before any thread starts. */
+void footing_bound_heap(void);
+
 /* The symbolic name of an error number, "ENOSPC", or NULL. */
 const char *footing_error_name(int error);
 

@@ -24,6 +24,11 @@ extension Engine {
                 state.memory = plan
                 state.isCacheSqueezed = false
                 fitBatches(&state)
+                // What is open goes as soon as it is written; otherwise it might stay for a second.
+                if state.batchBytes > plan.batchBytes {
+                    seal(.user, continues: false, &state)
+                    seal(.collector, continues: false, &state)
+                }
             }
             resizeCaches()
             if drive == .threads { awaitShrinking(plan) }

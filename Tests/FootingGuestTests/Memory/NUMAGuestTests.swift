@@ -117,15 +117,16 @@ struct NUMAGuestTests {
         #expect(nowhere["placement"]?["steps"] == [])
     }
 
-    @Test func `serve runs all its threads at the controller's node`() throws {
+    @Test func `serve has its memory and its threads at the controller's node`() throws {
         let guest = try Guest(Self.machine)
         try guest.awaitPaths(Self.disk, count: 1)
         let report = try guest.shell(
             """
             footing disk create --device \(Self.disk) --size 64M >/dev/null; \
-            footing serve \(Self.disk) --socket=/tmp/s >/tmp/log 2>&1 & server=$!; \
+            footing serve \(Self.disk) --socket=/tmp/s --memory 64M >/tmp/log 2>&1 & server=$!; \
             until busybox grep -q ^ready /tmp/log; do kill -0 $server; busybox usleep 20000; done; \
-            load /tmp/s write 16 >/dev/null; load /tmp/s mix 16 1 >/tmp/load; \
+            load /tmp/s write 24 >/dev/null; load /tmp/s scan 24 >/dev/null; \
+            load /tmp/s mix 24 1 >/tmp/load; memory nodes $server; \
             busybox cat /proc/$server/task/*/status | busybox grep Cpus_allowed_list; \
             busybox grep ^node /tmp/log; busybox tail -n 1 /tmp/load; \
             kill -TERM $server; wait $server
@@ -133,6 +134,10 @@ struct NUMAGuestTests {
             limitSeconds: 60
         )
         let lines = report.split(separator: "\n")
+        // By the word of the kernel to another process: every huge page's worth, cache and commits.
+        let nodes = lines.prefix { $0.first?.isNumber == true }.map { $0.split(separator: " ") }
+        #expect(nodes.map(\.first) == ["1"], "\(report)")
+        #expect(try #require(Int(nodes.first?.last ?? "")) > 16 * Self.mebibyte, "\(report)")
         let threads = lines.filter { $0.hasPrefix("Cpus_allowed_list") }
         #expect(threads.count >= 4 && threads.allSatisfy { $0.hasSuffix("\t2") }, "\(report)")
         #expect(report.contains("node      node 1 (the controller of nvme0n1 is on node 1)"))

@@ -4,7 +4,7 @@ import Glibc
 /// A guest with a balloon and a disk, whose memory is taken while it serves.
 final class SqueezedGuest {
     static let mebibyte = 1 << 20
-    private static let socket = "/tmp/disk.sock"
+    static let socket = "/tmp/disk.sock"
 
     let guest: Guest
 
@@ -13,7 +13,12 @@ final class SqueezedGuest {
     /// - Parameters:
     ///   - memoryMebibytes: all of the guest's memory.
     ///   - balloon: properties of the balloon's device.
-    init(memoryMebibytes: Int = 1024, balloon: String = "free-page-reporting=on") throws {
+    ///   - other: the file that a second disk begins with.
+    init(
+        memoryMebibytes: Int = 1024,
+        balloon: String = "free-page-reporting=on",
+        other: String? = nil
+    ) throws {
         guest = try Guest(
             Machine(
                 memoryMebibytes: memoryMebibytes,
@@ -26,7 +31,8 @@ final class SqueezedGuest {
                 ],
                 disks: [
                     .init(name: "container", original: try FilledContainer.path()),
-                    .init(name: "other", sizeMebibytes: 256),
+                    other.map { .init(name: "other", original: $0) }
+                        ?? .init(name: "other", sizeMebibytes: 1),
                 ],
                 modules: ["virtio_pci", "virtio_blk", "virtio_balloon"],
                 programs: [.memory, .load]

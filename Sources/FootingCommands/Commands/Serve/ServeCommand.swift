@@ -62,6 +62,7 @@ enum ServeCommand {
         if input[socket] != nil && input[port] != nil {
             throw CommandError(usage: "--socket and --port exclude each other")
         }
+        HeapMemory.bound()
         // Before any thread starts: all of them must leave these signals to the one that waits.
         let signals: StopSignals
         do throws(Errno) { signals = try StopSignals() } catch {

@@ -59,10 +59,11 @@ struct ServeReport {
 
     private var memoryText: String {
         let memory = disk.memory
-        func text(_ bytes: Int) -> String { ByteSize.text(UInt64(bytes)) }
-        return "\(text(memory.budgetBytes)): \(text(memory.blockCache.limitBytes)) for blocks, "
-            + "\(text(memory.mapCache.limitBytes)) for the map; at least "
-            + "\(text(memory.floorBytes)) is needed"
+        let budget = ByteSize.text(UInt64(memory.budgetBytes))
+        let cache = ByteSize.text(UInt64(memory.blockCache.limitBytes))
+        let map = ByteSize.text(UInt64(memory.mapCache.limitBytes))
+        let floor = ByteSize.text(UInt64(memory.floorBytes))
+        return "\(budget): \(cache) for blocks, \(map) for the map; the least is \(floor)"
     }
 
     private var text: String {
