@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import bench_detect
+
 FOOTING = os.path.abspath("bin/footing")
 ALL_PARTS = ("detect", "nbd", "capped", "recovery", "memory")
 
@@ -231,7 +233,8 @@ LARGE = ["--bs=1M", "--iodepth=4"]
 # Reading in sequence means little if the image was not written so, and reading at all if some
 # servers have just written what the page cache then holds, and others past it.
 REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
-READ_ALL = ["--rw=read", *LARGE]
+# More than once: what memory a cache has no page for yet, it gets on the side, while it reads.
+READ_ALL = ["--rw=read", *LARGE, "--loops=4"]
 # A quarter of the image written at random: what lies side by side is scattered then.
 SCATTER = ["--rw=randwrite", *RANDOM, "--fsync=8", "--io_size=256m", "--end_fsync=1"]
 WORKLOADS = [
@@ -454,90 +457,6 @@ class WriteLimit:
             self.path = None
 
 
-def timed(words, null):
-    """Wall time from the start of a process to its end."""
-    began = time.perf_counter()
-    os.waitpid(os.posix_spawn(words[0], words, os.environ, file_actions=null), 0)
-    return time.perf_counter() - began
-
-
-def measure_detect(report):
-    """The whole of `detect --json` against one peer and against four, in turns."""
-    null = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_WRONLY, 0) for number in (1, 2)]
-    ours = [FOOTING, "detect", "--json", "--no-network"]
-    compare_detect(report, ours, ["systemd-detect-virt"], 0.5, null)
-    # It keeps its result, and would not look a second time; nor may it write into the real /run.
-    os.environ["DI_LOG"] = os.environ["PATH_RUN_CI_CFG"] = "/dev/null"
-    os.environ["PATH_RUN_CI"], os.environ["PATH_RUN_DI_RESULT"] = "/dev", "/dev/null"
-    identify = os.environ.get("DS_IDENTIFY", "/usr/lib/cloud-init/ds-identify")
-    others = ["virt-what", "lscpu", "lstopo-no-graphics", identify]
-    compare_detect(report, ours, others, 0.05, null)
-    count_calls(report, ours)
-    measure_peak(report, ours)
-
-
-def measure_peak(report, words):
-    """Peak of resident memory, by time(1): a child of this process would be charged for Python."""
-    title = "`footing detect --json`, resident memory"
-    if not os.path.exists("/usr/bin/time"):
-        return report.skip(title, "GNU time is missing")
-    line = ["/usr/bin/time", "-f", "%M", *words]
-    told = [subprocess.run(line, capture_output=True, text=True).stderr for _ in range(10)]
-    memory = max(int(text.split()[-1]) for text in told) * 1024
-    report.bar(title, "at most 8 MiB", f"{memory / MIB:.1f} MiB", memory <= 8 * MIB)
-
-
-def compare_detect(report, ours, peers, bar, null):
-    """The ratio of our time to the sum of the peers' that are installed."""
-    found = [shutil.which(peer) for peer in peers]
-    missing = [os.path.basename(peer) for peer, path in zip(peers, found) if not path]
-    names = ", ".join(os.path.basename(path) for path in found if path)
-    title = "`footing detect --json`, wall time against "
-    if not names:
-        return report.skip(title + ", ".join(missing), "missing")
-    pairs = []
-    for _ in range(40 * ROUNDS if len(peers) == 1 else 10 * ROUNDS):
-        mine = timed(ours, null)
-        pairs.append((mine, sum(timed([path], null) for path in found if path)))
-    ratio = statistics.median(a / b for a, b in pairs)
-    mine, theirs = (statistics.median(values) * 1000 for values in zip(*pairs))
-    report.figures.setdefault("detect", {})[names] = {"medianRatio": ratio, "seconds": pairs}
-    measured = f"{ratio:.3f}x ({mine:.1f} ms to {theirs:.1f} ms)"
-    if missing and ratio > bar:
-        # The sum lacks the slowest ones: it proves nothing.
-        why = f"not judged without {', '.join(missing)}: {measured}"
-        return report.skip(title + names, why)
-    note = f"median of {len(pairs)} pairs"
-    report.bar(title + names, f"at most {bar}x", measured, ratio <= bar, note)
-
-
-def count_calls(report, words):
-    """System calls of a whole detection, and files that are opened more than once."""
-    title = "`footing detect --json`, system calls"
-    if not shutil.which("strace"):
-        return report.skip(title, "strace is missing")
-    with tempfile.NamedTemporaryFile(mode="r") as log:
-        run("strace", "-f", "-y", "-o", log.name, *words)
-        lines = [line for line in log if re.match(r"\d+ +\w+\(", line)]
-    # With -y a descriptor shows its path; a folder is opened once more to be listed.
-    opened = [
-        "/".join(part for part in match.groups() if part)
-        for line in lines
-        if "O_DIRECTORY" not in line and "O_PATH" not in line
-        for match in [re.search(r"openat2?\(\w+<([^>]*)>, \"([^\"]*)\".*= \d+", line)]
-        if match
-    ]
-    repeated = sorted({path for path in opened if opened.count(path) > 1})
-    report.figures.setdefault("detect", {})["calls"] = len(lines)
-    report.bar(
-        title,
-        "no file twice",
-        f"{len(lines)} calls, {len(opened)} files, {len(repeated)} of them twice",
-        not repeated,
-        ", ".join(repeated),
-    )
-
-
 def measure_nbd(report, folder):
     wanted = OPTIONS.servers
     servers = [
@@ -587,7 +506,7 @@ def large_disk(folder):
         "large",
         folder,
         [FOOTING, "disk", "create", "{image}", "--size", "10G"],
-        [FOOTING, "serve", "{image}", "--socket", "{socket}", "--json"],
+        [FOOTING, "serve", "{image}", "--socket", "{socket}", "--json", "--memory", "64M"],
     )
     say("fill 10 GiB")
     server.create()
@@ -654,7 +573,7 @@ def measure_memory(report, server):
     peak, resident = history[-1]
     report.figures["memory"] = {"idle": idle, "loaded": history, "seconds": MEMORY_SECONDS}
     report.bar(
-        f"memory of `serve` after {MEMORY_SECONDS / 60:.0f} minutes of random load",
+        f"memory of `serve --memory 64M` after {MEMORY_SECONDS / 60:.0f} minutes of random load",
         "at most 96 MiB",
         f"{peak:.1f} MiB at most, {resident:.1f} MiB resident",
         peak <= 96,
@@ -697,7 +616,7 @@ def main():
         if shutil.disk_usage(folder).free < 16 << 30:
             raise SystemExit(f"{folder} has less than 16 GiB free: set TMPDIR")
         if "detect" in PARTS:
-            measure_detect(report)
+            bench_detect.measure(report, FOOTING, ROUNDS)
         if "nbd" in PARTS or "capped" in PARTS:
             measure_nbd(report, folder)
         if "recovery" in PARTS or "memory" in PARTS:

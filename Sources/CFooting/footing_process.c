@@ -59,6 +59,27 @@ void footing_bound_heap(void)
 #endif
 }
 
+static int argument_count;
+static char **arguments;
+
+/* The C library hands these to every initialiser. Swift would read /proc/self/maps for them, which
+   takes longer than finding out the hypervisor. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values)
+{
+	argument_count = count;
+	arguments = values;
+}
+
+int footing_argument_count(void)
+{
+	return argument_count;
+}
+
+const char *footing_argument(int index)
+{
+	return arguments[index];
+}
+
 void footing_touch(void *value)
 {
 	__asm__ volatile("" : : "r"(value) : "memory");

@@ -10,7 +10,7 @@ public enum FootingProgram {
 
     /// Runs the process's own command line and ends the process.
     public static func main() -> Never {
-        let words = Array(CommandLine.arguments.dropFirst())
+        let words = Array(ProcessArguments.all.dropFirst())
         exit(run(words, root: RootCommand.declaration, console: .standard()))
     }
 

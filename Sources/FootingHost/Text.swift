@@ -1,3 +1,5 @@
+internal import FootingSystem
+
 // What detection needs of text, on UTF-8 bytes: no regular expression, no locale, no Foundation.
 
 /// The part of a path after its last slash.
@@ -34,15 +36,7 @@ func lines(_ text: String) -> [String] {
 extension String {
     /// Whether a text stands somewhere in this one, byte for byte.
     func holds(_ needle: String) -> Bool {
-        let hay = utf8
-        let wanted = needle.utf8
-        guard let first = wanted.first else { return true }
-        var rest = hay[...]
-        while let start = rest.firstIndex(of: first) {
-            if hay[start...].starts(with: wanted) { return true }
-            rest = hay[hay.index(after: start)...]
-        }
-        return false
+        utf8Span.span.offset(of: needle.utf8Span.span) != nil
     }
 
     /// The text after a prefix, if the prefix is there.

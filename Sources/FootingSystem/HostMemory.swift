@@ -27,16 +27,18 @@ final class HostMemory: Sendable {
         }
     }
 
-    private struct State {
-        var contents: [String: Content] = [:]
-        var links: [String: Result<String, Errno>] = [:]
-        var names: [String: Result<[String], Errno>] = [:]
-        var presence: [String: Bool] = [:]
-        /// Where links lead that many paths begin with; empty: there is no link.
-        var places: [String: String] = [:]
+    /// What is known of a path.
+    private struct Entry {
+        var content: Content?
+        var link: Result<String, Errno>?
+        var names: Result<[String], Errno>?
+        var isPresent: Bool?
+        /// Where it leads if many paths begin with it; empty: it is no link.
+        var place: String?
     }
 
-    private let state = Locked(State())
+    /// One table for all: the first use of each kind of table costs as much as reading ten files.
+    private let state = Locked<[String: Entry]>([:])
 
     /// The content of a file, from memory or from `read`.
     ///
@@ -46,35 +48,35 @@ final class HostMemory: Sendable {
         limit: Int?,
         read: () throws(Errno) -> [UInt8]
     ) throws(Errno) -> [UInt8] {
-        if let known = state.withLock({ $0.contents[path]?.prefix(limit) }) {
+        if let known = state.withLock({ $0[path]?.content?.prefix(limit) }) {
             return try known.get()
         }
         let found = Self.result(read)
-        state.withLock { $0.contents[path] = Content(bytes: found, limit: limit) }
+        state.withLock { $0[path, default: Entry()].content = Content(bytes: found, limit: limit) }
         return try found.get()
     }
 
     /// The target of a link, from memory or from `read`.
     func link(_ path: String, read: () throws(Errno) -> String) throws(Errno) -> String {
-        if let known = state.withLock({ $0.links[path] }) { return try known.get() }
+        if let known = state.withLock({ $0[path]?.link }) { return try known.get() }
         let found = Self.result(read)
-        state.withLock { $0.links[path] = found }
+        state.withLock { $0[path, default: Entry()].link = found }
         return try found.get()
     }
 
     /// The names in a folder, from memory or from `read`.
     func names(_ path: String, read: () throws(Errno) -> [String]) throws(Errno) -> [String] {
-        if let known = state.withLock({ $0.names[path] }) { return try known.get() }
+        if let known = state.withLock({ $0[path]?.names }) { return try known.get() }
         let found = Self.result(read)
-        state.withLock { $0.names[path] = found }
+        state.withLock { $0[path, default: Entry()].names = found }
         return try found.get()
     }
 
     /// Whether there is something, from memory or from `look`.
     func presence(_ path: String, look: () -> Bool) -> Bool {
-        if let known = state.withLock({ $0.presence[path] }) { return known }
+        if let known = state.withLock({ $0[path]?.isPresent }) { return known }
         let found = look()
-        state.withLock { $0.presence[path] = found }
+        state.withLock { $0[path, default: Entry()].isPresent = found }
         return found
     }
 
@@ -85,66 +87,66 @@ final class HostMemory: Sendable {
     ///
     /// - Parameter link: the target of a link, if there is one.
     func key(_ path: String, link: (String) -> String?) -> String {
-        guard path.utf8.starts(with: "sys/".utf8) else { return path }
+        guard let end = Self.classLink(in: path) else { return path }
         var key = path
-        let depth =
-            path.utf8.starts(with: "sys/block/".utf8)
-            ? 3
-            : path.utf8.starts(with: "sys/class/".utf8)
-                ? 4 : path.utf8.starts(with: "sys/bus/".utf8) ? 5 : 0
-        if depth > 0, let end = Self.end(ofComponent: depth, in: path) {
-            key = replacing(end, in: path, link)
-        }
+        if end > 0 { key = replacing(end, in: path, link) }
         guard let end = Self.deviceLink(in: key) else { return key }
         return replacing(end, in: key, link)
     }
 
-    /// The slash behind the first components; nil if nothing follows them.
-    private static func end(ofComponent count: Int, in path: String) -> String.Index? {
-        var left = count
-        for at in path.utf8.indices where path.utf8[at] == UInt8(ascii: "/") {
-            left -= 1
-            if left == 0 { return at }
-        }
-        return nil
+    /// Where the slash behind a link to a device is: 0 if there is none, nil outside of sysfs.
+    private static func classLink(in path: String) -> Int? {
+        let bytes = path.utf8Span.span
+        func begins(_ head: String) -> Bool { bytes.holds(head.utf8Span.span, at: 0) }
+        guard begins("sys/") else { return nil }
+        let depth = begins("sys/block/") ? 3 : begins("sys/class/") ? 4 : begins("sys/bus/") ? 5 : 0
+        return depth == 0 ? 0 : end(ofComponent: depth, in: bytes) ?? 0
     }
 
-    /// The slash behind a component `device`, if there is one.
-    private static func deviceLink(in path: String) -> String.Index? {
-        let name = "/device/".utf8
-        var rest = path.utf8[...]
-        while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-            if rest[slash...].starts(with: name) {
-                return rest.index(slash, offsetBy: name.count - 1)
-            }
-            rest = rest[rest.index(after: slash)...]
+    /// Where the slash behind the first components is; nil if nothing follows them.
+    private static func end(ofComponent count: Int, in path: borrowing Span<UInt8>) -> Int? {
+        var slash = -1
+        for _ in 0..<count {
+            guard let next = path.offset(of: UInt8(ascii: "/"), from: slash + 1) else { return nil }
+            slash = next
         }
-        return nil
+        return slash
     }
 
-    private func replacing(
-        _ end: String.Index,
-        in path: String,
-        _ link: (String) -> String?
-    ) -> String {
-        let head = String(path[..<end])
+    /// Where the slash behind a component `device` is, if there is one.
+    private static func deviceLink(in path: String) -> Int? {
+        let name = "/device/"
+        return path.utf8Span.span.offset(of: name.utf8Span.span).map { $0 + name.utf8.count - 1 }
+    }
+
+    private func replacing(_ end: Int, in path: String, _ link: (String) -> String?) -> String {
+        let slash = path.utf8.index(path.startIndex, offsetBy: end)
+        let head = String(path[..<slash])
         let place: String
-        if let known = state.withLock({ $0.places[head] }) {
+        if let known = state.withLock({ $0[head]?.place }) {
             place = known
         } else {
             place = Self.place(head, link)
-            state.withLock { $0.places[head] = place }
+            state.withLock { $0[head, default: Entry()].place = place }
         }
-        return place.isEmpty ? path : place + path[end...]
+        return place.isEmpty ? path : place + path[slash...]
     }
 
     private static func place(_ head: String, _ link: (String) -> String?) -> String {
         guard let target = link(head) else { return "" }
-        var parts = target.utf8.first == 47 ? [] : Array(PathWalk.components(head).dropLast())
-        for part in PathWalk.components(target) {
-            if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(part) }
+        let slash = UInt8(ascii: "/")
+        var place = Array(head.utf8)
+        func ascend() { place.removeSubrange((place.lastIndex(of: slash) ?? 0)...) }
+        if target.utf8.first == slash { place = [] } else { ascend() }
+        for part in PathWalk.components(target) where part != "." {
+            if part == ".." {
+                ascend()
+            } else {
+                if !place.isEmpty { place.append(slash) }
+                place += part.utf8
+            }
         }
-        return parts.joined(separator: "/")
+        return String(decoding: place, as: UTF8.self)
     }
 
     private static func result<Value>(

@@ -40,6 +40,10 @@ int footing_probe_ring(void);
 int footing_allowed_processors(uint64_t *words, size_t count);
 int footing_allowed_nodes(uint64_t *words, size_t count);
 
+/* The words of the process's command line, the program's name first. */
+int footing_argument_count(void);
+const char *footing_argument(int index);
+
 /* The calling process's environment variable, or NULL. */
 const char *footing_environment(const char *name);
 

@@ -9,22 +9,25 @@ struct Command: Sendable {
     let overview: String
     /// Paragraphs below the overview, for what a user cannot guess.
     let discussion: String?
-    let parameters: [ParameterModel]
+    private let declared: @Sendable () -> [any Parameter]
     let subcommands: [Command]
     let body: Body?
 
     /// A command that does something.
+    ///
+    /// - Parameter parameters: asked for only when the command is used, so that a program of many
+    ///   commands starts as fast as one of few.
     init(
         name: String,
         overview: String,
         discussion: String? = nil,
-        parameters: [any Parameter] = [],
+        parameters: @escaping @autoclosure @Sendable () -> [any Parameter] = [],
         run body: @escaping Body
     ) {
         self.name = name
         self.overview = overview
         self.discussion = discussion
-        self.parameters = parameters.map(\.model)
+        declared = parameters
         self.body = body
         subcommands = []
     }
@@ -35,9 +38,12 @@ struct Command: Sendable {
         self.overview = overview
         self.discussion = discussion
         self.subcommands = subcommands
-        parameters = []
+        declared = { [] }
         body = nil
     }
+
+    /// What it takes, in the order of its help.
+    var parameters: [ParameterModel] { declared().map(\.model) }
 
     /// What every command understands besides its own parameters.
     static let common = [

@@ -12,7 +12,8 @@ enum Request: Sendable {
 struct CommandLineParser {
     private var path: CommandPath
     private var words: ArraySlice<String>
-    private var given: [String: any Sendable] = [:]
+    private var parameters: [ParameterModel] = []
+    private var given: [(name: String, value: any Sendable)] = []
     private var positional: [String] = []
 
     private init(path: CommandPath, words: ArraySlice<String>) {
@@ -34,6 +35,7 @@ struct CommandLineParser {
             if word == "--version" { return .version }
         }
         if path.command.body == nil { return try groupWithoutSubcommand() }
+        parameters = path.command.parameters
         while let word = words.popFirst() {
             if word == "--" {
                 positional += words
@@ -82,6 +84,11 @@ struct CommandLineParser {
 // MARK: - Options
 
 extension CommandLineParser {
+    private func option(where matches: (ParameterModel) -> Bool) -> ParameterModel? {
+        parameters.first { $0.kind != .argument && matches($0) }
+            ?? Command.common.first(where: matches)
+    }
+
     /// `--name`, `--name value` or `--name=value`.
     private mutating func readLong(_ word: String) throws(UsageError) {
         let parts = word.dropFirst(2).split(
@@ -91,7 +98,7 @@ extension CommandLineParser {
         )
         let name = String(parts[0])
         let attached = parts.count == 2 ? String(parts[1]) : nil
-        guard let option = path.command.options.first(where: { $0.name == name }) else {
+        guard let option = option(where: { $0.name == name }) else {
             throw unknownOption("--\(name)")
         }
         if option.kind == .flag {
@@ -110,7 +117,7 @@ extension CommandLineParser {
     private mutating func readShort(_ word: String) throws(UsageError) -> Bool {
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
-            guard let option = path.command.options.first(where: { $0.letter == letter }) else {
+            guard let option = option(where: { $0.letter == letter }) else {
                 throw unknownOption(word.count == 2 ? word : "-\(letter)' in '\(word)")
             }
             if option.name == "help" { return true }
@@ -135,7 +142,8 @@ extension CommandLineParser {
     }
 
     private mutating func give(_ parameter: ParameterModel, _ text: String) throws(UsageError) {
-        let earlier = given[parameter.name]
+        let known = given.firstIndex { $0.name == parameter.name }
+        let earlier = known.map { given[$0].value }
         guard earlier == nil || parameter.append != nil else {
             throw UsageError(
                 "The option '--\(parameter.name)' is given twice",
@@ -145,7 +153,8 @@ extension CommandLineParser {
         }
         do throws(InvalidValue) {
             let value = try parameter.parse(text)
-            given[parameter.name] = earlier.flatMap { parameter.append?($0, value) } ?? value
+            guard let known else { return given.append((parameter.name, value)) }
+            given[known].value = earlier.flatMap { parameter.append?($0, value) } ?? value
         } catch {
             throw UsageError(
                 "The value '\(text)' is invalid for '\(parameter.label)': "
@@ -161,7 +170,7 @@ extension CommandLineParser {
 
 extension CommandLineParser {
     private mutating func invocation() throws(UsageError) -> Invocation {
-        let arguments = path.command.arguments
+        let arguments = parameters.filter { $0.kind == .argument }
         let last = arguments.last.flatMap { $0.append == nil ? nil : $0 }
         if positional.count > arguments.count, last == nil {
             throw UsageError("Unexpected argument '\(positional[arguments.count])'", at: path)
@@ -173,7 +182,7 @@ extension CommandLineParser {
             for text in positional.dropFirst(arguments.count) { try give(last, text) }
         }
         var values = given
-        for parameter in path.command.parameters where values[parameter.name] == nil {
+        for parameter in parameters where !given.contains(where: { $0.name == parameter.name }) {
             guard let fallback = parameter.fallback else {
                 let kind = parameter.kind == .argument ? "argument" : "option"
                 throw UsageError(
@@ -182,7 +191,7 @@ extension CommandLineParser {
                     at: path
                 )
             }
-            values[parameter.name] = fallback
+            values.append((parameter.name, fallback))
         }
         return Invocation(values: values)
     }

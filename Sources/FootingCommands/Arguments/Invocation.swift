@@ -1,8 +1,8 @@
 /// The values that the user gave, or their defaults, under the declarations that ask for them.
 struct Invocation: Sendable {
-    private let values: [String: any Sendable]
+    private let values: [(name: String, value: any Sendable)]
 
-    init(values: [String: any Sendable]) {
+    init(values: [(name: String, value: any Sendable)]) {
         self.values = values
     }
 
@@ -16,7 +16,7 @@ struct Invocation: Sendable {
     subscript<Value>(argument: Argument<Value>) -> Value { value(of: argument.model) }
 
     private func value<Value: Sendable>(of model: ParameterModel) -> Value {
-        guard let box = values[model.name] as? Box<Value> else {
+        guard let box = values.first(where: { $0.name == model.name })?.value as? Box<Value> else {
             // The parser fills in every declared parameter, so only a command can be wrong here.
             preconditionFailure("\(model.label) is read by a command that does not declare it")
         }

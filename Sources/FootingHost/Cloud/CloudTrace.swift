@@ -71,16 +71,13 @@ struct CloudTrace: Sendable {
         _ virtualization: HypervisorInfo
     ) -> [(provider: String?, evidence: Evidence)] {
         let isXen = virtualization.hypervisor.value == .xen
-        var values: [Place: [(source: String, text: String)]] = [:]
-        for place in Place.allCases where place != .path {
-            values[place] = self.values(place, root, dmi, virtualization)
-        }
+        let values = Place.allCases.map { ($0, self.values($0, root, dmi, virtualization)) }
         return table.compactMap { trace in
             if trace.onXen && !isXen { return nil }
             if trace.place == .path {
                 return root.exists(trace.text) ? trace.found(at: trace.text) : nil
             }
-            let fitting = values[trace.place]?.first { trace.fits($0.text) }
+            let fitting = values.first { $0.0 == trace.place }?.1.first { trace.fits($0.text) }
             return fitting.map { trace.found(at: $0.source) }
         }
     }

@@ -70,7 +70,7 @@ public struct BlockDevice: Sendable {
     /// Whether nothing uses this NVMe namespace, as far as can be seen.
     ///
     /// Who hands it over must open it exclusively first: only that shows other processes.
-    public var isFree: Fact<Bool> { uses.map(\.isEmpty) }
+    public var isFree: Fact<Bool> { uses.map { $0.isEmpty } }
 
     /// What devices are looked at with.
     struct Surroundings {

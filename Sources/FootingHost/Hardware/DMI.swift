@@ -18,7 +18,8 @@ struct DMI: Sendable {
 
     /// Where the fields were found; nil if the machine has no DMI.
     let folder: String?
-    private var fields: [Field: Fact<String>] = [:]
+    /// A few pairs, not a dictionary: searched faster than hashed.
+    private var fields: [(field: Field, text: Fact<String>)] = []
     /// What a table or a text told besides, where there is no folder of single files.
     private var secrets: [String: String]?
     private var makerTexts: [String]?
@@ -31,14 +32,14 @@ struct DMI: Sendable {
         if let found = folders.first(where: { root.exists($0) }) {
             folder = found
             let attributes = Attributes(found, root)
-            for field in Field.allCases { fields[field] = attributes.fact(field.rawValue) }
+            fields = Field.allCases.map { ($0, attributes.fact($0.rawValue)) }
             return
         }
         let path = "sys/firmware/dmi/tables/DMI"
         let table = (try? root.firstBytes(path, count: 65536)).map { SMBIOSTable($0) }
         if let table, table.tells {
             folder = path
-            fields = table.fields.mapValues { .known($0) }
+            fields = table.fields.map { ($0.key, .known($0.value)) }
             secrets = table.secrets
             makerTexts = table.makerTexts
             bit = table.isVirtualMachine
@@ -50,7 +51,7 @@ struct DMI: Sendable {
                 let output = DMIText(text)
             else { continue }
             folder = path
-            fields = output.fields.mapValues { .known($0) }
+            fields = output.fields.map { ($0.key, .known($0.value)) }
             secrets = output.secrets
             bit = output.isVirtualMachine
             return
@@ -59,7 +60,9 @@ struct DMI: Sendable {
     }
 
     /// A field's text; nil if it is missing.
-    subscript(field: Field) -> String? { fields[field]?.value }
+    subscript(field: Field) -> String? {
+        fields.first { $0.field == field }?.text.value
+    }
 
     /// The path a field was read from.
     func source(_ field: Field) -> String {

@@ -1,4 +1,8 @@
-/// Takes serial numbers, asset tags and UUIDs out of SMBIOS structures (DSP0134), in place.
+/// Keeps of SMBIOS structures (DSP0134) what tells the machine's kind, and nothing else.
+///
+/// What detection does not read is left out as a whole: makers put serial numbers, keys and
+/// addresses into types of their own. In the structures that stay, every string has a stand-in that
+/// is not in ``open``.
 struct FirmwareScrubber {
     private let scrubber: Scrubber
 
@@ -6,64 +10,75 @@ struct FirmwareScrubber {
         self.scrubber = scrubber
     }
 
-    /// Where the numbers of secret strings stand in structures of a type: one line for each.
-    private static let strings: [UInt8: [Int]] = [
-        1: [0x07],  // system: serial number
-        2: [0x07, 0x08],  // board: serial number, asset tag
-        3: [0x07, 0x08],  // chassis: the same
-        4: [0x20, 0x21],  // processor: the same
-        17: [0x18, 0x19],  // memory: the same
-        22: [0x07],  // battery: serial number
-        39: [0x08, 0x09],  // power supply: serial number, asset tag
+    /// The structures that stay, and where the numbers of the strings stand that stay as they are.
+    private static let open: [UInt8: [Int]] = [
+        0: [4, 5, 8],  // firmware: vendor, version, date
+        1: [4, 5, 6],  // system: vendor, product, version; not the serial number, SKU and family
+        2: [4, 5, 6],  // board: the same
+        3: [4, 6],  // chassis: vendor, version; the asset tag is a cloud's sign or a secret
+        11: [],  // texts of the maker, or of the owner
+        127: [],  // the end
     ]
-    /// Strings for and from the machine's owner.
-    private static let ownersType: UInt8 = 11
     private static let systemType: UInt8 = 1
     private static let uuid = 8..<24
+    /// Up to where the formatted parts have no more than this reads; what a maker adds goes.
+    private static let lengths: [UInt8: Int] = [0: 24, 1: 27, 2: 15, 3: 21, 11: 5, 127: 4]
 
     /// Structures one after the other, as in `/sys/firmware/dmi/tables/DMI`, or a single one.
+    ///
+    /// What follows damage cannot be told apart, and is left out.
     func scrubbed(_ table: [UInt8]) -> [UInt8] {
-        var table = table
+        var kept: [UInt8] = []
         var start = 0
         while start + 4 <= table.count {
             let type = table[start]
             let length = Int(table[start + 1])
             guard length >= 4, start + length <= table.count else { break }
-            if type == Self.systemType, length >= Self.uuid.upperBound {
-                hideUUID(&table, start + Self.uuid.lowerBound)
-            }
-            let hidden = Set(
-                (Self.strings[type] ?? []).filter { $0 < length }.map { table[start + $0] }
-            )
-            let end = hideStrings(&table, from: start + length) {
-                type == Self.ownersType || hidden.contains($0)
+            let (strings, end) = Self.strings(table, from: start + length)
+            if let open = Self.open[type] {
+                let part = table[start..<start + min(length, Self.lengths[type] ?? 4)]
+                kept += structure(Array(part), strings, open)
             }
             start = end
         }
-        // What follows damage cannot be told apart.
-        return start < table.count && start + 4 <= table.count
-            ? Array(table[..<start]) : table
+        return kept
     }
 
-    /// Hides the strings with these numbers, and gives where the next structure begins.
-    private func hideStrings(
-        _ table: inout [UInt8],
-        from start: Int,
-        _ isHidden: (UInt8) -> Bool
-    ) -> Int {
+    /// The strings behind a formatted part, and where the next structure begins.
+    private static func strings(
+        _ table: [UInt8],
+        from start: Int
+    ) -> (strings: [ArraySlice<UInt8>], end: Int) {
+        var strings: [ArraySlice<UInt8>] = []
         var at = start
-        var number: UInt8 = 1
         while at < table.count, table[at] != 0 {
             let end = table[at...].firstIndex(of: 0) ?? table.count
-            // VirtualBox tells its version in a text like the owner's.
-            if isHidden(number), !table[at..<end].starts(with: "vbox".utf8) {
-                table.replaceSubrange(at..<end, with: scrubber.secret(table[at..<end]))
-            }
-            number &+= 1
+            strings.append(table[at..<end])
             at = end + 1
         }
         // A structure without strings ends with two NULs as well.
-        return min(table.count, at == start ? at + 2 : at + 1)
+        return (strings, min(table.count, at == start ? at + 2 : at + 1))
+    }
+
+    /// A structure as it is kept.
+    private func structure(
+        _ formatted: [UInt8],
+        _ strings: [ArraySlice<UInt8>],
+        _ open: [Int]
+    ) -> [UInt8] {
+        var kept = formatted
+        kept[1] = UInt8(formatted.count)
+        if kept[0] == Self.systemType, kept.count >= Self.uuid.upperBound {
+            hideUUID(&kept, Self.uuid.lowerBound)
+        }
+        let numbers = Set(open.filter { $0 < formatted.count }.map { Int(formatted[$0]) })
+        for (index, string) in strings.enumerated() {
+            // VirtualBox tells its version in a text like the owner's.
+            let isOpen = numbers.contains(index + 1) || string.starts(with: "vbox".utf8)
+            kept += isOpen ? Array(string) : scrubber.secret(string)
+            kept.append(0)
+        }
+        return kept + (strings.isEmpty ? [0, 0] : [0])
     }
 
     /// The same stand-in as the text in `product_uuid` has: the first three groups are reversed.

@@ -76,22 +76,56 @@ extension JSONValue {
             output.append(UInt8(ascii: "{"))
             // By bytes: the order of texts is no order for some that are not normalized, such as
             // "é%" with one scalar and "é" with two, and the keys come in random order.
-            let keys = members.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            for (index, key) in keys.enumerated() {
-                Self.startLine(index == 0, indentation + 2, &output)
-                Self.write(key, to: &output)
-                output += ": ".utf8
-                members[key]?.write(to: &output, indentation: indentation + 2)
+            var isFirst = true
+            for index in Self.sorted(members) {
+                Self.startLine(isFirst, indentation + 2, &output)
+                Self.write(members[index].key, to: &output)
+                Self.append(": ", &output)
+                members[index].value.write(to: &output, indentation: indentation + 2)
+                isFirst = false
             }
             if !members.isEmpty { Self.startLine(true, indentation, &output) }
             output.append(UInt8(ascii: "}"))
         }
     }
 
+    /// The members by their keys.
+    ///
+    /// By the first eight bytes as a number where these differ, which is nearly always.
+    private static func sorted(
+        _ members: [String: JSONValue]
+    ) -> [Dictionary<String, JSONValue>.Index] {
+        var sorted: [(head: UInt64, index: Dictionary<String, JSONValue>.Index)] = []
+        sorted.reserveCapacity(members.count)
+        for index in members.indices {
+            let bytes = members[index].key.utf8Span.span
+            var head: UInt64 = 0
+            for at in 0..<8 { head = head << 8 | (at < bytes.count ? UInt64(bytes[at]) : 0) }
+            // Objects are small: what is found its place at once is not sorted later.
+            var at = sorted.count
+            while at > 0 {
+                let before = sorted[at - 1]
+                if before.head < head { break }
+                if before.head == head,
+                    !bytes.precedes(members[before.index].key.utf8Span.span)
+                {
+                    break
+                }
+                at -= 1
+            }
+            sorted.insert((head, index), at: at)
+        }
+        return sorted.map { $0.index }
+    }
+
+    private static func append(_ text: String, _ output: inout [UInt8]) {
+        unsafe text.utf8Span.span.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
+    }
+
     private static func startLine(_ isFirst: Bool, _ indentation: Int, _ output: inout [UInt8]) {
         if !isFirst { output.append(UInt8(ascii: ",")) }
         output.append(UInt8(ascii: "\n"))
-        for _ in 0..<indentation { output.append(UInt8(ascii: " ")) }
+        output.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indentation))
     }
 
     /// What U+0080 to U+00BF begin with in UTF-8; to terminals, those up to U+009F are controls.
@@ -111,7 +145,7 @@ extension JSONValue {
         while clean < bytes.count, isPlain(bytes[clean]) { clean += 1 }
         // Few texts need an escape: the others are copied as a whole.
         guard clean < bytes.count else {
-            output += text.utf8
+            append(text, &output)
             output.append(UInt8(ascii: "\""))
             return
         }

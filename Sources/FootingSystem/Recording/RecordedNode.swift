@@ -81,6 +81,17 @@ enum PathWalk {
     }
 
     static func components(_ path: String) -> [Substring] {
-        path.utf8.split(separator: UInt8(ascii: "/")).map { Substring($0) }
+        let bytes = path.utf8Span.span
+        var parts: [Substring] = []
+        var start = 0
+        while start < bytes.count {
+            let end = bytes.offset(of: UInt8(ascii: "/"), from: start) ?? bytes.count
+            if end > start {
+                let first = path.utf8.index(path.startIndex, offsetBy: start)
+                parts.append(path[first..<path.utf8.index(first, offsetBy: end - start)])
+            }
+            start = end + 1
+        }
+        return parts
     }
 }
