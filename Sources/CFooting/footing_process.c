@@ -44,6 +44,22 @@ int footing_terminal_columns(int descriptor)
 	return size.ws_col;
 }
 
+void footing_trim_heap(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+void footing_bound_heap(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 static int argument_count;
 static char **arguments;
 
@@ -63,22 +79,6 @@ int footing_argument_count(void)
 const char *footing_argument(int index)
 {
 	return arguments[index];
-}
-
-void footing_trim_heap(void)
-{
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
-}
-
-void footing_bound_heap(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
-	mallopt(M_ARENA_MAX, 4);
-#endif
 }
 
 void footing_touch(void *value)

@@ -15,7 +15,7 @@ import Testing
         "LPAR-PAYROLL", "00000000deadbeef", "GoogleCloud-5F1A2B3C", "5F1A2B3C4D5E6F70",
         "ata-Samsung_SSD_870_S5H9NS0N123456", "wwn-0x5002538f42a12345",
         "3f2504e0_4f89_11d3_9a0c_0305e82c3301", "::ffff:10.1", ".7.13.42", "10.1.99.77",
-        "prod--db--01", "hunter3", "lunch.example.org",
+        "prod--db--01", "hunter3", "lunch.example.org", "7A3B4C",
     ].map { $0.replacingOccurrences(of: " ", with: "") }
 
     private static let lines = [
@@ -32,6 +32,7 @@ import Testing
         "text proc/sysinfo", "| LPAR Name:            LPAR-PAYROLL",
         "| Sequence Code:        00000000deadbeef",
         "text proc/cpuinfo", "| Serial : 00000000deadbeef",
+        "| processor 0: version = FF,  identification = 7A3B4C,  machine = 2964",
         "file proc/cmdline root=UUID=3f2504e0-4f89-11d3-9a0c-0305e82c3301 ip=203.0.113.77 "
             + "ds=nocloud;h=prod-db-01 password=hunter2",
         "file proc/1/environ container=lxc\\0TOKEN=s3cr3t-token\\0HOSTNAME=prod-db-01",
@@ -88,7 +89,8 @@ import Testing
             for part in [
                 "GoogleCloud-", "ec2", "52:54:00:", "container=lxc", "ds=nocloud", "vers=4.2",
                 "Google Compute Engine", "nfs4 ", "fuseblk /dev/sda2",
-                "- fuse ", "/dev/mapper/", "--vg-root", ".slice", "-backup", "E:ID_FS_TYPE=xfs",
+                "- fuse ", ",  machine = 2964", "/dev/mapper/", "--vg-root", ".slice", "-backup",
+                "E:ID_FS_TYPE=xfs",
                 "/dev/disk/by-id/ata-"
                     .replacingOccurrences(of: "ata-", with: ""),
             ] { #expect(text.contains(part), "\(part)") }

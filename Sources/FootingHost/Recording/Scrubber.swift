@@ -91,6 +91,11 @@ struct Scrubber: Sendable {
         case .mounts?: return perLine(content) { mount($0, scope) }
         case .values(let names, let sign)?:
             return perLine(content) { value($0, names, sign, scope) }
+        case .processors?:
+            return perLine(content) { line in
+                let line = numbered(line, "identification = ")
+                return value(line[...], ["Serial"], UInt8(ascii: ":"), scope)
+            }
         case .lines(let beginnings)?:
             return perLine(content) { line in
                 let isKept = beginnings.contains { line.starts(with: $0.utf8) }
@@ -157,6 +162,15 @@ struct Scrubber: Sendable {
             return patterns.scrubbed(Array(line), scope)
         }
         return line[...end] + secret(line[(end + 1)...])
+    }
+
+    /// The line with a stand-in for what follows a word, up to a comma.
+    private func numbered(_ line: ArraySlice<UInt8>, _ word: String) -> [UInt8] {
+        let bytes = Array(line)
+        guard let start = bytes.span.offset(of: word.utf8Span.span) else { return bytes }
+        let rest = bytes[(start + word.utf8.count)...]
+        let end = rest.firstIndex(of: UInt8(ascii: ",")) ?? rest.endIndex
+        return bytes[..<rest.startIndex] + secret(rest[..<end]) + bytes[end...]
     }
 
     private func words(

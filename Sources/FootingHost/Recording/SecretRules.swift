@@ -10,6 +10,8 @@ enum SecretRule: Sendable {
     case open
     /// Values of the lines whose name ends so are secret; the sign is what ends the name.
     case values(of: [String], after: UInt8)
+    /// The same; and of IBM Z's `version = FF, identification = 0123AB` the number is secret.
+    case processors
     /// A secret behind words that tell what it is for.
     case labelled([String])
     /// Only lines that begin so are kept.
@@ -96,7 +98,7 @@ enum SecretRule: Sendable {
         Line("proc/", ["cmdline"], .variables([])),
         Line("proc/", ["environ"], .variables(["container", "product_name"])),
         Line("proc/", ["mountinfo", "mounts"], .mounts),
-        Line("proc/cpuinfo", .values(of: ["Serial"], after: colon)),
+        Line("proc/cpuinfo", .processors),
         Line(
             "proc/sysinfo",
             .values(of: ["Name", "Sequence Code", "Serial", "UUID"], after: colon)
