@@ -51,12 +51,14 @@ void footing_trim_heap(void)
 #endif
 }
 
-void footing_bound_heap(void)
+void footing_bound_heap(int kept)
 {
 #ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_MMAP_THRESHOLD, kept);
+	mallopt(M_TRIM_THRESHOLD, kept);
 	mallopt(M_ARENA_MAX, 4);
+#else
+	(void)kept;
 #endif
 }
 

@@ -22,7 +22,7 @@ void footing_touch(void *value);
 void footing_trim_heap(void);
 
 /* Keeps the heap from holding on to free memory (mallopt): call it before any thread starts. */
-void footing_bound_heap(void);
+void footing_bound_heap(int kept);
 
 /* The symbolic name of an error number, "ENOSPC", or NULL. */
 const char *footing_error_name(int error);

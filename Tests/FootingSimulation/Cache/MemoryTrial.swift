@@ -12,7 +12,7 @@ package enum MemoryTrial {
     ///
     /// - Returns: whether every budget was kept.
     package static func run(folder: String, say: (String) -> Void) -> Bool {
-        HeapMemory.bound()
+        HeapMemory.bound(keptBytes: 1 << 20)
         do throws(DiskError) {
             return try Trial(folder: folder).run(say)
         } catch {

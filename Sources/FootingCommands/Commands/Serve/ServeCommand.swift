@@ -62,7 +62,6 @@ enum ServeCommand {
         if input[socket] != nil && input[port] != nil {
             throw CommandError(usage: "--socket and --port exclude each other")
         }
-        HeapMemory.bound()
         // Before any thread starts: all of them must leave these signals to the one that waits.
         let signals: StopSignals
         do throws(Errno) { signals = try StopSignals() } catch {
@@ -74,6 +73,7 @@ enum ServeCommand {
         options.apply(detection.profile)
         options.pageSource = placement.source()
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
+        HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         let disk: Disk
         do throws(DiskError) {
             disk = try Disk(path: input[path], options: options)
