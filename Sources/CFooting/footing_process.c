@@ -44,6 +44,22 @@ int footing_terminal_columns(int descriptor)
 	return size.ws_col;
 }
 
+void footing_trim_heap(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+void footing_bound_heap(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 static int argument_count;
 static char **arguments;
 
@@ -65,15 +81,6 @@ const char *footing_argument(int index)
 	return arguments[index];
 }
 
-void footing_bound_heap(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
-	mallopt(M_ARENA_MAX, 4);
-#endif
-}
-
 void footing_touch(void *value)
 {
 	__asm__ volatile("" : : "r"(value) : "memory");
@@ -89,11 +96,6 @@ int footing_name_thread(unsigned long thread, const char *name)
 	char cut[16];
 	snprintf(cut, sizeof cut, "%s", name);
 	return -pthread_setname_np((pthread_t)thread, cut);
-}
-
-void footing_trim_heap(void)
-{
-	malloc_trim(0);
 }
 
 const char *footing_environment(const char *name)

@@ -2,10 +2,10 @@ internal import CFooting
 
 /// The C library's heap.
 public enum HeapMemory {
-    /// Bounds what the heap keeps of freed memory, for the whole process: four arenas with a megabyte
-    /// each, and whatever is larger is mapped, and unmapped when it is freed (`mallopt(3)`).
+    /// Bounds what the heap keeps of freed memory, for the whole process (`mallopt(3)`).
     ///
-    /// By default these limits grow with what the program frees, up to 64 MiB for each thread. Call
+    /// Four arenas with a megabyte each; what is larger is mapped, and unmapped when it is freed. By
+    /// default these limits grow with what the program frees, up to 64 MiB for each thread. Call
     /// it before any thread starts.
     public static func bound() {
         footing_bound_heap()

@@ -36,8 +36,8 @@ import Testing
             create 1T
             serve --socket="$socket" --memory=32M
             grep -q '^memory *32 MiB' serve.log || fail "$(cat serve.log)"
-            fio --name=load --ioengine=nbd --uri="$uri" --size=1T --rw=randrw --bs=4k --iodepth=16 \\
-                --norandommap --time_based --runtime=8 >fio.log 2>&1 || fail "$(cat fio.log)"
+            fio --name=load --ioengine=nbd --uri="$uri" --size=1T --rw=randrw --bs=4k \\
+                --iodepth=16 --norandommap --time_based --runtime=8 >fio.log 2>&1 || fail "$(cat fio.log)"
             fio --name=load --ioengine=nbd --uri="$uri" --size=1T --rw=rw --bs=1M --iodepth=4 \\
                 --time_based --runtime=4 >fio.log 2>&1 || fail "$(cat fio.log)"
             peak=$(awk '/^VmHWM/ {print $2}' "/proc/$server/status")

@@ -10,8 +10,8 @@ import Glibc
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
 // prints the seed and the command that replays it. --cache-policies: the hit ratios of the engine's
-// cache and of others on fixed traces. --memory: a real disk in a folder under load while its budget
-// changes; fails if the process has more memory than that.
+// cache and of others on fixed traces. --memory: a real disk in a folder under load while its
+// budget changes; fails if the process has more memory than that.
 
 func say(_ text: String) {
     print(text)

@@ -46,8 +46,8 @@ package final class BlockCache: Sendable {
     ///   - source: where the slabs come from.
     ///   - layout: how they are divided.
     ///   - onShortage: called when another slab would be of use, to have another thread call
-    ///     ``grow()``: memory that was not touched for long can take the host milliseconds. Nil grows
-    ///     at once.
+    ///     ``grow()``: memory that was not touched for long can take the host milliseconds. Nil
+    ///     grows at once.
     package init(
         source: any PageSource,
         layout: CacheLayout = .standard,

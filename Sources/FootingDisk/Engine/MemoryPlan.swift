@@ -5,7 +5,7 @@ import FootingSystem
 /// ```
 ///  budget = floor + rest
 ///  floor:  segment table, work space, the fewest commits and changes, one slab of map pages
-///  rest:   commits up to a third, changes an eighth, map pages an eighth, cached blocks what is left
+///  rest:   commits up to a third, changes an eighth, map pages an eighth, blocks what is left
 /// ```
 struct MemoryPlan: Equatable, Sendable {
     /// What may be used; never less than the floor.
@@ -35,8 +35,8 @@ struct MemoryPlan: Equatable, Sendable {
     private static let deltaCountMin = 1024
     /// The collector's window, the buffer of a checkpoint's pages, and reads under way.
     static let workBytes = (2 << 20) + (256 << 10) + (2 << 20)
-    /// The collector's commits, and the fewest that clients get along with: three must be free for a
-    /// write, while one is on its way.
+    /// The fewest commits that clients get along with: three must be free for a write, while one is
+    /// on its way.
     private static let userBatchCountMin = 4
     static let slabBytes = CacheLayout.slabBytes + CacheLayout.tableBytesPerSlab
 
