@@ -11,7 +11,7 @@ public enum ProcessorAffinity {
     ///   - processors: the kernel's numbers. Those that the process's cpuset leaves out are left
     ///     out here.
     ///   - thread: a thread's number (`gettid(2)`); 0 is the calling thread.
-    /// - Throws: `EINVAL` if none of the processors may be used, `ESRCH` if there is no such thread.
+    /// - Throws: `EINVAL` if none of the processors may be used, `ESRCH` without such a thread.
     public static func set(_ processors: [Int], thread: Int32 = 0) throws(Errno) {
         var words = [UInt64](repeating: 0, count: processorsMaximum / 64)
         for number in processors where number >= 0 && number < processorsMaximum {

@@ -7,6 +7,7 @@ import Testing
     .needs(.shell),
     .needs(.program),
     .needs(.initialProcess),
+    .needs(.memory),
     .needs(.load),
     .needs(.cloudKernel),
     .serialized
@@ -32,18 +33,18 @@ struct DeadlyGuestTests {
         let squeezed = try Self.filled("--fixed-memory")
         let before = try squeezed.stallMicroseconds()
         try squeezed.ask(forMebibytes: Self.remainingMebibytes)
-        // The guest's own view of the last moment at which the server lived.
-        let last = try squeezed.guest.shell(
+        // The guest's own view, by a process that needs no other and is spared itself.
+        let rows = try squeezed.guest.shell(
             """
-            while kill -0 $(busybox cat /tmp/serve.pid) 2>/dev/null; do \
-            s=$(busybox sed -n 's/some.*total=//p' /proc/pressure/memory); \
-            busybox usleep 50000; done; echo $s
+            echo -1000 >/proc/self/oom_score_adj; \
+            exec memory watch $(busybox cat /tmp/serve.pid) 20
             """,
             limitSeconds: 60
-        )
+        ).split(separator: "\n").map { $0.split(separator: " ").map { Int($0) ?? -1 } }
+        let last = rows.last { $0.count == 5 && $0[1] >= 0 }
         let kills = try squeezed.kills()
         #expect(kills.contains { $0.contains("(footing)") }, "\(kills)")
-        let stalled = (Int(last.split(separator: "\n").last ?? "") ?? .max) - before
+        let stalled = try #require(last)[4] - before
         #expect(stalled < 100_000, "\(stalled) microseconds")
     }
 

@@ -20,7 +20,7 @@ enum FioImage {
         // "libz.so.1 => /lib/libz.so.1 (0x...)", and the loader as "/lib64/ld.so (0x...)".
         let script = """
             cd '\(folder.path)'; mkdir files; cp \(program) files; \
-            ldd \(program) | sed -n 's/.* => \\(\\/[^ ]*\\) (.*/\\1/p; s/^[[:space:]]*\\(\\/[^ ]*\\) (.*/\\1/p' \
+            ldd \(program) | sed 's/.* => //' | grep -o '/[^ ]*' \
             | xargs cp --dereference --target-directory=files; \
             mv files/ld-linux-*.so.* files/loader; \
             /usr/sbin/mke2fs -q -t ext4 -O ^has_journal -d files image 192M; rm -r files

@@ -66,7 +66,8 @@ struct SqueezeGuestTests {
         // fio's libraries ask for more than there is, and touch little of it.
         let output = try squeezed.guest.shell(
             """
-            echo 1 >/proc/sys/vm/overcommit_memory; busybox mkdir /mnt; busybox mount -t ext4 -o ro /dev/vdb /mnt; \
+            echo 1 >/proc/sys/vm/overcommit_memory; busybox mkdir /mnt; \
+            busybox mount -t ext4 -o ro /dev/vdb /mnt; \
             /mnt/loader --library-path /mnt /mnt/fio --name=load --ioengine=nbd \
             --uri='nbd+unix:///?socket=\(SqueezedGuest.socket)' --rw=randrw --bs=4k --iodepth=8 \
             --size=64g --fsync=64 --time_based --runtime=5 --thread \

@@ -66,7 +66,7 @@ import Testing
 
     @Test func `reserved huge pages that are not there are done without`() throws {
         let source = NUMAAllocator(steps: [], hugePages: .reserved)
-        let bytes = unsafe try source.map(byteCount: 64 * AnyPages.unitBytes)
+        let bytes = unsafe try source.map(byteCount: 4 * AnyPages.unitBytes)
         for offset in stride(from: 0, to: bytes.count, by: 4096) { unsafe bytes[offset] = 1 }
         let use = source.use
         #expect(use.byteCount == UInt64(bytes.count))
