@@ -168,7 +168,7 @@ enum ServeCommand {
         console.writeError("footing: closed cleanly\n")
     }
 
-    /// What gives the disk's memory back; it runs already. Nil where nothing can be watched.
+    /// What gives the disk's memory back, running already; nil where nothing can be watched.
     private static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
         do throws(Errno) {
             let coordinator = BalloonCoordinator(
