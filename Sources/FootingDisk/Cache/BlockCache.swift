@@ -132,6 +132,11 @@ package final class BlockCache: Sendable {
         shard(key).withLock { $0.remove(key) }
     }
 
+    /// Lets a block go first when room is needed: nobody will ask for it soon.
+    func retire(_ key: UInt64) {
+        shard(key).withLock { $0.retire(key) }
+    }
+
     // MARK: - Size
 
     /// Maps one more slab, if the budget has room for it.

@@ -127,7 +127,7 @@ struct CacheShard: ~Copyable {
         part[index].isAhead = use == .ahead
         unsafe part.bytes(index).copyMemory(from: bytes)
         addToIndex(frame)
-        append(frame, isGhost ? .main : .small)
+        append(frame, isGhost || use == .successor ? .main : .small)
         counters.insertions += 1
         if use == .ahead { counters.aheadInsertions += 1 }
     }
@@ -158,6 +158,14 @@ struct CacheShard: ~Copyable {
         removeFromIndex(frame)
         unlink(frame)
         append(frame, .free)
+    }
+
+    /// Lets a block go before all that are used, though not before it must.
+    mutating func retire(_ key: UInt64) {
+        guard let frame = find(key) else { return }
+        unlink(frame)
+        part(frame)[index(frame)].frequency = 0
+        append(frame, .small)
     }
 
     // MARK: - Policy

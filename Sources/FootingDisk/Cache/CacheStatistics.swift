@@ -37,4 +37,6 @@ package enum CacheUse: Sendable {
     case scan
     /// Nobody has asked for it yet.
     case ahead
+    /// It comes in the place of another block that was here, and is as much in use.
+    case successor
 }

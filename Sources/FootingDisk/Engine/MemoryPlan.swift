@@ -70,8 +70,9 @@ struct MemoryPlan: Equatable, Sendable {
         let wanted = deltaFloor + rest / 8 / Self.bytesPerDelta
         self.deltaCountMax = min(wanted, max(deltaCountMax, deltaFloor))
         left -= (self.deltaCountMax - deltaFloor) * Self.bytesPerDelta
-        // More than the whole map would be in vain.
-        let wholeMap = Int(geometry.mapPageCount) / CacheLayout.standard.framesPerSlab + 1
+        // More than the whole map, and half of it once more while a checkpoint writes it anew,
+        // would be in vain.
+        let wholeMap = Int(geometry.mapPageCount) * 3 / 2 / CacheLayout.standard.framesPerSlab + 1
         mapSlabCount = min(1 + rest / 8 / Self.slabBytes, max(wholeMap, 1))
         left -= (mapSlabCount - 1) * Self.slabBytes
         cacheSlabCount = max(left, 0) / Self.slabBytes

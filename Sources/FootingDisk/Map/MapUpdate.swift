@@ -107,7 +107,7 @@ struct MapUpdate: ~Copyable {
         accounting.count(location, 1)
         let new = MapEntry(location: location, checksum: checksum)
         // Readers come to it as soon as the checkpoint is complete.
-        reader.cache.replace(new, page)
+        reader.cache.replace(old, by: new, page)
         return new
     }
 

@@ -37,8 +37,12 @@ struct PageCache: Sendable {
     }
 
     /// Takes in a page that is written, in place of whatever was at its location before.
-    func replace(_ page: MapEntry, _ buffer: borrowing AlignedBuffer) {
+    ///
+    /// - Parameter old: the page that it succeeds, which is asked for only until the next root.
+    func replace(_ old: MapEntry, by page: MapEntry, _ buffer: borrowing AlignedBuffer) {
         blocks.remove(page.location.units)
-        insert(page, buffer)
+        if old.isMapped { blocks.retire(old.location.units) }
+        let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<4096))
+        unsafe blocks.insert(page.location.units, page, bytes, .successor)
     }
 }
