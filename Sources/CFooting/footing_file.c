@@ -282,3 +282,8 @@ int footing_check_private_folder(const char *path)
 		return -ENOTDIR;
 	return status.st_uid == geteuid() && (status.st_mode & 077) == 0 ? 0 : -EPERM;
 }
+
+int footing_duplicate(int descriptor)
+{
+	return result_of(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+}

@@ -44,6 +44,15 @@ public struct Event: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try checked(footing_event()))
     }
 
+    /// The same event once more: set by one, it is set for both.
+    public func copy() throws(Errno) -> Event {
+        Event(descriptor: FileDescriptor(owning: try checked(footing_duplicate(descriptor.number))))
+    }
+
+    private init(descriptor: consuming FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
     /// Sets it, and wakes a thread that waits; any thread may.
     public func set() {
         // EAGAIN: set 2^64 - 2 times already, which wakes the thread just as well.

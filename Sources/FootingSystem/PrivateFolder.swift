@@ -10,6 +10,13 @@ public enum PrivateFolder {
     public static func create(_ path: String) throws(Errno) {
         if unsafe mkdir(path, 0o700) == 0 { return }
         guard Errno.current == .fileExists else { throw Errno.current }
+        try check(path)
+    }
+
+    /// Makes sure that a folder is one.
+    ///
+    /// - Throws: as ``create(_:)``, and `ENOENT` where nothing is.
+    public static func check(_ path: String) throws(Errno) {
         _ = try checked(unsafe footing_check_private_folder(path))
     }
 }

@@ -92,6 +92,9 @@ int footing_file_system_of(int file, struct footing_file_system *result);
  * closed by the call that returns 0 (end) or -errno. */
 int footing_next_name(int directory, void **stream, char name[256], uint8_t *type);
 
+/* fcntl(2), F_DUPFD_CLOEXEC: the new number or -errno. */
+int footing_duplicate(int descriptor);
+
 /* 0 if a path is a folder of the calling user that nobody else may enter or write; -EPERM, -ENOTDIR
  * or -errno if not. A link is not followed. */
 int footing_check_private_folder(const char *path);

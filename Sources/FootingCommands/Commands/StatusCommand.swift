@@ -24,33 +24,33 @@ enum StatusCommand {
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let folder = ControlFolder.user()
-        let statuses: [JSONValue]
+        var statuses: [JSONValue] = []
+        var failure: CommandError?
         if let path = input[path] {
             statuses = [try status(of: path, in: folder)]
         } else {
-            statuses = try all(in: folder)
+            (statuses, failure) = try all(in: folder, console)
         }
         if input[SharedParameters.json] {
             console.print(["schema": "footing.statuses/1", "disks": .array(statuses)])
-        } else if statuses.isEmpty {
+        } else if statuses.isEmpty, failure == nil {
             console.print("No disk is served by this user.")
         } else {
-            let texts = statuses.map { StatusText($0).text }
-            console.write(TerminalText.harmless(texts.joined(separator: "\n")))
+            console.write(statuses.map { StatusText($0).text }.joined(separator: "\n"))
         }
+        if let failure { throw failure }
     }
 
     private static func status(
         of path: String,
         in folder: ControlFolder
     ) throws(CommandError) -> JSONValue {
-        let socket: String
-        do throws(Errno) { socket = try folder.socket(ofContainer: path) } catch {
-            throw CommandError("cannot find", path, error)
-        }
         do throws(ControlError) {
-            return try ControlClient.ask("status", at: socket)
+            return try folder.ask("status", ofContainer: path)
         } catch {
+            if error.kind == .unusable, let cause = error.cause {
+                throw CommandError(error.detail, path, cause)
+            }
             guard error.kind == .notServed else {
                 throw CommandError("cannot ask who serves", path, error.description)
             }
@@ -58,26 +58,42 @@ enum StatusCommand {
                 "cannot tell the status of",
                 path,
                 "this user serves no such disk",
-                remedy: "start it with 'footing serve'"
+                remedy: "start it with 'footing serve'; one that is just closing answers no more"
             )
         }
     }
 
-    /// Those that answer; what was killed left a socket that nobody listens at.
-    private static func all(in folder: ControlFolder) throws(CommandError) -> [JSONValue] {
+    /// Those that answer, and what is wrong with the last that does not.
+    ///
+    /// What was killed left a socket that nobody listens at: that is nothing wrong.
+    private static func all(
+        in folder: ControlFolder,
+        _ console: Console
+    ) throws(CommandError) -> (statuses: [JSONValue], failure: CommandError?) {
         let sockets: [String]
         do throws(Errno) { sockets = try folder.sockets() } catch {
-            throw CommandError("cannot read", folder.path, error)
+            throw CommandError(
+                "cannot use",
+                folder.path,
+                error,
+                remedy: "name a folder of your own in FOOTING_RUNTIME_DIR"
+            )
         }
         var statuses: [JSONValue] = []
+        var failure: CommandError?
         for socket in sockets {
             do throws(ControlError) {
                 statuses.append(try ControlClient.ask("status", at: socket))
             } catch {
                 if error.kind == .notServed { continue }
-                throw CommandError("cannot ask at", socket, error.description)
+                failure = CommandError(
+                    "no status from",
+                    socket,
+                    error.description,
+                    remedy: "is it of another version, or closing?"
+                )
             }
         }
-        return statuses
+        return (statuses, failure)
     }
 }

@@ -28,7 +28,7 @@ struct StatusText {
     // MARK: - Lines
 
     private var running: String {
-        let seconds = Duration.seconds(Int64(number("uptimeSeconds")))
+        let seconds = Duration.seconds(Int64(clamping: number("uptimeSeconds")))
         return "for \(DurationText.text(seconds)) as process \(number("processId"))"
     }
 
@@ -47,8 +47,9 @@ struct StatusText {
     private var cache: String {
         let hits = number("disk", "blockCache", "hits")
         let misses = number("disk", "blockCache", "misses")
-        let looks = hits + misses
-        let share = looks == 0 ? "no reads yet" : "\(hits * 100 / looks) % of \(looks) blocks found"
+        let looks = Double(hits) + Double(misses)
+        let percent = looks == 0 ? 0 : Int(Double(hits) * 100 / looks)
+        let share = looks == 0 ? "no reads yet" : "\(percent) % of \(Int(looks)) blocks found"
         return "\(share); \(bytes("memory", "blockCache", "usedBytes")) of at most "
             + bytes("memory", "blockCache", "limitBytes")
     }
@@ -63,7 +64,7 @@ struct StatusText {
         var lines = [("machine", room("memory")), ("group", room("controlGroup"))]
         let balloon = status["pressure"]["balloon"]
         if case .string(let reason) = balloon["absent"] {
-            lines.append(("balloon", "none: \(reason)"))
+            lines.append(("balloon", "none: \(JSONValue.string(reason).text)"))
         } else {
             let isActive = balloon["isActive"] == .bool(true)
             let size = bytes("pressure", "balloon", "currentBalloonBytes")
@@ -124,7 +125,10 @@ extension JSONValue {
 
     /// A text; empty for anything else.
     fileprivate var text: String {
-        if case .string(let text) = self { return text }
+        // Whoever answers is another process: a text of its own makes no lines here.
+        if case .string(let text) = self {
+            return TerminalText.harmless(text, keepsLineFeeds: false)
+        }
         return ""
     }
 

@@ -6,23 +6,16 @@ public enum ControlClient {
     ///
     /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong.
     public static func ask(_ command: String, at path: String) throws(ControlError) -> JSONValue {
-        let socket = try connect(path)
-        try ControlProtocol.send(["command": .string(command)], to: socket)
-        let line = try ControlProtocol.line(
-            from: socket,
-            bytesMaximum: ControlProtocol.answerBytesMaximum
+        let connection = try connect(path)
+        try connection.send(["command": .string(command)])
+        return try result(
+            try connection.line(bytesMaximum: ControlProtocol.answerBytesMaximum)
         )
-        return try result(line)
     }
 
-    private static func connect(_ path: String) throws(ControlError) -> FileDescriptor {
+    private static func connect(_ path: String) throws(ControlError) -> ControlConnection {
         do throws(Errno) {
-            let socket = try Socket.connect(unixPath: path)
-            try socket.setTimeouts(
-                receiveMilliseconds: 2 * ControlProtocol.timeoutMilliseconds,
-                sendMilliseconds: ControlProtocol.timeoutMilliseconds
-            )
-            return socket
+            return try ControlConnection(try Socket.connect(unixPath: path))
         } catch {
             let isAbsent = error == .noSuchFile || error == .connectionRefused
             throw ControlError(isAbsent ? .notServed : .broken, "connect", cause: error)

@@ -26,6 +26,27 @@ public struct ControlFolder: Sendable {
         return ControlFolder(path: "/tmp/footing-\(user)")
     }
 
+    /// Asks who serves a container.
+    ///
+    /// - Throws: ``ControlError/Kind/notServed`` where nobody does, ``ControlError/Kind/unusable``
+    ///   if the folder is not the user's own, and what else goes wrong.
+    public func ask(
+        _ command: String,
+        ofContainer container: String
+    ) throws(ControlError) -> JSONValue {
+        let socket: String
+        do throws(Errno) {
+            socket = try self.socket(ofContainer: container)
+        } catch {
+            throw ControlError(.unusable, "cannot look at the container", cause: error)
+        }
+        do throws(Errno) { try PrivateFolder.check(path) } catch {
+            let isAbsent = error == .noSuchFile
+            throw ControlError(isAbsent ? .notServed : .unusable, "folder \(path)", cause: error)
+        }
+        return try ControlClient.ask(command, at: socket)
+    }
+
     /// Makes the folder, unless it is there.
     ///
     /// - Throws: `EPERM` if it is not the user's own; what `mkdir(2)` gives otherwise.
@@ -69,8 +90,11 @@ public struct ControlFolder: Sendable {
     }
 
     /// The sockets that are there, sorted by name; a server that was killed leaves its own behind.
+    ///
+    /// - Throws: `EPERM` if the folder is not the user's own: anybody could answer there.
     public func sockets() throws(Errno) -> [String] {
         do throws(Errno) {
+            try PrivateFolder.check(path)
             let root = try HostRoot(path: path)
             return try root.names(".").filter { $0.hasSuffix(".sock") }.map { "\(path)/\($0)" }
         } catch {

@@ -13,23 +13,39 @@ enum ControlProtocol {
     static let requestBytesMaximum = 4096
     /// No answer is longer: a status has some kilobytes.
     static let answerBytesMaximum = 4 << 20
-    /// How long each side waits for the other's bytes.
-    static let timeoutMilliseconds: Int32 = 2000
+    /// How long one side gives the other for a whole line.
+    static let lineNanoseconds: UInt64 = 2_000_000_000
+}
+
+/// One connection: a line each way, each within a time of its own.
+///
+/// The time is that of the whole line: who sends a byte now and then gets no more.
+struct ControlConnection: ~Copyable {
+    private let socket: FileDescriptor
+    private let clock = SystemClock()
+    /// Interrupts the waiting.
+    private let stopping: Event
+
+    init(_ socket: consuming FileDescriptor) throws(Errno) {
+        try self.init(socket, stopping: Event())
+    }
+
+    /// - Parameter stopping: ends the waiting when it is set.
+    init(_ socket: consuming FileDescriptor, stopping: consuming Event) throws(Errno) {
+        try socket.setNonBlocking(true)
+        self.socket = socket
+        self.stopping = stopping
+    }
 
     /// Receives one line; the line feed is not part of it.
-    static func line(
-        from socket: borrowing FileDescriptor,
-        bytesMaximum: Int
-    ) throws(ControlError) -> [UInt8] {
+    func line(bytesMaximum: Int) throws(ControlError) -> [UInt8] {
         var line: [UInt8] = []
         let buffer = AlignedBuffer(count: 4096)
+        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
         while true {
-            let count: Int
-            do throws(Errno) {
-                count = try unsafe socket.receive(into: buffer.bytes, waits: true)
-            } catch {
-                let isLate = error == .again
-                throw ControlError(isLate ? .late : .broken, "receive", cause: error)
+            guard let count = try received(into: buffer) else {
+                try wait(for: .readable, until: deadline, "receive")
+                continue
             }
             if count == 0 { throw ControlError(.broken, "receive: the line has no end") }
             let part = unsafe buffer.bytes[..<count]
@@ -43,21 +59,50 @@ enum ControlProtocol {
     }
 
     /// Sends one line.
-    static func send(
-        _ value: JSONValue,
-        to socket: borrowing FileDescriptor
-    ) throws(ControlError) {
+    func send(_ value: JSONValue) throws(ControlError) {
         let bytes = Array(value.line().utf8) + [UInt8(ascii: "\n")]
         let buffer = AlignedBuffer(count: bytes.count)
         unsafe bytes.withUnsafeBytes { unsafe buffer.copy(from: $0, at: 0) }
+        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
         var sent = 0
         while sent < bytes.count {
             do throws(Errno) {
                 let rest = unsafe UnsafeRawBufferPointer(buffer.slice(sent..<bytes.count))
-                sent += try unsafe socket.send(rest, waits: true)
+                sent += try unsafe socket.send(rest, waits: false)
+                continue
             } catch {
-                throw ControlError(error == .again ? .late : .broken, "send", cause: error)
+                guard error == .again else { throw ControlError(.broken, "send", cause: error) }
             }
+            try wait(for: .writable, until: deadline, "send")
+        }
+    }
+
+    /// - Returns: nil where nothing has arrived.
+    private func received(into buffer: borrowing AlignedBuffer) throws(ControlError) -> Int? {
+        do throws(Errno) {
+            return try unsafe socket.receive(into: buffer.bytes, waits: false)
+        } catch {
+            if error == .again { return nil }
+            throw ControlError(.broken, "receive", cause: error)
+        }
+    }
+
+    private func wait(
+        for interest: Event.Interest,
+        until deadline: UInt64,
+        _ operation: String
+    ) throws(ControlError) {
+        let now = clock.nanoseconds
+        guard now < deadline else { throw ControlError(.late, "\(operation): no line in time") }
+        do throws(Errno) {
+            let ready = try stopping.wait(
+                for: interest,
+                descriptor: socket.number,
+                timeoutMilliseconds: Int32((deadline - now) / 1_000_000 + 1)
+            )
+            guard !ready.contains(.event) else { throw Errno.interrupted }
+        } catch {
+            throw ControlError(.broken, operation, cause: error)
         }
     }
 }

@@ -2,8 +2,9 @@ public import FootingSystem
 
 /// Answers questions about a running disk on a Unix socket that only its user may connect to.
 ///
-/// One thread serves one connection after the other; each has two seconds for its line, so that
-/// whoever hangs delays others and stops nothing. The disk's own threads never wait for it.
+/// One thread serves one connection after the other; each has two seconds for its line and two for
+/// the answer, so that whoever hangs delays others and stops nothing. The disk's own threads never
+/// wait for it, and ``stop()`` interrupts it.
 public final class ControlServer: Sendable {
     /// Answers a command; nil where it is unknown.
     public typealias Answer = @Sendable (_ command: String) -> JSONValue?
@@ -79,26 +80,18 @@ public final class ControlServer: Sendable {
 
     /// One connection; whoever breaks the protocol is told so, and nothing else happens.
     private func serve(_ socket: consuming FileDescriptor) {
-        do throws(Errno) {
-            try socket.setTimeouts(
-                receiveMilliseconds: ControlProtocol.timeoutMilliseconds,
-                sendMilliseconds: ControlProtocol.timeoutMilliseconds
-            )
-        } catch {
+        guard let connection = try? ControlConnection(socket, stopping: stopping.copy()) else {
             return
         }
         let reply: JSONValue
         do throws(ControlError) {
-            let line = try ControlProtocol.line(
-                from: socket,
-                bytesMaximum: ControlProtocol.requestBytesMaximum
-            )
+            let line = try connection.line(bytesMaximum: ControlProtocol.requestBytesMaximum)
             reply = self.reply(to: line)
         } catch {
             reply = Self.refusal(error.description)
         }
         // A client that is gone does not want it.
-        try? ControlProtocol.send(reply, to: socket)
+        try? connection.send(reply)
     }
 
     func reply(to line: [UInt8]) -> JSONValue {

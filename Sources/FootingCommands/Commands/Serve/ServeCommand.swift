@@ -68,7 +68,7 @@ enum ServeCommand {
             throw CommandError("cannot handle", "signals", error)
         }
         let detection = try detect(input[path])
-        let placement = try place(detection)
+        let placement = place(detection, console)
         var options = EngineOptions()
         options.apply(detection.profile)
         options.pageSource = placement.source()
@@ -97,10 +97,12 @@ enum ServeCommand {
     }
 
     /// Decides where memory belongs, and moves this thread there: all others are started by it.
-    private static func place(_ detection: Detection) throws(CommandError) -> DiskPlacement {
+    ///
+    /// Where the threads may not be moved, the disk is served from wherever they are.
+    private static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
         let placement = DiskPlacement.decide(detection.report)
         do throws(Errno) { try placement.pin() } catch {
-            throw CommandError("cannot run on", "the processors of the disk's node", error)
+            console.writeError("footing: threads are not on the disk's node: \(error)\n")
         }
         return placement
     }
@@ -137,13 +139,14 @@ enum ServeCommand {
             coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
         )
         defer { running.stop() }
+        do throws(ControlError) { try running.listen(in: .user()) } catch {
+            console.writeError("footing: 'footing status' will not find this disk: \(error)\n")
+        }
+        // The last thing: who waits for "ready" may ask for the status at once.
         ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
             console,
             isJSON: input[SharedParameters.json]
         )
-        do throws(ControlError) { try running.listen(in: .user()) } catch {
-            console.writeError("footing: 'footing status' will not find this disk: \(error)\n")
-        }
         try wait(running, console, signals)
     }
 
