@@ -158,4 +158,52 @@ private struct Folder {
     @Test func `a folder that is not there has no sockets`() throws {
         #expect(try ControlFolder(path: "/tmp/footing-none-at-all").sockets().isEmpty)
     }
+
+    @Test func `who sends a byte now and then holds up nobody for long, nor the end`() throws {
+        let place = Folder()
+        defer { place.remove() }
+        try place.folder.create()
+        let path = place.folder.path + "/slow.sock"
+        let server = try ControlServer(path: path) { _ in Self.fine }
+        try server.start()
+        let slow = try Socket.connect(unixPath: path)
+        // Its line has two seconds in all, not two for each byte.
+        let clock = SystemClock()
+        let start = clock.nanoseconds
+        var answered = false
+        while clock.nanoseconds - start < 8_000_000_000, !answered {
+            unsafe [UInt8(ascii: " ")].withUnsafeBytes {
+                _ = try? unsafe slow.send($0, waits: true)
+            }
+            answered = (try? ControlClient.ask("status", at: path)) == Self.fine
+        }
+        #expect(answered)
+        // Another one that sends nothing: the end does not wait for it.
+        let idle = try Socket.connect(unixPath: path)
+        usleep(100_000)
+        let end = clock.nanoseconds
+        server.stop()
+        #expect(clock.nanoseconds - end < 1_500_000_000)
+        withExtendedLifetime(idle) {}
+    }
+
+    @Test func `nobody is asked in a folder that others may enter`() throws {
+        let place = Folder()
+        defer { place.remove() }
+        try place.folder.create()
+        let path = place.folder.path
+        try Data().write(to: URL(filePath: path + "/disk"))
+        let server = try place.folder.server(forContainer: path + "/disk") { _ in Self.fine }
+        try server.start()
+        defer { server.stop() }
+        let mine = try place.folder.ask("status", ofContainer: path + "/disk")
+        #expect(mine == Self.fine)
+        #expect(try place.folder.sockets().count == 1)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: path)
+        let error = #expect(throws: ControlError.self) {
+            _ = try place.folder.ask("status", ofContainer: path + "/disk")
+        }
+        #expect(error?.kind == .unusable)
+        #expect(throws: Errno.notPermitted) { _ = try place.folder.sockets() }
+    }
 }

@@ -28,7 +28,7 @@ struct StatusText {
     // MARK: - Lines
 
     private var running: String {
-        let seconds = Duration.seconds(Int64(clamping: number("uptimeSeconds")))
+        let seconds = Duration.seconds(min(number("uptimeSeconds"), 1 << 32))
         return "for \(DurationText.text(seconds)) as process \(number("processId"))"
     }
 
@@ -49,7 +49,7 @@ struct StatusText {
         let misses = number("disk", "blockCache", "misses")
         let looks = Double(hits) + Double(misses)
         let percent = looks == 0 ? 0 : Int(Double(hits) * 100 / looks)
-        let share = looks == 0 ? "no reads yet" : "\(percent) % of \(Int(looks)) blocks found"
+        let share = looks == 0 ? "no reads yet" : "\(percent) % of \(hits &+ misses) blocks found"
         return "\(share); \(bytes("memory", "blockCache", "usedBytes")) of at most "
             + bytes("memory", "blockCache", "limitBytes")
     }
