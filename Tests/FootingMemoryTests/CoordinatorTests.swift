@@ -124,8 +124,8 @@ struct CoordinatorTests {
         let isDone = Locked(false)
         let machine = machine
         let writer = ThreadBox {
-            for number in 0..<3000 {
-                try? machine.writeMemory(total: 1_024_000, available: number * 300)
+            for number in 0..<200 {
+                try? machine.writeMemory(total: 1_024_000, available: number * 5000)
             }
             isDone.withLock { $0 = true }
         }
