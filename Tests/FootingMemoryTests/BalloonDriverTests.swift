@@ -140,6 +140,28 @@ struct BalloonDriverTests {
         #expect(status.isActive)
     }
 
+    @Test("a balloon near its target is there, and one that stands still goes nowhere")
+    func standsStill() throws {
+        let folder = "sys/devices/system/xen_memory/xen_memory0"
+        let machine = try FakeMachine([
+            "\(folder)/info/current_kb": "4194304\n", "\(folder)/target_kb": "4190208\n",
+        ])
+        let memory = MemoryInfo(totalBytes: 4096 * mebibyte, availableBytes: 500 * mebibyte)
+        var driver = try driver(machine)
+        // 4 MiB of 4 GiB are still to go, and stay so.
+        #expect(try !status(&driver, memory, second: 1).isActive)
+        try machine.write("\(folder)/target_kb", "3145728\n")
+        #expect(try status(&driver, memory, second: 100).isActive)
+        try machine.write("\(folder)/info/current_kb", "4000000\n")
+        #expect(try status(&driver, memory, second: 120).isActive)
+        #expect(try status(&driver, memory, second: 149).isActive)
+        #expect(try !status(&driver, memory, second: 151).isActive)
+        // It is wanted elsewhere.
+        try machine.write("\(folder)/target_kb", "3500000\n")
+        #expect(try status(&driver, memory, second: 200).isActive)
+        #expect(try !status(&driver, memory, second: 231).isActive)
+    }
+
     @Test("a balloon that goes, and one that never was, have a reason")
     func gone() throws {
         let machine = try virtioMachine(features: "0")

@@ -192,6 +192,28 @@ struct ControllerTests {
         if isMeant { #expect(decision.budgetBytes / mebibyte == 400 - (180 + 300 - 200)) }
     }
 
+    @Test(
+        "a target that the balloon is near, or does not go to, is no demand",
+        arguments: [(1, 0, false), (300, 29, true), (300, 31, false)]
+    )
+    func missedTarget(distanceMebibytes: UInt64, seconds: UInt64, isMeant: Bool) {
+        var reading = machine(available: 600)
+        reading.balloon = BalloonStatus(
+            currentBalloonBytes: 10 * mebibyte,
+            targetBalloonBytes: .known((10 + distanceMebibytes) * mebibyte),
+            guestMemoryBytes: 1000 * mebibyte,
+            isActive: true
+        )
+        var controller = controller()
+        for second in 0..<seconds {
+            _ = controller.step(reading, use: use(400), at: second * 1_000_000_000)
+        }
+        // Enough as it is, but not if the balloon takes any of it.
+        reading.machine?.availableBytes = 120 * mebibyte
+        let decision = controller.step(reading, use: use(400), at: seconds * 1_000_000_000)
+        #expect((decision.cause == .balloon) == isMeant)
+    }
+
     @Test("what the holder takes itself is nobody's demand")
     func ownGrowth() {
         var controller = controller()
@@ -265,6 +287,23 @@ struct ControllerTests {
         let decision = controller.step(reading, use: use(300), at: 0)
         #expect(decision.cause == .groupShort)
         #expect((decision.budgetBytes + mebibyte - 1) / mebibyte == 300 - 200 - 18 + 1)
+    }
+
+    @Test("a limit of 0 has marks of 0: what is used is missing all the same")
+    func zeroLimit() {
+        func decision(excess: UInt64, _ events: PressureEvents = []) -> Decision {
+            var reading = machine(available: 600)
+            reading.group = Headroom(sizeBytes: 0, availableBytes: 0, excessBytes: excess)
+            reading.events = events
+            var controller = controller()
+            return controller.step(reading, use: use(400), at: 0)
+        }
+        let missing = decision(excess: 150 * mebibyte)
+        #expect(missing.cause == .groupShort)
+        #expect(missing.budgetBytes == 250 * mebibyte)
+        // It is near its limit, too: what the kernel tells of it counts.
+        #expect(decision(excess: mebibyte, .groupLimit).cause == .pressure)
+        #expect(decision(excess: 0).cause == .steady)
     }
 
     @Test("stalls from before a release are not pressure, if there is room now")

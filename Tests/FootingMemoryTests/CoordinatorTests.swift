@@ -37,17 +37,6 @@ struct CoordinatorTests {
         coordinator = BalloonCoordinator(holder: holder, monitor: monitor)
     }
 
-    /// Waits until something holds, at most for five seconds.
-    private func awaits(_ condition: () -> Bool) -> Bool {
-        let deadline = SystemClock().nanoseconds + 5_000_000_000
-        let pause = Locked(0)
-        while !condition() {
-            if SystemClock().nanoseconds > deadline { return false }
-            pause.withLock { _ = pause.wait(&$0, nanoseconds: 5_000_000) }
-        }
-        return true
-    }
-
     @Test("releases what is missing, tells why, and gives the default back when it stops")
     func release() throws {
         try coordinator.start()
@@ -107,25 +96,45 @@ struct CoordinatorTests {
     }
 
     @Test("what the holder frees in small pieces goes back to the kernel")
-    func trimmed() throws {
-        let heap = HeapHolder()
-        let monitor = try PressureMonitor(root: try machine.root())
-        let other = BalloonCoordinator(holder: heap, monitor: monitor)
-        let full = try residentBytes()
-        heap.setMemoryBudget(0)
-        // Freed, and kept between the pieces that are still in use.
-        #expect(try residentBytes() + 16 * mebibyte > full)
-        heap.refill()
-        try other.start()
-        try machine.writeMemory(total: 1_024_000, available: 10_240)
-        #expect(awaits { !other.status.decisions.isEmpty })
-        #expect(try residentBytes() + 64 * mebibyte < full)
-        other.stop()
+    func trimmed() async {
+        // Alone in a process: what other tests take and free meanwhile would count, too.
+        await #expect(processExitsWith: .success) {
+            let machine = try FakeMachine()
+            try machine.writeMemory(total: 1_024_000, available: 614_400)
+            let heap = HeapHolder()
+            let monitor = try PressureMonitor(root: try machine.root())
+            let other = BalloonCoordinator(holder: heap, monitor: monitor)
+            let full = try residentBytes()
+            heap.setMemoryBudget(0)
+            // Freed, and kept between the pieces that are still in use.
+            #expect(try residentBytes() + 16 * mebibyte > full)
+            heap.refill()
+            try other.start()
+            try machine.writeMemory(total: 1_024_000, available: 10_240)
+            #expect(awaits { !other.status.decisions.isEmpty })
+            #expect(try residentBytes() + 64 * mebibyte < full)
+            other.stop()
+        }
     }
 
-    private func residentBytes() throws -> UInt64 {
-        let words = try HostRoot().text("proc/self/statm").split(separator: " ")
-        return (UInt64(words[1]) ?? 0) * 4096
+    @Test("a machine that is written anew is never without memory in between")
+    func writtenAnew() throws {
+        var buffer: [UInt8] = []
+        let file = try MemoryInfoFile(try machine.root())
+        let isDone = Locked(false)
+        let machine = machine
+        let writer = ThreadBox {
+            for number in 0..<200 {
+                try? machine.writeMemory(total: 1_024_000, available: number * 5000)
+            }
+            isDone.withLock { $0 = true }
+        }
+        var missing = 0
+        while !isDone.withLock({ $0 }) {
+            if file.read(into: &buffer)?.totalBytes != 1000 * mebibyte { missing += 1 }
+        }
+        writer.join()
+        #expect(missing == 0)
     }
 
     @Test("keeps the last decisions only")
@@ -210,6 +219,23 @@ struct CoordinatorTests {
         guard case .object(let members) = absent.json else { return }
         #expect(members["balloon"] == ["absent": "none here"])
     }
+}
+
+/// Waits until something holds, at most for five seconds.
+private func awaits(_ condition: () -> Bool) -> Bool {
+    let deadline = SystemClock().nanoseconds + 5_000_000_000
+    let pause = Locked(0)
+    while !condition() {
+        if SystemClock().nanoseconds > deadline { return false }
+        pause.withLock { _ = pause.wait(&$0, nanoseconds: 5_000_000) }
+    }
+    return true
+}
+
+/// What of this process is in memory.
+private func residentBytes() throws -> UInt64 {
+    let words = try HostRoot().text("proc/self/statm").split(separator: " ")
+    return (UInt64(words[1]) ?? 0) * 4096
 }
 
 /// A holder whose memory is pieces of the heap, some of which it can never do without.

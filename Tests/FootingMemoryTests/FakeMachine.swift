@@ -26,8 +26,9 @@ final class FakeMachine: Sendable {
             if unsafe mkdir(built, 0o755) != 0, errno != EEXIST { throw Errno.current }
         }
         let file = try FileDescriptor.open("\(path)/\(name)", [.writeOnly, .create])
-        try file.resize(toBytes: 0)
+        // A look in between sees the old text or the new one, not an empty file.
         try file.write(text)
+        try file.resize(toBytes: UInt64(text.utf8.count))
     }
 
     func makeFolder(_ name: String) throws {
@@ -36,10 +37,17 @@ final class FakeMachine: Sendable {
 
     /// `/proc/meminfo` with what matters here.
     func writeMemory(total: Int, available: Int, balloon: Int? = nil) throws {
-        var text = "MemTotal:       \(total) kB\nMemFree:        \(available / 2) kB\n"
-        text += "MemAvailable:   \(available) kB\nBuffers:            8276 kB\n"
-        if let balloon { text += "Balloon:        \(balloon) kB\n" }
-        try write("proc/meminfo", text)
+        var lines = [
+            ("MemTotal:", total), ("MemFree:", available / 2), ("MemAvailable:", available),
+            ("Buffers:", 8276),
+        ]
+        if let balloon { lines.append(("Balloon:", balloon)) }
+        // As the kernel's, numbers end at one place: no text is longer than another.
+        let text = lines.map { name, number in
+            let digits = "\(number)"
+            return name + String(repeating: " ", count: 24 - name.count - digits.count) + digits
+        }
+        try write("proc/meminfo", text.map { $0 + " kB\n" }.joined())
     }
 
     private static func remove(_ path: String) {

@@ -37,19 +37,23 @@ struct LiveMemoryTests {
         let before = processorNanoseconds()
         var wakes = 0
         var quickWakes = 0
+        var toldWakes = 0
         while SystemClock().nanoseconds < quietFrom + seconds * 1_000_000_000 {
             let due = monitor.nextNanoseconds
             let now = SystemClock().nanoseconds
             if due > now, due - now < 100_000_000 { quickWakes += 1 }
             _ = monitor.next()
             wakes += 1
+            if SystemClock().nanoseconds < due { toldWakes += 1 }
         }
         let used = processorNanoseconds() - before
         let share = Double(used) / Double(seconds) / 1e7
         print("monitor at rest: \(wakes) wake-ups in \(seconds) s, \(share) % of a core")
-        // Others who use memory meanwhile make it look closer: that is not rest.
-        if quickWakes == 0 { #expect(wakes <= Int(seconds) * 4 + 1) }
-        #expect(wakes <= Int(seconds) * 20 + 1)
+        // Others who use memory meanwhile make it look closer, and sources tell: that is not rest.
+        if quickWakes == 0, toldWakes == 0 { #expect(wakes <= Int(seconds) * 4 + 1) }
+        // Where all of them tell all the time, each does so every 50 ms, as do the looks.
+        let sourceCount = names(monitor, .waited).count
+        #expect(wakes <= Int(seconds) * 20 * (1 + sourceCount) + 1)
     }
 
     private func processorNanoseconds() -> UInt64 {

@@ -61,6 +61,35 @@ struct MonitorTests {
         #expect(monitor.sources.allSatisfy { !$0.note.isEmpty })
     }
 
+    @Test("of the groups above only what happens to themselves is listened to")
+    func neighbours() throws {
+        let slice = "sys/fs/cgroup/system.slice"
+        let own = "\(slice)/disk.slice/disk.service"
+        let machine = try FakeMachine([
+            "proc/self/cgroup": "0::/system.slice/disk.slice/disk.service"
+        ])
+        for folder in [own, "\(slice)/disk.slice", slice] {
+            try machine.write("\(folder)/memory.max", "max\n")
+            try machine.write("\(folder)/memory.current", "\(100 * mebibyte)\n")
+            try machine.write("\(folder)/memory.events", "high 0\nmax 0\n")
+        }
+        // The middle one is of a kernel that does not have it.
+        for folder in [own, slice] {
+            try machine.write("\(folder)/memory.events.local", "high 0\nmax 0\n")
+        }
+        let monitor = try PressureMonitor(root: try machine.root(), time: FakeClock())
+        let sources = monitor.sources.filter { $0.name.contains("memory.events") }
+        #expect(
+            sources.map(\.name) == [
+                "\(own)/memory.events", "\(slice)/disk.slice/memory.events.local",
+                "\(slice)/memory.events.local",
+            ]
+        )
+        // A recording tells nothing new, but has the file; what is not there has another reason.
+        #expect(sources[0].note == sources[2].note)
+        #expect(sources[0].note != sources[1].note)
+    }
+
     @Test("looks closer for a while when something moves")
     func quickness() throws {
         let machine = try machine()

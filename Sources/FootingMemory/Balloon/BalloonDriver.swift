@@ -31,6 +31,7 @@ public struct BalloonDriver: Sendable {
     private let targetAbsence: String
     private var lastBytes: UInt64?
     private var movedNanoseconds: UInt64?
+    private var aim = BalloonAim()
     /// The most that Xen's guest had or was to have: its own maximum is only in xenstore.
     private var largestBytes: UInt64 = 0
 
@@ -90,12 +91,14 @@ public struct BalloonDriver: Sendable {
         if let lastBytes, lastBytes != current { movedNanoseconds = nanoseconds }
         lastBytes = current
         let moved = movedNanoseconds.map { nanoseconds.less($0) < Self.activeNanoseconds } ?? false
+        let guest = guestBytes(memory, current)
+        let isOnItsWay = aim.isOnItsWay(current, to: target, guestBytes: guest, at: nanoseconds)
         return .known(
             BalloonStatus(
                 currentBalloonBytes: current,
                 targetBalloonBytes: target.map { .known($0) } ?? .absent(targetAbsence),
-                guestMemoryBytes: guestBytes(memory, current),
-                isActive: moved || target.map { $0 != current } == true
+                guestMemoryBytes: guest,
+                isActive: moved || isOnItsWay
             )
         )
     }

@@ -8,7 +8,8 @@ public struct BalloonStatus: Sendable, Equatable {
     public var targetBalloonBytes: Fact<UInt64>
     /// What the guest has now, in bytes.
     public var guestMemoryBytes: UInt64
-    /// Whether it moves: it did within the last 5 seconds, or it is not yet where it is to be.
+    /// Whether it moves: it did within the last 5 seconds, or it is not near its target yet and
+    /// neither of them stood still for 30.
     public var isActive: Bool
 
     /// A state.

@@ -158,7 +158,10 @@ extension BalloonController {
         _ foreseen: UInt64
     ) -> UInt64? {
         let marks = reserve.marks(of: room.sizeBytes)
-        guard room.availableBytes < marks.lower.plus(foreseen) else { return nil }
+        // A limit of 0 has marks of 0, and there is never less than that.
+        guard room.availableBytes < marks.lower.plus(foreseen) || room.excessBytes > 0 else {
+            return nil
+        }
         return marks.upper.plus(foreseen).less(room.availableBytes).plus(room.excessBytes)
     }
 
@@ -207,7 +210,8 @@ extension BalloonController {
         times: UInt64
     ) -> Bool {
         guard let room else { return true }
-        return room.availableBytes < reserve.marks(of: room.sizeBytes).upper * times
+        return room.excessBytes > 0
+            || room.availableBytes < reserve.marks(of: room.sizeBytes).upper * times
     }
 }
 

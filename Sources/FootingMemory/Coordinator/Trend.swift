@@ -34,19 +34,27 @@ struct BalloonTrend: Sendable {
     private var lastBytes: UInt64?
     private var bytesPerSecond: UInt64 = 0
     private var pendingBytes: UInt64 = 0
+    private var aim = BalloonAim()
+    /// The time that passed, in nanoseconds.
+    private var nanoseconds: UInt64 = 0
 
     mutating func step(_ reading: MemoryReading, _ elapsed: UInt64, _ policy: ControllerPolicy) {
         hasGrown = false
+        nanoseconds = nanoseconds.plus(elapsed)
         defer { lastBytes = reading.balloon?.currentBalloonBytes }
         guard let balloon = reading.balloon else {
             bytesPerSecond = 0
             pendingBytes = 0
+            aim = BalloonAim()
             return
         }
         let size = balloon.guestMemoryBytes
-        let pending = (balloon.targetBalloonBytes.value ?? 0).less(balloon.currentBalloonBytes)
+        let current = balloon.currentBalloonBytes
+        let target = balloon.targetBalloonBytes.value
+        let pending = (target ?? 0).less(current)
+        let isMeant = aim.isOnItsWay(current, to: target, guestBytes: size, at: nanoseconds)
         // More than there is cannot be meant.
-        pendingBytes = pending < size ? pending : 0
+        pendingBytes = isMeant && pending < size ? pending : 0
         guard let lastBytes, elapsed > 0 else { return }
         let growth = balloon.currentBalloonBytes.less(lastBytes)
         hasGrown = growth > size / policy.noiseDivisor / 4

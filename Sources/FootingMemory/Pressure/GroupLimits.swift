@@ -111,6 +111,8 @@ extension Headroom {
 }
 
 /// The counts of `memory.events` of one group, and what they tell when they grow.
+///
+/// Those count what happens in the groups below, too; `memory.events.local` (5.2) does not.
 struct GroupEvents: Sendable {
     let file: SampledFile
     private var limits: UInt64 = 0

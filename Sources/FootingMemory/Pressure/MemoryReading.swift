@@ -32,9 +32,10 @@ public struct PressureEvents: OptionSet, Sendable, Equatable {
     public static let groupStall = PressureEvents(rawValue: 4)
     /// All tasks of the own control group did at once.
     public static let groupFullStall = PressureEvents(rawValue: 8)
-    /// The group met its limit or throttle (`memory.events`: high, max).
+    /// The own group, or one below it, met its limit or throttle (`memory.events`: high, max), or
+    /// one above it met its own (`memory.events.local`).
     public static let groupLimit = PressureEvents(rawValue: 16)
-    /// The group had nothing left (`memory.events`: oom, oom_kill).
+    /// The same had nothing left (oom, oom_kill).
     public static let groupOutOfMemory = PressureEvents(rawValue: 32)
     /// Reclaiming gets hard (`memory.pressure_level` of version 1: medium).
     public static let groupMedium = PressureEvents(rawValue: 64)

@@ -140,15 +140,19 @@ struct PressureOpening {
         let limit = limits.tightestBytes.map { "the tightest is \(sizeText($0))" } ?? "none is set"
         sources.append(PressureSource("control group limits", .sampled, limit))
         if groups.version == .version2 {
-            for path in limits.paths.prefix(Self.groupsMaximum) { openEvents(path) }
+            openEvents(own, "memory.events")
+            for path in limits.paths.prefix(Self.groupsMaximum).dropFirst() {
+                // What happens to a neighbour counts in every `memory.events` above it.
+                openEvents(path, "memory.events.local")
+            }
         } else {
             for (level, event) in OldGroupNotice.levels { openNotice(own, level, event) }
         }
         self.limits = limits
     }
 
-    private mutating func openEvents(_ folder: String) {
-        let path = "\(folder)/memory.events"
+    private mutating func openEvents(_ folder: String, _ name: String) {
+        let path = "\(folder)/\(name)"
         do throws(Errno) {
             let file = try SampledFile(path, root)
             let counts = GroupEvents(file, &buffer)
