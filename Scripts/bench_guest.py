@@ -75,20 +75,22 @@ class Channel:
         self.file = self.ours.makefile("rwb", buffering=0)
         self.left = b""
 
-    def line(self, seconds=120):
+    def fill(self, seconds):
         self.ours.settimeout(seconds)
+        part = self.ours.recv(1 << 16)
+        if not part:
+            raise RuntimeError("QEMU has ended")
+        self.left += part
+
+    def line(self, seconds=120):
         while b"\n" not in self.left:
-            part = self.ours.recv(1 << 16)
-            if not part:
-                raise RuntimeError("QEMU has ended")
-            self.left += part
+            self.fill(seconds)
         line, _, self.left = self.left.partition(b"\n")
         return line.decode().strip("\r")
 
     def bytes(self, count, seconds=120):
-        self.ours.settimeout(seconds)
         while len(self.left) < count:
-            self.left += self.ours.recv(1 << 16)
+            self.fill(seconds)
         result, self.left = self.left[:count], self.left[count:]
         return result
 

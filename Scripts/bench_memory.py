@@ -6,6 +6,7 @@ saved, and started from there for every run, in turns.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import statistics
@@ -20,7 +21,7 @@ GUEST_MEBIBYTES = 1024
 REMAINING_MEBIBYTES = 300
 BUDGET_MEBIBYTES = 740
 FILLED_MEBIBYTES = 640
-# The neighbour's file, and what the host takes so that the passive twin just lives.
+# The neighbour's file, and what the host leaves to the guest so that the passive twin just lives.
 FILE_MEBIBYTES = 128
 SPARED_MEBIBYTES = 824
 WATCH_SECONDS = 15
@@ -111,17 +112,29 @@ class Bench:
             return Run(rows, host, before, guest.shell("busybox cat /tmp/load || true"))
 
     def neighbour(self, kind, seconds):
-        """MiB per second that a program beside the disk reads through the page cache."""
+        """MiB per second that a program beside the disk reads through the page cache; none where
+        the balloon missed its target, the program ended, or the disk was killed."""
         with self.restored(kind) as guest:
             guest.balloon(SPARED_MEBIBYTES)
             deadline = time.monotonic() + 15
             while guest.actual() > SPARED_MEBIBYTES and time.monotonic() < deadline:
                 time.sleep(0.05)
+            actual = guest.actual()
             # The first pass fills the page cache, as far as there is room.
-            guest.shell("memory read /dev/vdb 4")
-            text = guest.shell(f"memory read /dev/vdb {seconds}")
-            guest.shell("kill -0 $(busybox cat /tmp/pid)")
-            return int(text.split()[-1]) / seconds / bench_guest.MEBIBYTE
+            guest.shell("memory read /dev/vdb 4 || true")
+            text = guest.shell(f"memory read /dev/vdb {seconds} || true")
+            # Who was killed has no memory, even before it is reaped.
+            alive = "busybox grep -q ^VmRSS: /proc/$(busybox cat /tmp/pid)/status"
+            found = {
+                "leftMebibytes": actual,
+                "atTarget": actual == SPARED_MEBIBYTES,
+                "killed": "killed" in guest.shell(f"{alive} || echo killed"),
+                "rate": None,
+            }
+            words = text.split()
+            if found["atTarget"] and not found["killed"] and words[-2:-1] == ["read"]:
+                found["rate"] = int(words[-1]) / seconds / bench_guest.MEBIBYTE
+            return found
 
 
 class Run:
@@ -148,49 +161,103 @@ class Run:
         wanted = (GUEST_MEBIBYTES - REMAINING_MEBIBYTES) << 8
         full = [row[0] for row in rows if row[2] >= wanted]
         self.balloon = full[0] - first if full and first is not None else None
-        # What the host has again, in MiB; of the twin that is killed, until then.
-        until = dead[0] if dead else float("inf")
-        seen = [size for at, size, _ in host if at <= until] or [before]
-        self.returned = before - seen[-1]
+        # What the host has again, in MiB: until a twin is killed, and when the watch ends.
+        self.before, self.host = before, [(round(at), size) for at, size, _ in host]
+        self.dead = dead[0] if dead else None
+        self.returned = self.returned_at(float("inf") if self.dead is None else self.dead)
+        self.returned_finally = self.returned_at(float("inf"))
         words = load.split()
         self.errors = int(words[words.index("errors") + 1]) if "errors" in words else None
 
+    def returned_at(self, milliseconds):
+        """What the host had again by then, in MiB."""
+        seen = [size for at, size in self.host if at <= milliseconds]
+        return self.before - (seen or [self.before])[-1]
 
-def median(values):
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+    def figures(self):
+        return {name: value for name, value in vars(self).items() if name != "host"}
 
 
-def report(runs, rates):
-    say("\n| what | footing | passive |\n|---|---|---|")
+def at_death(runs):
+    """What each kind had returned when the passive twin of the same turn was killed."""
+    turns = [turn for turn in zip(runs["footing"], runs["passive"]) if turn[1].killed]
+    return [[turn[at].returned_at(turn[1].dead) for turn in turns] for at in range(len(KINDS))]
 
-    def row(name, form, of):
-        values = [of(runs[kind]) for kind in KINDS]
-        texts = ["-" if value is None else form.format(value) for value in values]
+
+class Table:
+    """Figures side by side: of all runs, or of as many as are told with them.
+
+    Footing has to have each figure in every run; the twin is killed in some.
+    """
+
+    def __init__(self):
+        self.failures = []
+        say("\n| what | footing | passive |\n|---|---|---|")
+
+    def row(self, name, texts):
         say(f"| {name} | {' | '.join(texts)} |")
 
-    def middle(name, form, of):
-        row(name, form, lambda some: median(of(run) for run in some))
+    def count(self, name, runs, holds, expected=False):
+        """In how many runs something holds; expected: whether it has to, in each of Footing's."""
+        texts = []
+        for kind, some in runs.items():
+            number = sum(bool(holds(run)) for run in some)
+            texts.append(f"{number} of {len(some)}")
+            if expected and kind == "footing" and number < len(some):
+                texts[-1] = self.failed(name, texts[-1])
+        self.row(name, texts)
 
-    def worst(name, form, of):
-        known = lambda some: [of(run) for run in some if of(run) is not None]
-        row(name, form, lambda some: max(known(some), default=None))
+    def failed(self, name, text):
+        self.failures.append(f"{name}: {text}")
+        return f"FAILED: {text}"
 
-    row("deadly runs", "{}", len)
-    row("killed", "{}", lambda some: sum(run.killed for run in some))
-    row("balloon at its target", "{}", lambda some: sum(run.balloon is not None for run in some))
-    middle("balloon's first growth to its target, ms", "{:.0f}", lambda run: run.balloon)
-    middle("first growth to 90 % released, ms", "{:.0f}", lambda run: run.release)
-    worst("the same at worst, ms", "{:.0f}", lambda run: run.release)
-    middle("90 % released, behind the balloon's need, ms", "{:.0f}", lambda run: run.behind)
-    worst("the same at worst, ms", "{:.0f}", lambda run: run.behind)
-    middle("least available, MiB", "{:.0f}", lambda run: run.available)
-    middle("stall by PSI, ms", "{:.1f}", lambda run: run.stall / 1000)
-    middle("returned to the host, MiB", "{:.0f}", lambda run: run.returned)
-    worst("I/O errors at worst", "{}", lambda run: run.errors)
-    rate = [median(rates[kind]) for kind in KINDS]
-    texts = " | ".join("-" if value is None else f"{value:.0f}" for value in rate)
-    say(f"| a neighbour's reads, MiB/s | {texts} |")
+    def fold(self, name, form, function, values):
+        """One figure of many: values has a list for each kind, with None where a run has none."""
+        texts = []
+        for kind, some in zip(KINDS, values):
+            known = [value for value in some if value is not None]
+            text = form.format(function(known)) if known else "-"
+            if len(known) < len(some):
+                text += f" ({len(known)} of {len(some)} runs)"
+                if kind == "footing":
+                    text = self.failed(name, text)
+            texts.append(text)
+        self.row(name, texts)
+
+
+def report(runs, neighbours):
+    """Prints the table, and gives what of it Footing failed."""
+    table = Table()
+
+    def fold(name, form, function, of):
+        table.fold(name, form, function, [[of(run) for run in runs[kind]] for kind in KINDS])
+
+    median = statistics.median
+    table.row("deadly runs", [str(len(runs[kind])) for kind in KINDS])
+    table.count("alive in the end", runs, lambda run: not run.killed, expected=True)
+    table.count("load ended", runs, lambda run: run.errors is not None, expected=True)
+    table.count("balloon at its target", runs, lambda run: run.balloon is not None, expected=True)
+    table.count("90 % released", runs, lambda run: run.release is not None, expected=True)
+    fold("balloon's first growth to its target, ms", "{:.0f}", median, lambda run: run.balloon)
+    fold("first growth to 90 % released, ms", "{:.0f}", median, lambda run: run.release)
+    fold("the same at worst, ms", "{:.0f}", max, lambda run: run.release)
+    fold("90 % released, behind the balloon's need, ms", "{:.0f}", median, lambda run: run.behind)
+    fold("the same at worst, ms", "{:.0f}", max, lambda run: run.behind)
+    fold("least available, MiB", "{:.0f}", median, lambda run: run.available)
+    fold("stall by PSI, ms", "{:.1f}", median, lambda run: run.stall / 1000)
+    name = "returned to the host, MiB; of a twin that is killed, until then"
+    fold(name, "{:.0f}", median, lambda run: run.returned)
+    name = "the same of both when the twin of the same turn is killed, MiB"
+    table.fold(name, "{:.0f}", median, at_death(runs))
+    name = f"the same of both after {WATCH_SECONDS - 1} s, MiB; a dead twin's memory is free"
+    fold(name, "{:.0f}", median, lambda run: run.returned_finally)
+    fold("I/O errors at worst", "{}", max, lambda run: run.errors)
+    table.row("runs beside a neighbour", [str(len(neighbours[kind])) for kind in KINDS])
+    table.count("balloon at its target", neighbours, lambda one: one["atTarget"], expected=True)
+    table.count("alive in the end", neighbours, lambda one: not one["killed"], expected=True)
+    rates = [[one["rate"] for one in neighbours[kind]] for kind in KINDS]
+    table.fold("a neighbour's reads, MiB/s", "{:.0f}", median, rates)
+    return table.failures
 
 
 def main():
@@ -198,6 +265,7 @@ def main():
     parser.add_argument("--runs", type=int, default=20, help="deadly runs of each")
     parser.add_argument("--neighbours", type=int, default=5, help="runs beside a neighbour")
     parser.add_argument("--seconds", type=float, default=8, help="length of a neighbour's run")
+    parser.add_argument("--results", type=os.path.abspath, help="a JSON file for every figure")
     wanted = parser.parse_args()
     os.chdir(pathlib.Path(__file__).resolve().parent.parent)
     needed = ("bin/footing", f"{bench_guest.KIT}/load", "/usr/bin/qemu-system-x86_64")
@@ -205,20 +273,39 @@ def main():
         if not os.path.exists(path):
             sys.exit(f"{path} is missing: run 'make deps release' and 'Scripts/guests.sh'")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as folder:
-        measure(Bench(folder), wanted)
+        failures = measure(Bench(folder), wanted)
+    if failures:
+        sys.exit("Footing failed:\n" + "\n".join(failures))
+
+
+def keep(path, runs, neighbours):
+    """Writes what there is so far; whoever reads it never sees half of it."""
+    if path is None:
+        return
+    deadly = {kind: [vars(run) for run in some] for kind, some in runs.items()}
+    with open(f"{path}.new", "w") as file:
+        json.dump({"deadly": deadly, "neighbours": neighbours}, file)
+    os.replace(f"{path}.new", path)
 
 
 def measure(bench, wanted):
-    runs, rates = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
-    for index in range(wanted.runs):
-        for kind in KINDS:
-            runs[kind].append(bench.squeeze(kind))
-            say(f"{index + 1} {kind}: {vars(runs[kind][-1])}")
-    for index in range(wanted.neighbours):
-        for kind in KINDS:
-            rates[kind].append(bench.neighbour(kind, wanted.seconds))
-            say(f"{index + 1} {kind}: a neighbour reads {rates[kind][-1]:.0f} MiB/s")
-    report(runs, rates)
+    runs, neighbours = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
+    try:
+        for index in range(wanted.runs):
+            for kind in KINDS:
+                runs[kind].append(bench.squeeze(kind))
+                say(f"{index + 1} {kind}: {runs[kind][-1].figures()}")
+                keep(wanted.results, runs, neighbours)
+        for index in range(wanted.neighbours):
+            for kind in KINDS:
+                neighbours[kind].append(bench.neighbour(kind, wanted.seconds))
+                say(f"{index + 1} {kind}, beside a neighbour: {neighbours[kind][-1]}")
+                keep(wanted.results, runs, neighbours)
+    except BaseException:
+        # An hour's figures are worth a table even where the next run could not be made.
+        report(runs, neighbours)
+        raise
+    return report(runs, neighbours)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ set -euo pipefail
 
 packages=(
     zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
-    # The guests, and what unpacks their kernels.
-    qemu-system-x86 busybox-static lz4 xz-utils
+    # The guests, what unpacks their kernels, and what links and strips their static programs.
+    qemu-system-x86 busybox-static lz4 xz-utils zstd binutils libc6-dev
 )
 
 if ! command -v swift >/dev/null; then

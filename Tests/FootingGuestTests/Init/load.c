@@ -9,10 +9,12 @@
  * Every block carries its own number, or zeros as long as nobody wrote it: a read of anything else
  * is an error. Each quarter of a second it prints "at SECONDS REQUESTS", and in the end
  * "done REQUESTS errors ERRORS longest MILLISECONDS", the last being the longest time without any
- * answer. The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
+ * answer. SIGTERM ends the last two before their time, as if that were over.
+ * The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
 #define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ struct reply {
 } __attribute__((packed));
 
 static int disk;
+static volatile sig_atomic_t has_to_end;
 static unsigned long requests, errors;
 static char data[PIECE];
 /* What is under way, by cookie. */
@@ -54,6 +57,12 @@ static void fail(const char *what)
 {
 	printf("%s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+static void end_early(int number)
+{
+	(void)number;
+	has_to_end = 1;
 }
 
 static double now(void)
@@ -202,7 +211,7 @@ static double work(uint64_t blocks, double seconds, int writes)
 	unsigned long before = 0;
 	for (uint64_t cookie = 0; cookie < DEPTH; cookie++)
 		ask_next(cookie, blocks, writes);
-	while (last < start + seconds) {
+	while (last < start + seconds && !has_to_end) {
 		uint64_t cookie = answer();
 		double time = now();
 		if (time - last > longest)
@@ -227,6 +236,10 @@ int main(int count, char **words)
 		puts("unknown words");
 		return 64;
 	}
+	/* What waits for an answer goes on waiting. */
+	struct sigaction action = {.sa_handler = end_early, .sa_flags = SA_RESTART};
+	if (sigaction(SIGTERM, &action, NULL) < 0)
+		fail("sigaction");
 	connect_to(words[1]);
 	uint64_t bytes = strtoull(words[3], NULL, 10) << 20;
 	if (count == 4 && !strcmp(words[2], "write"))

@@ -8,6 +8,7 @@ import Testing
     .needs(.program),
     .needs(.initialProcess),
     .needs(.memory),
+    .needs(.load),
     .needs(.cloudKernel),
     .serialized
 )

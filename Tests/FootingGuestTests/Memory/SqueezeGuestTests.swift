@@ -8,6 +8,7 @@ import Testing
     .needs(.shell),
     .needs(.program),
     .needs(.initialProcess),
+    .needs(.memory),
     .needs(.load),
     .needs(.cloudKernel),
     .serialized
@@ -26,23 +27,28 @@ struct SqueezeGuestTests {
     func `a disk under load shrinks with the balloon, and grows again`(balloon: String) throws {
         let squeezed = try Self.filled(balloon: "free-page-reporting=on,\(balloon)")
         let full = try squeezed.serverMebibytes()
-        try squeezed.startLoad("mix \(Self.filledMebibytes) 40")
-        usleep(4_000_000)
-        let taken = try squeezed.resize(toMebibytes: 320, limitSeconds: 20)
+        // Longer than everything below may take, which ends it.
+        try squeezed.startLoad("mix \(Self.filledMebibytes) 140")
+        let begin = try squeezed.loadQuarters(atLeast: 12)
+        let taken = try squeezed.resize(toMebibytes: 320, limitSeconds: 40)
         #expect(taken.mebibytes == 320)
-        let small = try squeezed.serverMebibytes()
+        let end = try squeezed.loadQuarters(atLeast: begin + 8)
+        let small = try squeezed.serverMebibytes(limitSeconds: 20) { $0 < full - 40 }
         #expect(small < full - 40, "\(small) of \(full) MiB")
-        usleep(4_000_000)
-        let given = try squeezed.resize(toMebibytes: 512, limitSeconds: 20)
+        let given = try squeezed.resize(toMebibytes: 512, limitSeconds: 40)
         #expect(given.mebibytes == 512)
-        let load = try squeezed.endedLoad(limitSeconds: 60)
-        let before = LoadResult.median(load.quarters[..<12])
-        let during = LoadResult.median(load.quarters[16..<32])
-        #expect(during * 2 > before, "\(before) and \(during) requests in a quarter of a second")
-        let again = try squeezed.serverMebibytes()
+        // It grows after ten quiet seconds at the earliest.
+        let again = try squeezed.serverMebibytes(limitSeconds: 45) { $0 > small + 20 }
         #expect(again > small + 20, "\(again) of \(small) MiB")
+        try squeezed.stopLoad()
+        let load = try squeezed.endedLoad(limitSeconds: 30)
         #expect(load.errors == 0)
         #expect(try squeezed.kills() == [])
+        try #require(begin >= 12 && end >= begin + 8 && load.quarters.count >= end)
+        let before = LoadResult.median(load.quarters[..<begin])
+        let during = LoadResult.median(load.quarters[begin..<end])
+        // The tests beside this one can halve either.
+        #expect(during * 4 > before, "\(before) and \(during) requests in a quarter of a second")
     }
 
     @Test(arguments: [["memory.high": "64M"], ["memory.max": "64M"]])

@@ -71,7 +71,31 @@ final class SqueezedGuest {
 
     /// Starts a load in the background; ``endedLoad(limitSeconds:)`` waits for it.
     func startLoad(_ words: String) throws {
-        try guest.shell("( load \(Self.socket) \(words); echo ended ) >/tmp/load.log 2>&1 &")
+        try guest.shell(
+            """
+            ( load \(Self.socket) \(words) & echo $! >/tmp/load.pid; \
+            wait $! || echo status $?; echo ended ) >/tmp/load.log 2>&1 &
+            """
+        )
+    }
+
+    /// Ends the load in the background before its time; it still says what it did.
+    func stopLoad() throws {
+        try guest.shell("kill -TERM $(busybox cat /tmp/load.pid) || true")
+    }
+
+    /// Waits until the load in the background has gone on for so many quarters of a second.
+    ///
+    /// - Returns: how many it has gone on for; fewer than wanted if the time was over before.
+    @discardableResult
+    func loadQuarters(atLeast wanted: Int = 0, limitSeconds: Int = 30) throws -> Int {
+        let deadline = Deadline.after(seconds: limitSeconds)
+        while true {
+            let text = try guest.shell("busybox grep -c '^at ' /tmp/load.log || true")
+            let count = Int(text.split(separator: "\n").first ?? "") ?? 0
+            if count >= wanted || deadline.milliseconds == 0 { return count }
+            usleep(250_000)
+        }
     }
 
     /// What the load in the background did, once it has ended.
@@ -87,10 +111,10 @@ final class SqueezedGuest {
         )
     }
 
-    /// Whether the server still runs.
+    /// Whether the server still runs: one that was killed has no memory, even before it is reaped.
     func isServing() throws -> Bool {
-        try guest.run("/bin/busybox", "sh", "-c", "kill -0 $(busybox cat /tmp/serve.pid)").status
-            == 0
+        let script = "busybox grep -q ^VmRSS: /proc/$(busybox cat /tmp/serve.pid)/status"
+        return try guest.run("/bin/busybox", "sh", "-c", script).status == 0
     }
 
     /// Asks the guest for all of its memory but so much.
@@ -127,7 +151,9 @@ final class SqueezedGuest {
     func stallMicroseconds() throws -> Int {
         let text = try guest.shell("busybox cat /proc/pressure/memory")
         let words = text.split(whereSeparator: { $0 == "=" || $0.isWhitespace })
-        guard let at = words.firstIndex(of: "total"), let total = Int(words[at + 1]) else {
+        guard let at = words.firstIndex(of: "total"),
+            let total = words.dropFirst(at + 1).first.flatMap({ Int($0) })
+        else {
             throw GuestError("no pressure: \(text)")
         }
         return total
@@ -149,6 +175,16 @@ final class SqueezedGuest {
 
     /// The same, in MiB.
     func serverMebibytes() throws -> Int { try serverBytes() / Self.mebibyte }
+
+    /// The same once it is as one wants it, or as it is when the time is over.
+    func serverMebibytes(limitSeconds: Int, until isReached: (Int) -> Bool) throws -> Int {
+        let deadline = Deadline.after(seconds: limitSeconds)
+        while true {
+            let held = try serverMebibytes()
+            if isReached(held) || deadline.milliseconds == 0 { return held }
+            usleep(250_000)
+        }
+    }
 }
 
 /// What `Init/load.c` printed.
