@@ -53,7 +53,7 @@ extension Engine {
         }
         reader.cache.blocks.resize(slabCount: plan.mapSlabCount)
         blocks.resize(slabCount: slabs)
-        ahead.withLock { $0.windowLimit = blocks.frameCountMax / Self.windowPart }
+        fitReadAhead()
         return slabs < plan.cacheSlabCount
     }
 
