@@ -1,3 +1,4 @@
+import FootingSimulation
 import FootingSystem
 import Testing
 
@@ -56,6 +57,36 @@ import Testing
         try second.commit()
         try write(disk, 3 << 20, 4)
         try disk.flush()
+    }
+
+    /// Changes that a smaller budget has no room for come back after a crash; the cache makes up for
+    /// them, and has its share again as soon as they are in the map.
+    @Test func `A cache squeezed by a recovery gets its share back`() throws {
+        var options = EngineOptions()
+        options.pageSource = AnyPages(isHuge: false)
+        options.memoryBudgetBytes = 256 << 20
+        var disk = try TestDisk(
+            sizeBytes: 64 << 20,
+            segmentSizeBytes: 4 << 20,
+            options: options
+        )
+        for offset in stride(from: 0, to: 48 << 20, by: 1 << 20) as StrideTo<UInt64> {
+            try disk.write(offset, 1 << 20, 7)
+        }
+        try disk.engine.flush()
+        disk.options.deltaCountMax = 257
+        disk.options.memoryBudgetBytes = disk.engine.memory.floorBytes + (4 << 20)
+        try disk.restart(.all)
+        let engine = disk.engine.engine
+        let limit = engine.memory.blockCache.limitBytes / MemoryPlan.slabBytes
+        let frames = CacheLayout.standard.framesPerSlab
+        #expect(engine.memory.changes.usedBytes > engine.memory.changes.limitBytes)
+        #expect(engine.blocks.frameCountMax < limit * frames)
+        while try disk.engine.maintenanceStep() {}
+        try disk.engine.checkpoint()
+        _ = try disk.engine.maintenanceStep()
+        #expect(engine.memory.changes.usedBytes <= engine.memory.changes.limitBytes)
+        #expect(engine.blocks.frameCountMax == limit * frames)
     }
 
     private func firstByte(_ disk: Disk, _ offset: UInt64) throws -> UInt8 {
