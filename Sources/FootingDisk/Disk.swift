@@ -74,8 +74,11 @@ public final class Disk: Sendable {
 
     /// Changes what it may use of memory, in bytes; less than the floor counts as the floor.
     ///
-    /// What is beyond the new budget has been given back to the kernel when this returns. Only
-    /// commits that clients are still filling, and that no cache makes room for, can take longer.
+    /// What is beyond the new budget has usually been given back to the kernel when this returns.
+    /// The caches make room for commits on their way, commits that clients are still filling, and
+    /// changes of the map. Where these are more than the caches, it waits for them, but no longer
+    /// than a second: the rest goes as soon as they have been written. For a moment a cache may
+    /// have one slab more, which was being mapped for it.
     public func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
 
     /// Reads bytes: any multiple of 512 at any sector.

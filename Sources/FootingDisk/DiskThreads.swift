@@ -20,10 +20,8 @@ struct DiskThreads: ~Copyable {
             }
             reader = try Thread(name: "footing-ahead") { Self.readAhead(engine) }
         } catch {
-            isStopping.withLock { $0 = (true, true) }
-            engine.wakeAll()
-            engine.ahead.withLock { $0.isEnded = true }
-            engine.ahead.wakeAll()
+            _ = stopMaintenance()
+            stopCommitter()
             throw DiskError(.failed, "start threads", "", cause: error)
         }
     }
@@ -90,13 +88,13 @@ struct DiskThreads: ~Copyable {
         while !isStopping.withLock({ $0.maintenance }) {
             let callsBefore = engine.state.withLock { $0.maintenanceCalls }
             var didWork = false
+            engine.restoreCache()
             do throws(DiskError) {
                 didWork = try engine.maintenanceStep()
             } catch {
                 // The engine has failed; writers were told.
             }
             if didWork { continue }
-            engine.restoreCache()
             engine.returnMemoryIfIdle()
             engine.state.withLock { state in
                 if isStopping.withLock({ $0.maintenance }) { return }

@@ -20,6 +20,10 @@ package final class BlockCache: Sendable {
         var slabs: [Slab?] = []
         var mappedCount = 0
         var targetCount = 0
+        /// Those that are being mapped.
+        var comingCount = 0
+        /// The source had nothing to give when it was last asked.
+        var isRefused = false
         /// Times the source had nothing to give.
         var refusalCount = 0
     }
@@ -118,7 +122,7 @@ package final class BlockCache: Sendable {
             return
         }
         // Nobody else needs to ask until it has grown.
-        for shard in shards { shard.withLock { $0.mayGrow = false } }
+        for shard in shards { shard.withLock { $0.growth = .never } }
         onShortage()
     }
 
@@ -133,33 +137,59 @@ package final class BlockCache: Sendable {
     }
 
     /// Lets a block go first when room is needed: nobody will ask for it soon.
-    func retire(_ key: UInt64) {
+    ///
+    /// - Returns: whether it is here.
+    func retire(_ key: UInt64) -> Bool {
         shard(key).withLock { $0.retire(key) }
     }
 
     // MARK: - Size
 
     /// Maps one more slab, if the budget has room for it.
+    ///
+    /// The kernel is asked outside of the lock: a change of the size does not wait for it. Where
+    /// the size falls meanwhile, the slab goes back at once.
     package func grow() {
-        pool.withLock { pool in
-            guard pool.mappedCount < pool.targetCount else { return }
-            do throws(Errno) {
-                let bytes = unsafe try source.map(byteCount: CacheLayout.slabBytes)
-                if onShortage != nil { unsafe Self.touch(bytes) }
-                let slot = pool.slabs.firstIndex { $0 == nil } ?? pool.slabs.count
-                if slot == pool.slabs.count { pool.slabs.append(nil) }
-                pool.slabs[slot] = unsafe Slab(bytes)
-                pool.mappedCount += 1
-                for (index, shard) in shards.enumerated() {
-                    let part = unsafe SlabPart(bytes, shard: index, layout)
-                    shard.withLock { $0.add(part, slot: slot) }
-                }
-            } catch {
-                // A cache does without; the next change of its size asks again.
-                pool.refusalCount += 1
-                pool.targetCount = pool.mappedCount
+        let isComing = pool.withLock { pool in
+            guard pool.mappedCount + pool.comingCount < pool.targetCount else {
+                announceGrowth(pool)
+                return false
             }
+            pool.comingCount += 1
+            return true
+        }
+        guard isComing else { return }
+        let slab = makeSlab()
+        let surplus = pool.withLock { pool -> Slab? in
+            pool.comingCount -= 1
+            pool.isRefused = slab == nil
+            let isWanted = pool.mappedCount + pool.comingCount < pool.targetCount
+            if let slab, isWanted { add(slab, &pool) }
+            if slab == nil { pool.refusalCount += 1 }
             announceGrowth(pool)
+            // A cache does without, and asks again after a while.
+            if slab == nil { for shard in shards { shard.withLock { $0.pauseGrowth() } } }
+            return isWanted ? nil : slab
+        }
+        if let surplus { unsafe source.unmap(surplus.bytes) }
+    }
+
+    private func makeSlab() -> Slab? {
+        guard let bytes = unsafe try? source.map(byteCount: CacheLayout.slabBytes) else {
+            return nil
+        }
+        if onShortage != nil { unsafe Self.touch(bytes) }
+        return unsafe Slab(bytes)
+    }
+
+    private func add(_ slab: Slab, _ pool: inout Pool) {
+        let slot = pool.slabs.firstIndex { $0 == nil } ?? pool.slabs.count
+        if slot == pool.slabs.count { pool.slabs.append(nil) }
+        pool.slabs[slot] = slab
+        pool.mappedCount += 1
+        for (index, shard) in shards.enumerated() {
+            let part = unsafe SlabPart(slab.bytes, shard: index, layout)
+            shard.withLock { $0.add(part, slot: slot) }
         }
     }
 
@@ -168,9 +198,16 @@ package final class BlockCache: Sendable {
         for offset in stride(from: 0, to: bytes.count, by: 4096) { unsafe bytes[offset] = 0 }
     }
 
+    /// Lets readers ask for another slab again, if there may be one.
+    func announceGrowth() {
+        pool.withLock { announceGrowth($0) }
+    }
+
     private func announceGrowth(_ pool: borrowing Pool) {
-        let mayGrow = pool.mappedCount < pool.targetCount
-        for shard in shards { shard.withLock { $0.mayGrow = mayGrow } }
+        // After a refusal each shard waits for its own turn to ask.
+        if pool.isRefused { return }
+        let mayGrow = pool.mappedCount + pool.comingCount < pool.targetCount
+        for shard in shards { shard.withLock { $0.growth = mayGrow ? .now : .never } }
     }
 
     /// Changes how many slabs there may be.
@@ -181,6 +218,7 @@ package final class BlockCache: Sendable {
         precondition(slabCount >= 0, "fewer slabs than none")
         pool.withLock { pool in
             pool.targetCount = slabCount
+            pool.isRefused = false
             let surplus = pool.mappedCount - slabCount
             if surplus > 0 {
                 // Others must not wait for memory that is about to go.
@@ -218,7 +256,10 @@ package final class BlockCache: Sendable {
     /// Frames that it may have in all.
     var frameCountMax: Int { pool.withLock { $0.targetCount } * layout.framesPerSlab }
 
-    /// Bytes of memory in use: slabs and tables.
+    /// Frames that it has.
+    var frameCount: Int { pool.withLock { $0.mappedCount } * layout.framesPerSlab }
+
+    /// Bytes of memory in use: slabs and tables, without a slab that is just being mapped.
     package var usedBytes: Int {
         let slabs = pool.withLock { $0.mappedCount } * CacheLayout.slabBytes
         return slabs + shards.reduce(0) { sum, shard in sum + shard.withLock { $0.tableBytes } }

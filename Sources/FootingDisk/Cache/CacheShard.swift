@@ -18,6 +18,8 @@ struct CacheShard: ~Copyable {
     /// The small queue's share of the frames.
     private static let smallPart = 10
     private static let frequencyMax: UInt8 = 3
+    /// Insertions between two requests where memory was refused: a busy disk's in about a second.
+    private static let pauseInsertionCount = 4096
 
     private let framesPerShard: Int
     private var parts: [SlabPart?] = []
@@ -28,8 +30,15 @@ struct CacheShard: ~Copyable {
     private var buckets: [Int32] = []
     private var ghosts = GhostTable(capacity: 0)
     private var capacity = 0
-    /// Whether another slab may be had when no frame is free.
-    var mayGrow = false
+    /// Whether another slab may be asked for when the free frames come to an end.
+    enum Growth: Equatable {
+        case now
+        case never
+        /// After so many insertions that would have use for one.
+        case after(Int)
+    }
+
+    var growth = Growth.never
     private(set) var counters = CacheStatistics()
 
     init(framesPerShard: Int) {
@@ -100,8 +109,22 @@ struct CacheShard: ~Copyable {
             return false
         }
         if capacity > 0 { unsafe insertNew(key, entry, bytes, use) }
-        return mayGrow && isShort
+        return isShort && takesTurn()
     }
+
+    /// Whether this insertion asks for another slab.
+    private mutating func takesTurn() -> Bool {
+        switch growth {
+        case .now: return true
+        case .never: return false
+        case .after(let count):
+            growth = count > 1 ? .after(count - 1) : .now
+            return growth == .now
+        }
+    }
+
+    /// Asks for no slab for a while, because there was none to be had.
+    mutating func pauseGrowth() { growth = .after(Self.pauseInsertionCount) }
 
     /// Whether the free frames come to an end.
     var isShort: Bool { free.count <= framesPerShard / 2 }
@@ -161,11 +184,14 @@ struct CacheShard: ~Copyable {
     }
 
     /// Lets a block go before all that are used, though not before it must.
-    mutating func retire(_ key: UInt64) {
-        guard let frame = find(key) else { return }
+    ///
+    /// - Returns: whether it is here.
+    mutating func retire(_ key: UInt64) -> Bool {
+        guard let frame = find(key) else { return false }
         unlink(frame)
         part(frame)[index(frame)].frequency = 0
         append(frame, .small)
+        return true
     }
 
     // MARK: - Policy

@@ -53,7 +53,7 @@ extension Engine {
         }
         reader.cache.blocks.resize(slabCount: plan.mapSlabCount)
         blocks.resize(slabCount: slabs)
-        ahead.withLock { $0.windowLimit = blocks.frameCountMax / Self.windowPart }
+        fitReadAhead()
         return slabs < plan.cacheSlabCount
     }
 
@@ -153,11 +153,19 @@ extension EngineState {
         active.deltas.byteCount + (frozen?.deltas.byteCount ?? 0)
     }
 
+    /// Commits of clients that there should be.
+    ///
+    /// Those that are being filled elsewhere come back only when there is room for another write:
+    /// beside them there must always be as many as writes get along with.
+    private var userBatchCountWanted: Int {
+        max(memory.userBatchCount, stagedBatchCount + MemoryPlan.userBatchCountMin)
+    }
+
     /// Takes a commit back, or lets it go if there are too many, or of the wrong kind.
     mutating func recycle(_ batch: Batch) {
         let isUser = batch.stream == .user
         let count = isUser ? userBatchCount : collectorBatchCount
-        let wanted = isUser ? memory.userBatchCount : EngineLimits.collectorBatchCount
+        let wanted = isUser ? userBatchCountWanted : EngineLimits.collectorBatchCount
         guard count > wanted || batch.isHuge != memory.hasHugeBatches else {
             if isUser { user.free.append(batch) } else { collector.free.append(batch) }
             return
@@ -170,7 +178,7 @@ extension EngineState {
     /// Makes the commits that are missing; untouched, they cost nothing.
     mutating func makeBatches() {
         let isHuge = memory.hasHugeBatches
-        while userBatchCount < memory.userBatchCount {
+        while userBatchCount < userBatchCountWanted {
             user.free.append(Batch(stream: .user, isHuge: isHuge))
             userBatchCount += 1
             if isHuge { hugeBatchCount += 1 }

@@ -5,7 +5,9 @@ extension Engine {
     /// Blocks read at a time.
     private static let aheadBlockCount = 64
     /// The part of the cache that one stream's window may take.
-    static let windowPart = 32
+    private static let windowPart = 32
+    /// The part of what the cache has already that it may take: all streams at most.
+    private static let mappedPart = 8
 
     /// Notes a read; larger ones than a stream's window begins with need no help.
     func noteForReadAhead(_ offset: UInt64, _ count: Int) {
@@ -26,16 +28,31 @@ extension Engine {
             return ahead.isMemoryWanted
         }
         guard isWanted else { return false }
-        // Which of them did is not known: those without need do not ask again.
-        for cache in [reader.cache.blocks, blocks] where cache.isShort { cache.grow() }
+        // Which of them did is not known. One that has room again must be able to ask again.
+        for cache in [reader.cache.blocks, blocks] {
+            if cache.isShort { cache.grow() } else { cache.announceGrowth() }
+        }
         return true
+    }
+
+    /// Lets streams have their part of the cache, as far as it is there already.
+    func fitReadAhead() {
+        let limit = min(
+            blocks.frameCountMax / Self.windowPart,
+            blocks.frameCount / Self.mappedPart
+        )
+        ahead.withLock { $0.windowLimit = limit }
     }
 
     /// Reads the next range that a stream will want into the cache.
     ///
-    /// - Returns: whether there was one.
+    /// Memory comes first: without a place for it, what is read ahead is read in vain.
+    ///
+    /// - Returns: whether there was anything to do.
     func readAheadStep() -> Bool {
-        guard let range = ahead.withLock({ $0.take() }) else { return growCaches() }
+        let didGrow = growCaches()
+        fitReadAhead()
+        guard let range = ahead.withLock({ $0.take() }) else { return didGrow }
         unsafe withUnsafeTemporaryAllocation(
             byteCount: Self.aheadBlockCount * 4096,
             alignment: 4096

@@ -88,7 +88,9 @@ final class Engine: Sendable {
             verifies: options.verifiesChecksums
         )
         self.state = Locked(state, conditionCount: Condition.count)
-        resizeCaches()
+        // What a recovery brought back may be more than the budget has for it.
+        let isSqueezed = resizeCaches()
+        self.state.withLock { $0.isCacheSqueezed = isSqueezed }
     }
 
     /// Counters since it was opened.

@@ -101,6 +101,8 @@ struct EngineState: ~Copyable {
     var userBatchCount = 0
     var collectorBatchCount = 0
     var hugeBatchCount = 0
+    /// Those of them that clients are filling, each for one large write.
+    var stagedBatchCount = 0
     /// The cache has less than its share, because something else has more for the moment.
     var isCacheSqueezed = false
     /// Counts the calls for the maintenance thread.

@@ -37,7 +37,7 @@ struct MemoryPlan: Equatable, Sendable {
     static let workBytes = (2 << 20) + (256 << 10) + (2 << 20)
     /// The fewest commits that clients get along with: three must be free for a write, while one is
     /// on its way.
-    private static let userBatchCountMin = 4
+    static let userBatchCountMin = 4
     static let slabBytes = CacheLayout.slabBytes + CacheLayout.tableBytesPerSlab
 
     /// Divides a budget.

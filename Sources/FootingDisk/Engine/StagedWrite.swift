@@ -57,6 +57,7 @@ public final class StagedWrite {
         guard let batch else { preconditionFailure("committed twice") }
         let isAdopted = try engine.admit(blocks: blockCount) { state in
             guard engine.adopt(batch, first, blockCount, &state) else { return false }
+            state.stagedBatchCount -= 1
             state.statistics.blocksWritten += UInt64(blockCount)
             return true
         }
@@ -99,6 +100,7 @@ extension Engine {
             waitForStage(&state)
             guard state.user.free.count > EngineLimits.unstagedBatchCount else { return nil }
             state.hasReturnedMemory = false
+            state.stagedBatchCount += 1
             return state.user.free.removeLast()
         }
         return batch.map {
@@ -127,8 +129,12 @@ extension Engine {
         }
     }
 
+    /// Takes back what ``stage(at:count:)`` gave away.
     func giveBack(_ batch: Batch) {
-        state.withLock { state in state.recycle(batch) }
+        state.withLock { state in
+            state.stagedBatchCount -= 1
+            state.recycle(batch)
+        }
         if drive == .threads { state.wakeAll(on: Condition.progress) }
     }
 }

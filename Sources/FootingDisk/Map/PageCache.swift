@@ -41,8 +41,9 @@ struct PageCache: Sendable {
     /// - Parameter old: the page that it succeeds, which is asked for only until the next root.
     func replace(_ old: MapEntry, by page: MapEntry, _ buffer: borrowing AlignedBuffer) {
         blocks.remove(page.location.units)
-        if old.isMapped { blocks.retire(old.location.units) }
+        // It inherits the standing that its predecessor had; without one it starts like any other.
+        let isSuccessor = old.isMapped && blocks.retire(old.location.units)
         let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<4096))
-        unsafe blocks.insert(page.location.units, page, bytes, .successor)
+        unsafe blocks.insert(page.location.units, page, bytes, isSuccessor ? .successor : .ordinary)
     }
 }

@@ -180,6 +180,99 @@ import Testing
         #expect(source.mappedBytes.withLock { $0 } == 3 * CacheLayout.slabBytes)
     }
 
+    @Test func `A cache that was refused memory asks again after a while`() {
+        let source = CountingPages()
+        let cache = BlockCache(source: source)
+        cache.resize(slabCount: 3)
+        source.limitBytes.withLock { $0 = CacheLayout.slabBytes }
+        let buffer = AlignedBuffer(count: 4096)
+        let entry = MapEntry(word: 8, checksum: 1)
+        let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<4096))
+        for key in 0..<2000 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        #expect(source.mappedBytes.withLock { $0 } == CacheLayout.slabBytes)
+        source.limitBytes.withLock { $0 = .max }
+        // Not at once, or every insertion would call the kernel in vain.
+        for key in 2000..<4000 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        #expect(source.mappedBytes.withLock { $0 } == CacheLayout.slabBytes)
+        for key in 4000..<80_000 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        #expect(source.mappedBytes.withLock { $0 } == 3 * CacheLayout.slabBytes)
+    }
+
+    @Test func `A cache that asked for memory and needs none any more asks again later`() {
+        let requests = Locked(0)
+        let cache = BlockCache(
+            source: AnyPages(isHuge: false),
+            layout: CacheLayout(shardCount: 1, framesPerShard: 7),
+            onShortage: { requests.withLock { $0 += 1 } }
+        )
+        cache.resize(slabCount: 2)
+        cache.grow()
+        let buffer = AlignedBuffer(count: 4096)
+        let entry = MapEntry(word: 8, checksum: 1)
+        let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<4096))
+        for key in 0..<7 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        #expect(requests.withLock { $0 } == 1)
+        for key in 0..<7 as Range<UInt64> { cache.remove(key) }
+        #expect(!cache.isShort)
+        cache.announceGrowth()
+        for key in 0..<7 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        #expect(requests.withLock { $0 } == 2)
+    }
+
+    /// The size changes while the kernel is still looking for memory.
+    @Test func `A slab that comes too late goes back, and nobody waits for it`() {
+        let source = HookedPages()
+        let cache = BlockCache(source: source)
+        source.cache.withLock { $0 = cache }
+        cache.resize(slabCount: 1)
+        // Would wait for itself if the size were locked.
+        cache.grow()
+        #expect(source.counts.withLock { $0 == (1, 1) })
+        #expect(cache.usedBytes == 0)
+        source.cache.withLock { $0 = nil }
+        cache.resize(slabCount: 1)
+        cache.grow()
+        #expect(source.counts.withLock { $0 == (2, 1) })
+        #expect(cache.usedBytes >= CacheLayout.slabBytes)
+    }
+
+    /// Takes a cache all it has while it asks for more.
+    private final class HookedPages: PageSource {
+        let cache = Locked<BlockCache?>(nil)
+        let counts = Locked((mapped: 0, unmapped: 0))
+        private let pages = AnyPages(isHuge: false)
+
+        func map(byteCount: Int) throws(Errno) -> UnsafeMutableRawBufferPointer {
+            cache.withLock { $0 }?.resize(slabCount: 0)
+            counts.withLock { $0.mapped += 1 }
+            return unsafe try pages.map(byteCount: byteCount)
+        }
+
+        func unmap(_ bytes: UnsafeMutableRawBufferPointer) {
+            counts.withLock { $0.unmapped += 1 }
+            unsafe pages.unmap(bytes)
+        }
+    }
+
+    @Test func `A page that is written anew inherits its standing only from one that was here`() {
+        let blocks = BlockCache.small(slabCount: 1)
+        let pages = PageCache(blocks: blocks)
+        let buffer = AlignedBuffer(count: 4096)
+        // The first are used often; then many are written whose predecessors nobody asked for.
+        let used = (1...6).map { MapEntry(location: Location(units: $0 * 1024), checksum: 1) }
+        for page in used {
+            pages.insert(page, buffer)
+            for _ in 0..<3 { _ = pages.copy(page, to: buffer) }
+        }
+        for number in 100..<160 as Range<UInt64> {
+            let old = MapEntry(location: Location(units: number * 2048), checksum: 1)
+            let page = MapEntry(location: Location(units: number * 2048 + 1024), checksum: 1)
+            pages.replace(old, by: page, buffer)
+        }
+        let kept = used.count { blocks.contains($0.location.units, $0) }
+        #expect(kept == used.count)
+    }
+
     /// Slabs go while others read from them: a frame that was let go of would be a bad access.
     @Test func `Readers and a changing size do not disturb each other`() throws {
         let cache = BlockCache(source: AnyPages(isHuge: false))

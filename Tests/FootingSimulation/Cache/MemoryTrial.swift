@@ -22,20 +22,30 @@ package enum MemoryTrial {
     }
 
     /// Bytes of the process that are in memory, without what others share.
-    static func residentBytes() -> Int {
-        guard let file = try? FileDescriptor.open("/proc/self/smaps_rollup", .readOnly) else {
-            return 0
-        }
+    ///
+    /// - Throws: if the kernel does not say.
+    private static func residentBytes() throws(DiskError) -> Int {
+        let path = "/proc/self/smaps_rollup"
         let buffer = AlignedBuffer(count: 4096)
-        let count = (try? unsafe file.read(into: buffer.slice(0..<4096))) ?? 0
+        let count: Int
+        do throws(Errno) {
+            let file = try FileDescriptor.open(path, .readOnly)
+            count = unsafe try file.read(into: buffer.slice(0..<4096))
+        } catch {
+            throw DiskError(.failed, "read \(path)", "", cause: error)
+        }
         let text = unsafe String(decoding: buffer.slice(0..<count), as: UTF8.self)
         for line in text.split(separator: "\n") where line.hasPrefix("Anonymous:") {
-            return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+            let number = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            if let number, number > 0 { return number << 10 }
         }
-        return 0
+        throw DiskError(.failed, "read \(path)", "it does not say what is anonymous")
     }
 
     private final class Trial: Sendable {
+        /// What a large budget must be seen to be used for.
+        private static let loadedBytesMin = 64 << 20
+
         private let path: String
         private let disk: Disk
         private let isStopping = Locked(false)
@@ -46,7 +56,7 @@ package enum MemoryTrial {
             path = folder + "/memory-trial.footing"
             FileDescriptor.remove(path)
             try Disk.create(path: path, DiskOptions(sizeBytes: 1 << 30))
-            base = MemoryTrial.residentBytes()
+            base = try MemoryTrial.residentBytes()
             var options = EngineOptions()
             options.memoryBudgetBytes = 256 << 20
             disk = try Disk(path: path, options: options)
@@ -66,14 +76,19 @@ package enum MemoryTrial {
             for mebibytes in [256, 64, 200, 24, 128, 0, 96, 32] {
                 disk.setMemoryBudget(mebibytes << 20)
                 let budget = disk.memory.budgetBytes
-                let atOnce = MemoryTrial.residentBytes() - base
-                let peak = peak(milliseconds: 1500)
+                let atOnce = try MemoryTrial.residentBytes() - base
+                let peak = try peak(milliseconds: 1500)
                 let isOver = max(atOnce, peak) > budget + allowanceBytes
                 say(
                     "budget \(budget >> 20) MiB: \(atOnce >> 20) MiB at once, "
                         + "\(peak >> 20) MiB at most\(isOver ? ", TOO MUCH" : "")"
                 )
                 isKept = isKept && !isOver
+                // Where little is used, little is proved.
+                if mebibytes == 256, peak <= Self.loadedBytesMin {
+                    say("the load never used more than \(peak >> 20) MiB of it")
+                    isKept = false
+                }
             }
             isStopping.withLock { $0 = true }
             running.withLock { count in while count > 0 { running.wait(&count) } }
@@ -84,10 +99,10 @@ package enum MemoryTrial {
         }
 
         /// The most that the process has within some time.
-        private func peak(milliseconds: Int) -> Int {
+        private func peak(milliseconds: Int) throws(DiskError) -> Int {
             var peak = 0
             for _ in 0..<milliseconds / 10 {
-                peak = max(peak, MemoryTrial.residentBytes() - base)
+                peak = try max(peak, MemoryTrial.residentBytes() - base)
                 usleep(10_000)
             }
             return peak
