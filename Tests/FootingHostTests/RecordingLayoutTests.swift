@@ -107,10 +107,32 @@ import Testing
         }
     }
 
+    @Test func `a line within a variable of a copied environment is no variable`() throws {
+        let lines = ["text proc/1/environ", "| NOTE=a", "| container=docker\\0PATH=/bin\\0"]
+        try MachineFixture("environ", lines).withRoot { root in
+            #expect(ContainerDetector(root).name == "none")
+        }
+    }
+
     @Test func `an environment that a person pasted`() throws {
         let lines = ["text proc/1/environ", "| PATH=/bin", "| container=podman", "| HOME=/root"]
         try MachineFixture("environ", lines).withRoot { root in
             #expect(HypervisorDetector.detect(root: root).container == "podman")
+        }
+    }
+
+    @Test func `lists with far more members than there are processors are not believed`() throws {
+        let folder = "sys/devices/system/cpu"
+        let lines =
+            ["file \(folder)/online 0-7"]
+            + (0..<8).map {
+                "file \(folder)/cpu\($0)/topology/core_cpus_list \($0),100000-160000"
+            }
+        try MachineFixture("long", lines).withRoot { root in
+            let online = ProcessorList.online(root)
+            let topology = ProcessorTopology(try root.folder(folder), online: online, root)
+            #expect(topology.threads.value == 8)
+            #expect(topology.cores.absence?.contains("too many members") == true)
         }
     }
 

@@ -15,7 +15,8 @@ import Testing
         "LPAR-PAYROLL", "00000000deadbeef", "GoogleCloud-5F1A2B3C", "5F1A2B3C4D5E6F70",
         "ata-Samsung_SSD_870_S5H9NS0N123456", "wwn-0x5002538f42a12345",
         "3f2504e0_4f89_11d3_9a0c_0305e82c3301", "::ffff:10.1", ".7.13.42", "10.1.99.77",
-        "prod--db--01", "hunter3", "lunch.example.org", "7A3B4C",
+        "prod--db--01", "hunter3", "lunch.example.org", "7A3B4C", "10000000cafe4711", "5D6E7F",
+        "5d6e7f",
     ].map { $0.replacingOccurrences(of: " ", with: "") }
 
     private static let lines = [
@@ -31,8 +32,9 @@ import Testing
         "file proc/sys/kernel/hostname prod-db-01",
         "text proc/sysinfo", "| LPAR Name:            LPAR-PAYROLL",
         "| Sequence Code:        00000000deadbeef",
-        "text proc/cpuinfo", "| Serial : 00000000deadbeef",
+        "text proc/cpuinfo", "| Serial : 10000000cafe4711",
         "| processor 0: version = FF,  identification = 7A3B4C,  machine = 2964",
+        "| processor 1: version = FF,  identification = 5D6E7F,  machine = 2964",
         "file proc/cmdline root=UUID=3f2504e0-4f89-11d3-9a0c-0305e82c3301 ip=203.0.113.77 "
             + "ds=nocloud;h=prod-db-01 password=hunter2",
         "file proc/1/environ container=lxc\\0TOKEN=s3cr3t-token\\0HOSTNAME=prod-db-01",
@@ -47,7 +49,10 @@ import Testing
         "| 27 22 0:43 / /pod3f2504e0-4f89-11d3-9a0c-0305e82c3301 rw - tmpfs tmpfs rw",
         "| 28 22 0:44 / /backup/10.1.99.77-backup rw - tmpfs ::ffff:10.7.13.42 rw",
         "| 29 22 8:2 / /ntfs rw - fuseblk /dev/sda2 rw",
-        "file proc/1/cgroup 0::/kubepods.slice/pod3f2504e0_4f89_11d3_9a0c_0305e82c3301.slice",
+        "| 30 22 0:45 / /board-10000000cafe4711 rw - tmpfs tmpfs rw",
+        "text proc/1/cgroup",
+        "| 0::/kubepods.slice/pod3f2504e0_4f89_11d3_9a0c_0305e82c3301.slice",
+        "| 1:name=old:/partition/5d6e7f",
         "link sys/block/sda -> ../devices/pci0000:00/0000:00:02.0/block/sda",
         "file sys/devices/pci0000:00/0000:00:02.0/block/sda/size 1000",
         "file sys/devices/pci0000:00/0000:00:02.0/block/sda/dev 8:0",
@@ -167,7 +172,7 @@ extension HostReport {
             + strings.flatMap { Array($0.utf8) + [0] } + (strings.isEmpty ? [0, 0] : [0])
     }
 
-    private func kept(_ table: [UInt8]) throws -> String {
+    private func kept(_ table: [UInt8]) throws -> [UInt8] {
         let bytes = table.map { String($0, radix: 16) }.map { $0.count == 1 ? "0\($0)" : $0 }
         let lines = ["hex sys/firmware/dmi/tables/DMI \(bytes.joined(separator: " "))"]
         return try MachineFixture("firmware", lines).withRoot { tree in
@@ -175,14 +180,14 @@ extension HostReport {
             _ = Detection(root: try recorder.root())
             let recording = try MachineRecording(recorder, program: "test")
             let machine = try MachineRecording.machine(in: recording.bytes, path: "x")
-            let bytes = try machine.root.bytes("sys/firmware/dmi/tables/DMI")
-            return String(decoding: bytes, as: UTF8.self)
+            return try machine.root.bytes("sys/firmware/dmi/tables/DMI")
         }
     }
 
     @Test func `only what detection reads is kept`() throws {
-        let text = try kept(
-            structure(0, [1, 2, 0, 0, 3], ["American Megatrends", "1.2", "01/02/2020"])
+        let firmware = structure(0, [1, 2, 0, 0, 3], ["American Megatrends", "1.2", "01/02/2020"])
+        let bytes = try kept(
+            firmware
                 + structure(
                     1,
                     [1, 2, 3, 4] + Array(repeating: 0xab, count: 16) + [6, 5, 6],
@@ -192,19 +197,49 @@ extension HostReport {
                 + structure(221, [1, 2], ["LICENCE-KEY-1", "10.20.30.40"])
                 + structure(127, [], [])
         )
-        for open in ["American Megatrends", "01/02/2020", "Dell Inc.", "PowerEdge R640", "v1"] {
+        let text = String(decoding: bytes, as: UTF8.self)
+        for open in ["American Megatrends", "Dell Inc.", "PowerEdge R640", "v1"] {
             #expect(text.contains(open), "\(open)")
         }
-        let secrets = ["SERIAL-77", "ACME", "DIMM-SERIAL", "LICENCE", "10.20.30.40", "Family"]
+        let secrets = [
+            "01/02/2020", "SERIAL-77", "ACME", "DIMM-SERIAL", "LICENCE", "10.20.30.40", "Family",
+        ]
         for secret in secrets { #expect(!text.contains(secret), "\(secret)") }
-        #expect(!text.utf8.contains(0xab))
+        // The strings' lengths stay, so the system's structure begins where it began.
+        try #require(bytes.count > firmware.count + 24)
+        #expect(bytes[firmware.count] == 1)
+        #expect(bytes[firmware.count + 8..<firmware.count + 24].allSatisfy { $0 != 0xab })
     }
 
     @Test func `what a maker appends to a known structure goes`() throws {
         let body: [UInt8] = [1, 2] + Array(repeating: 0x5a, count: 40)
-        let text = try kept(structure(2, body, ["Dell Inc.", "0H28RR"]))
-        #expect(text.contains("0H28RR"))
-        #expect(text.utf8.count(where: { $0 == 0x5a }) < 12)
+        let bytes = try kept(structure(2, body, ["Dell Inc.", "0H28RR"]))
+        #expect(String(decoding: bytes, as: UTF8.self).contains("0H28RR"))
+        #expect(bytes.count { $0 == 0x5a } < 12)
+    }
+
+    @Test func `versions of boards and chassis go, the chassis' tag has a stand-in`() throws {
+        let bytes = try kept(
+            structure(2, [1, 2, 3], ["Dell Inc.", "0H28RR", "BOARD-A07"])
+                + structure(
+                    3,
+                    [1, 23, 2, 4, 3, 1, 2, 3, 4],
+                    ["Dell Inc.", "CHASSIS-V2", "TAG-FOR-ACME", "SERIAL-78"]
+                )
+        )
+        let text = String(decoding: bytes, as: UTF8.self)
+        for secret in ["BOARD-A07", "CHASSIS-V2", "TAG-FOR-ACME", "SERIAL-78"] {
+            #expect(!text.contains(secret), "\(secret)")
+        }
+        let chassis = structure(2, [1, 2, 3], ["Dell Inc.", "0H28RR", "BOARD-A07"]).count
+        try #require(bytes.count > chassis + 9)
+        #expect(Array(bytes[chassis..<chassis + 9]) == [3, 9, 0, 0, 1, 23, 2, 4, 3])
+    }
+
+    @Test func `a UUID that is cut short goes as well`() throws {
+        let bytes = try kept(structure(1, [1, 0, 0, 0] + Array(repeating: 0xab, count: 8), ["A"]))
+        try #require(bytes.count >= 16)
+        #expect(bytes[8..<16].allSatisfy { $0 != 0xab })
     }
 }
 

@@ -24,6 +24,8 @@ struct DMI: Sendable {
     private var secrets: [String: String]?
     private var makerTexts: [String]?
     private var bit: Bool?
+    /// Whether the table or the text has the system's structure.
+    private var hasSystem = false
 
     /// Reads every field that may tell where this runs; serial numbers are read only when asked.
     init(_ root: HostRoot) {
@@ -43,6 +45,7 @@ struct DMI: Sendable {
             secrets = table.secrets
             makerTexts = table.makerTexts
             bit = table.isVirtualMachine
+            hasSystem = table.hasSystem
             return
         }
         // The tool's output stands for a machine only in a recording.
@@ -54,6 +57,7 @@ struct DMI: Sendable {
             fields = output.fields.map { ($0.key, .known($0.value)) }
             secrets = output.secrets
             bit = output.isVirtualMachine
+            hasSystem = output.hasSystem
             return
         }
         folder = nil
@@ -62,6 +66,12 @@ struct DMI: Sendable {
     /// A field's text; nil if it is missing.
     subscript(field: Field) -> String? {
         fields.first { $0.field == field }?.text.value
+    }
+
+    /// Whether a field is there and nobody filled it in; of a text, if the system is in it.
+    func isBlank(_ field: Field, _ root: HostRoot) -> Bool {
+        guard self[field] == nil, let folder else { return false }
+        return secrets == nil ? root.exists("\(folder)/\(field.rawValue)") : hasSystem
     }
 
     /// The path a field was read from.

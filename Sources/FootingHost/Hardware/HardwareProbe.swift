@@ -56,9 +56,16 @@ public struct MachineIdentity: Sendable {
             .first
     }
 
-    /// Lines of `/proc/cpuinfo` that name the machine: POWER and MIPS, Arm's older kernels and its
-    /// newer ones, old POWER.
-    private static let names = ["machine", "Hardware", "Model", "model"]
+    /// Lines of `/proc/cpuinfo` that name the machine: POWER and MIPS, boards such as Raspberry
+    /// Pi's, the chip on Arm, old POWER.
+    private static let names = ["machine", "Model", "Hardware", "model"]
+
+    /// One of these lines; a processor's number, as Itanium's `model` is, names no machine.
+    private static func line(_ name: String, _ text: String?) -> String? {
+        guard let text, let value = text.field(name) else { return nil }
+        let isNumber = text.field("arch") == "IA-64" || value.utf8.allSatisfy(\.isDigit)
+        return name == "model" && isNumber ? nil : value
+    }
 
     init(_ root: HostRoot, dmi: DMI, tree: DeviceTree?, text: String?) {
         func fact(_ field: DMI.Field) -> Fact<String> {
@@ -73,7 +80,7 @@ public struct MachineIdentity: Sendable {
         var names = [answer?.field("Type"), tree?.model, Self.mainframe(text)]
         // On x86 this line is the processor's number.
         if text?.field("flags") == nil {
-            names += Self.names.lazy.compactMap { text?.field($0) }.prefix(1).map { $0 }
+            names += Self.names.lazy.compactMap { Self.line($0, text) }.prefix(1).map { $0 }
         }
         let name = dmi.folder == nil ? names.lazy.compactMap { $0 }.first : nil
         product = name.map { .known($0) } ?? fact(.productName)

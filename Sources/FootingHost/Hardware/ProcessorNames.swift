@@ -14,6 +14,9 @@ struct ProcessorNames {
         "model name", "Model Name", "cpu model", "uarch", "cpu", "Processor",
     ]
 
+    /// No machine has cores of more kinds.
+    private static let countMaximum = 64
+
     init(_ root: HostRoot, _ cpuid: CPUIDFacts, _ text: String?) {
         let implementer = text?.field("CPU implementer")
         let told = cpuid.vendor.flatMap { $0.isEmpty ? nil : $0 }
@@ -26,13 +29,20 @@ struct ProcessorNames {
             return
         }
         var found: [String] = []
+        var isKnown = false
         // Only Arm's kernels run on processors that differ and say so.
         for entry in implementer == nil ? [] : ProcessorText(root)?.entries ?? [] {
             guard let maker = entry.fields["CPU implementer"], let part = entry.fields["CPU part"],
-                let name = ArmProcessor.model(implementer: maker, part: part)
+                found.count < Self.countMaximum
             else { continue }
+            let known = ArmProcessor.model(implementer: maker, part: part)
+            let name = known ?? "\(ArmProcessor.vendor(maker)) \(part)"
+            isKnown = isKnown || known != nil
             if !found.contains(name) { found.append(name) }
         }
+        // What no table has keeps its place by its numbers; a line that names it says more.
+        let numbers = isKnown ? [] : found
+        if !isKnown { found = [] }
         if found.isEmpty, let implementer, let part = text?.field("CPU part"),
             let name = ArmProcessor.model(implementer: implementer, part: part)
         {
@@ -41,6 +51,7 @@ struct ProcessorNames {
         if found.isEmpty, let line = Self.lines.lazy.compactMap({ text?.field($0) }).first {
             found = [line]
         }
+        if found.isEmpty { found = numbers }
         models = found
         model = found.first
     }

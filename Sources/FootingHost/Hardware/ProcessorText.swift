@@ -13,7 +13,7 @@ struct ProcessorText: Sendable {
     /// A processor's lines, whose beginnings are asked for; flags are long and the same everywhere.
     private static let wanted: Set<String> = [
         "drawer id", "book id", "physical id", "core id", "package", "core", "CPU implementer",
-        "CPU part",
+        "CPU part", "siblings", "cpu cores",
     ]
 
     /// What was written of each processor, in its order.
@@ -71,6 +71,48 @@ struct ProcessorText: Sendable {
             keys.insert(values)
         }
         return keys.isEmpty ? nil : keys.count
+    }
+
+    /// What a package's processors tell of its cores.
+    private struct Package {
+        var ids: Set<String> = []
+        var processors = 0
+        let siblings: Int?
+        let cores: Int?
+
+        /// How many cores it has; nil where that contradicts itself.
+        ///
+        /// AMD's Magny-Cours counts its cores anew in each half: where every processor is a core,
+        /// they need no numbers.
+        var count: Int? {
+            if cores == nil || cores == ids.count { return ids.count }
+            return siblings == cores && processors == cores ? cores : nil
+        }
+    }
+
+    /// The cores of all packages, by their numbers and by `siblings` and `cpu cores`; nil unless
+    /// every entry has each field, the last of which is the core's number.
+    func cores(_ names: [String]) -> Fact<Int>? {
+        var packages: [[String]: Package] = [:]
+        for entry in entries {
+            var key = names.compactMap { entry.fields[$0] }
+            guard key.count == names.count, let core = key.popLast() else { return nil }
+            let new = Package(
+                siblings: entry.fields["siblings"].flatMap { Int($0) },
+                cores: entry.fields["cpu cores"].flatMap { Int($0) }
+            )
+            packages[key, default: new].ids.insert(core)
+            packages[key, default: new].processors += 1
+        }
+        var sum = 0
+        for package in packages.values {
+            guard let count = package.count else {
+                let cores = package.cores ?? 0
+                return .absent("proc/cpuinfo: \(package.ids.count) core ids and \(cores) cpu cores")
+            }
+            sum += count
+        }
+        return packages.isEmpty ? nil : .known(sum)
     }
 }
 

@@ -19,6 +19,8 @@ public struct ProcessorTopology: Sendable {
         let files: [String]
         /// The files that members have equal numbers in.
         let ids: [String]
+        /// Files of larger units, within which those numbers may begin anew; most have none.
+        let units: [String]
         /// The same in `/proc/cpuinfo`: IBM Z, then x86 and Itanium, then Loongson.
         let fields: [[String]]
     }
@@ -26,14 +28,19 @@ public struct ProcessorTopology: Sendable {
     private static let package = Kind(
         files: ["package_cpus", "core_siblings"],
         ids: ["physical_package_id"],
-        fields: [["drawer id", "book id", "physical id"], ["physical id"], ["package"]]
+        units: ["drawer_id", "book_id"],
+        fields: [
+            ["drawer id", "book id", "physical id"], ["book id", "physical id"], ["physical id"],
+            ["package"],
+        ]
     )
     private static let core = Kind(
         files: ["core_cpus", "thread_siblings"],
         ids: ["physical_package_id", "core_id"],
+        units: ["drawer_id", "book_id", "die_id", "cluster_id"],
         fields: [
-            ["drawer id", "book id", "physical id", "core id"], ["physical id", "core id"],
-            ["package", "core"],
+            ["drawer id", "book id", "physical id", "core id"],
+            ["book id", "physical id", "core id"], ["physical id", "core id"], ["package", "core"],
         ]
     )
 
@@ -56,19 +63,19 @@ public struct ProcessorTopology: Sendable {
         if !root.isLive, sockets.value == nil || cores.value == nil,
             let text = ProcessorText(root), text.online == list
         {
-            if sockets.value == nil, let count = Self.count(text, Self.package) {
+            if sockets.value == nil,
+                let count = Self.package.fields.lazy.compactMap({ text.count($0) }).first
+            {
                 sockets = .known(count)
             }
-            if cores.value == nil, let count = Self.count(text, Self.core) {
-                cores = .known(count)
+            if cores.value == nil,
+                let told = Self.core.fields.lazy.compactMap({ text.cores($0) }).first
+            {
+                cores = told
             }
         }
         self.sockets = sockets
         self.cores = cores
-    }
-
-    private static func count(_ text: ProcessorText, _ kind: Kind) -> Int? {
-        kind.fields.lazy.compactMap { text.count($0) }.first
     }
 
     /// Counts groups by asking one member of each for the others.
@@ -80,9 +87,14 @@ public struct ProcessorTopology: Sendable {
         guard let folder else { return .absent("sys/devices/system/cpu is not there") }
         var rest = Set(online)
         var count = 0
+        var read = 0
         for number in online where rest.contains(number) {
             guard let members = members(folder, number, kind) else {
                 return numbered(folder, online, kind)
+            }
+            read += members.count
+            guard read <= 4 * online.count + threadsMaximum else {
+                return .absent("\(kind.files[0])_list: too many members to be true")
             }
             rest.remove(number)
             rest.subtract(members)
@@ -118,7 +130,7 @@ public struct ProcessorTopology: Sendable {
         _ online: [Int],
         _ kind: Kind
     ) -> Fact<Int> {
-        var keys: Set<[Int]> = []
+        var keys: Set<[Int?]> = []
         for number in online {
             let ids = kind.ids.compactMap { name in
                 folder.number("cpu\(number)/topology/\(name)").value.flatMap { $0 < 0 ? nil : $0 }
@@ -126,7 +138,9 @@ public struct ProcessorTopology: Sendable {
             guard ids.count == kind.ids.count else {
                 return .absent("cpu\(number)/topology/\(kind.files[0])_list does not tell")
             }
-            keys.insert(ids)
+            keys.insert(
+                ids + kind.units.map { folder.number("cpu\(number)/topology/\($0)").value }
+            )
         }
         return .known(keys.count)
     }

@@ -17,6 +17,8 @@ struct SMBIOSTable: Sendable {
     private(set) var makerTexts: [String] = []
     /// Type 0, extension byte 2, bit 4: the table describes a virtual machine.
     private(set) var isVirtualMachine: Bool?
+    /// Whether the system's own structure is there, blank or not.
+    private(set) var hasSystem = false
 
     /// Whether anything was found in it.
     var tells: Bool { !fields.isEmpty || !makerTexts.isEmpty || isVirtualMachine != nil }
@@ -66,6 +68,7 @@ struct SMBIOSTable: Sendable {
         for line in Self.texts where line.type == type && fields[line.field] == nil {
             fields[line.field] = text(line.offset)
         }
+        if type == 1 { hasSystem = true }
         switch type {
         case 0 where formatted.count > 0x13: isVirtualMachine = formatted[0x13] & 0x10 != 0
         case 1: secrets["product_serial"] = secrets["product_serial"] ?? text(7)
@@ -80,6 +83,8 @@ struct DMIText: Sendable {
     private(set) var fields: [DMI.Field: String] = [:]
     private(set) var secrets: [String: String] = [:]
     private(set) var isVirtualMachine: Bool?
+    /// Whether the system's own structure is there, blank or not.
+    private(set) var hasSystem = false
 
     /// Where recordings keep it: a script in the place of the tool, or its output.
     static let paths = ["sbin/dmidecode", "usr/sbin/dmidecode", "dmidecode", "dmidecode.txt"]
@@ -111,6 +116,7 @@ struct DMIText: Sendable {
                 continue
             }
             isNext = line.trimmed.hasPrefix("DMI type ")
+            if heading == "System Information" { hasSystem = true }
             if heading == "BIOS Information" {
                 if line.trimmed == "System is a virtual machine" { isVirtualMachine = true }
                 // Of the same byte, so that is there, and the bit in it is clear. Old firmware for

@@ -12,17 +12,17 @@ struct FirmwareScrubber {
 
     /// The structures that stay, and where the numbers of the strings stand that stay as they are.
     private static let open: [UInt8: [Int]] = [
-        0: [4, 5, 8],  // firmware: vendor, version, date
+        0: [4, 5],  // firmware: vendor, version
         1: [4, 5, 6],  // system: vendor, product, version; not the serial number, SKU and family
-        2: [4, 5, 6],  // board: the same
-        3: [4, 6],  // chassis: vendor, version; the asset tag is a cloud's sign or a secret
+        2: [4, 5],  // board: vendor, product
+        3: [4],  // chassis: vendor; the asset tag is a cloud's sign or a secret
         11: [],  // texts of the maker, or of the owner
         127: [],  // the end
     ]
     private static let systemType: UInt8 = 1
     private static let uuid = 8..<24
     /// Up to where the formatted parts have no more than this reads; what a maker adds goes.
-    private static let lengths: [UInt8: Int] = [0: 24, 1: 27, 2: 15, 3: 21, 11: 5, 127: 4]
+    private static let lengths: [UInt8: Int] = [0: 24, 1: 27, 2: 15, 3: 9, 11: 5, 127: 4]
 
     /// Structures one after the other, as in `/sys/firmware/dmi/tables/DMI`, or a single one.
     ///
@@ -70,6 +70,9 @@ struct FirmwareScrubber {
         kept[1] = UInt8(formatted.count)
         if kept[0] == Self.systemType, kept.count >= Self.uuid.upperBound {
             hideUUID(&kept, Self.uuid.lowerBound)
+        } else if kept[0] == Self.systemType {
+            // One that is cut short has no text to be equal to.
+            for place in Self.uuid where place < kept.count { kept[place] = 0 }
         }
         let numbers = Set(open.filter { $0 < formatted.count }.map { Int(formatted[$0]) })
         for (index, string) in strings.enumerated() {

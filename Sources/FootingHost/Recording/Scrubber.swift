@@ -20,12 +20,10 @@ struct Scrubber: Sendable {
             switch SecretRule.of(path) {
             case .secret?: known += Self.isTelling(text) ? [text] : []
             case .values(let names, let sign)?:
-                for line in lines(text) {
-                    guard let end = line.utf8.firstIndex(of: sign) else { continue }
-                    guard names.contains(where: { String(line[..<end]).trimmed.hasSuffix($0) })
-                    else { continue }
-                    hostNames.append(String(line[line.utf8.index(after: end)...]).trimmed)
-                }
+                hostNames += Self.values(text, names, sign)
+            case .processors?:
+                hostNames += Self.values(text, Self.processorNames, UInt8(ascii: ":"))
+                hostNames += Self.identifications(text)
             case .makersText?: ordinary.insert(text.lowercased())
             case .hostName?:
                 hostNames.append(text)
@@ -39,6 +37,26 @@ struct Scrubber: Sendable {
         // Asset tags hold a cloud's sign, and with EC2 the maker's name.
         known.removeAll { ordinary.contains($0.lowercased()) || CloudVendor.isTag($0) }
         patterns = SecretPatterns(pseudonyms, known: known, hostNames: hostNames)
+    }
+
+    /// What stands behind the sign in lines whose name ends so.
+    private static func values(_ text: String, _ names: [String], _ sign: UInt8) -> [String] {
+        lines(text).compactMap { line in
+            guard let end = line.utf8.firstIndex(of: sign) else { return nil }
+            let name = String(line[..<end]).trimmed
+            guard names.contains(where: { name.hasSuffix($0) }) else { return nil }
+            return String(line[line.utf8.index(after: end)...]).trimmed
+        }
+    }
+
+    private static let processorNames = ["Serial"]
+    private static let identification = "identification = "
+
+    /// IBM Z's numbers of processors: six digits, of which the first are the machine's.
+    private static func identifications(_ text: String) -> [String] {
+        let found = lines(text).lazy.flatMap { pieces($0, separator: ",") }
+            .compactMap { $0.trimmed.dropping(prefix: identification)?.trimmed }
+        return found.filter { $0.utf8.count >= 6 && $0.utf8.contains { $0 != 48 } }
     }
 
     /// Whether a serial number can be looked for elsewhere: `disk1` would be found by chance.
@@ -93,8 +111,8 @@ struct Scrubber: Sendable {
             return perLine(content) { value($0, names, sign, scope) }
         case .processors?:
             return perLine(content) { line in
-                let line = numbered(line, "identification = ")
-                return value(line[...], ["Serial"], UInt8(ascii: ":"), scope)
+                let line = numbered(line, Self.identification)
+                return value(line[...], Self.processorNames, UInt8(ascii: ":"), scope)
             }
         case .lines(let beginnings)?:
             return perLine(content) { line in

@@ -136,9 +136,9 @@ extension ContainerDetector {
     private static func variable(_ root: HostRoot) -> String? {
         guard let bytes = try? root.bytes(environment[0]) else { return nil }
         let name = Array("container=".utf8)
-        // A recording may be the text that a person pasted.
-        let ends: Set<UInt8> = root.isLive ? [0] : [0, 10]
-        let value = bytes.split { ends.contains($0) }.first { $0.starts(with: name) }
+        // A recording may be the text that a person pasted: then there is no NUL at all.
+        let end: UInt8 = root.isLive || bytes.contains(0) ? 0 : 10
+        let value = bytes.split(separator: end).first { $0.starts(with: name) }
             .map { String(decoding: $0.dropFirst(name.count), as: UTF8.self) }
         return value?.isEmpty == true ? nil : value
     }

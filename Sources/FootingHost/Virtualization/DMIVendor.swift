@@ -66,6 +66,13 @@ struct DMIVendor: Sendable {
             with: (.systemVendor, "HITACHI"),
             anywhere: true
         ),
+        .init(
+            "Intel Corporation",
+            .vmware,
+            in: .boardVendor,
+            with: (.boardName, "440BX Desktop Reference Platform")
+        ),
+        .init("Microsoft", .hyperv, in: .boardVendor, with: (.boardName, "Virtual Machine")),
         .init("oVirt", .kvm, product: "ovirt", in: .productName),
         .init("RHEV Hypervisor", .kvm, product: "rhev", in: .productName),
         .init("RHEL", .kvm, product: "rhel-kvm", .alsoPhysical, in: .productName),

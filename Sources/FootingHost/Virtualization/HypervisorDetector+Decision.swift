@@ -27,7 +27,7 @@ extension HypervisorDetector {
             processorModel,
             processorText: processorText
         ) {
-            return take(finding)
+            return accelerated(take(finding))
         }
         if let finding = VirtualPCI.find(pci) { return take(finding) }
         return heldBack(matches)
@@ -42,14 +42,24 @@ extension HypervisorDetector {
         )
     }
 
-    /// QEMU off x86 with KVM's clock is KVM.
+    /// QEMU off x86 with KVM's clock is KVM, and on x86 with Hyper-V's interface.
     private mutating func accelerated(_ claim: Claim) -> Claim {
-        guard claim.kind == .qemu, processor.hypervisorBit == nil,
-            let clock = PlatformHypervisor.sharedClock(root)
-        else { return claim }
+        guard claim.kind == .qemu else { return claim }
+        let clock = processor.hypervisorBit == nil ? PlatformHypervisor.sharedClock(root) : nil
+        guard let sign = clock ?? microsoftInterface else { return claim }
         product = product ?? "qemu"
-        evidence.append(clock)
-        return Claim(kind: .kvm, isVirtualMachine: true, evidence: clock)
+        evidence.append(sign)
+        return Claim(kind: .kvm, isVirtualMachine: true, evidence: sign)
+    }
+
+    /// Hyper-V's interface, which QEMU offers only on KVM, whoever signs for it.
+    private var microsoftInterface: Evidence? {
+        let signatures = processor.signatures
+        let unknown = processor.offersHyperV ? signatures.first { $0.kind == nil } : nil
+        return (signatures.first { $0.kind == .hyperv } ?? unknown).map {
+            let says = "Hyper-V's interface, which QEMU offers only on KVM"
+            return Evidence(source: $0.source, value: $0.text, says: says)
+        }
     }
 
     /// The processor's name on x86.
@@ -217,7 +227,8 @@ extension HypervisorDetector {
         // A Xen PV guest executes the processor's own CPUID, without a bit, and has the bus.
         if let finding = PlatformHypervisor.bus(root) { return take(finding) }
         if bit != false,
-            let finding = PlatformHypervisor.clock(root) ?? PlatformHypervisor.traces(root)
+            let finding = PlatformHypervisor.clock(root)
+                ?? PlatformHypervisor.traces(root, hasCPUID: processor.hypervisorBit != nil)
         {
             return take(finding)
         }
@@ -266,6 +277,12 @@ extension HypervisorDetector {
         let named: [DMI.Field] = [.productName, .systemVendor, .boardVendor]
         guard named.contains(where: { dmi[$0] != nil }) else { return false }
         if hypervisorBit != nil || dmi.virtualMachineBit(root) != nil { return true }
+        // A recording without the system's fields may be that of a virtual machine on any board.
+        let system: [DMI.Field] = [.productName, .systemVendor]
+        guard
+            system.contains(where: { dmi[$0] != nil })
+                || system.allSatisfy({ dmi.isBlank($0, root) })
+        else { return false }
         // A cloud's name alone does not tell its virtual machines from its physical ones.
         if CloudVendor.table.contains(where: { $0.fits(dmi, isVirtualMachine: true) }) {
             return false

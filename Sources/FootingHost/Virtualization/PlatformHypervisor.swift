@@ -96,19 +96,22 @@ enum PlatformHypervisor {
     }
 
     /// What a hypervisor's drivers leave, in recordings by tools that judge by it: modules that
-    /// load in its virtual machines only, and a file of Hyper-V's daemon.
-    static func traces(_ root: HostRoot) -> Finding? {
+    /// load in its virtual machines, and a file of Hyper-V's daemon.
+    ///
+    /// Hyper-V always signs: with CPUID, its traces came with a disk that was copied.
+    static func traces(_ root: HostRoot, hasCPUID: Bool) -> Finding? {
         guard !root.isLive else { return nil }
         let path = "proc/modules"
         let names = lines((try? root.text(path)) ?? "").compactMap {
             pieces($0, separator: " ").first
         }
         for (module, kind) in modules where names.contains(module) {
-            let says = "a driver that loads on \(kind) only"
+            if hasCPUID, kind == .hyperv { continue }
+            let says = "a driver for virtual machines of \(kind)"
             return (kind, Evidence(source: path, value: module, says: says))
         }
         let pool = "var/lib/hyperv/.kvp_pool_3"
-        guard root.exists(pool) else { return nil }
+        guard !hasCPUID, root.exists(pool) else { return nil }
         return (.hyperv, Evidence(source: pool, value: "", says: "what Hyper-V's host tells"))
     }
 

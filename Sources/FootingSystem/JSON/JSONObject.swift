@@ -24,6 +24,13 @@ public struct JSONObject: Sendable, Hashable {
             }
             return head
         }
+
+        func precedes(_ head: UInt64, _ key: String) -> Bool {
+            if self.head != head { return self.head < head }
+            return self.key.utf8Span.span.precedes(key.utf8Span.span)
+        }
+
+        func precedes(_ other: Member) -> Bool { precedes(other.head, other.key) }
     }
 
     private var members: [Member] = []
@@ -32,9 +39,11 @@ public struct JSONObject: Sendable, Hashable {
     public init() {}
 
     /// A dictionary's members.
+    ///
+    /// Sorted once: a file may have hundreds of thousands, which insertion would take minutes for.
     public init(_ dictionary: [String: JSONValue]) {
-        members.reserveCapacity(dictionary.count)
-        for (key, value) in dictionary { self[key] = value }
+        members = dictionary.map { Member($0.key, $0.value) }
+        members.sort { $0.precedes($1) }
     }
 
     /// The members without their order.
@@ -44,18 +53,18 @@ public struct JSONObject: Sendable, Hashable {
 
     /// Where a key is, or belongs.
     private func place(_ key: String, _ head: UInt64) -> (index: Int, isThere: Bool) {
-        var index = members.count
-        while index > 0 {
-            let before = members[index - 1]
-            if before.head < head { return (index, false) }
-            if before.head == head {
-                let bytes = key.utf8Span.span
-                if before.key.utf8Span.span.precedes(bytes) { return (index, false) }
-                if !bytes.precedes(before.key.utf8Span.span) { return (index - 1, true) }
-            }
-            index -= 1
+        // Most are written in order.
+        guard let last = members.last, !last.precedes(head, key) else {
+            return (members.count, false)
         }
-        return (0, false)
+        var (low, high) = (0, members.count - 1)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if members[middle].precedes(head, key) { low = middle + 1 } else { high = middle }
+        }
+        let found = members[low]
+        let isThere = found.head == head && found.key.utf8.elementsEqual(key.utf8)
+        return (low, isThere)
     }
 
     /// A member's value; nil for none.
@@ -97,8 +106,23 @@ public struct JSONObject: Sendable, Hashable {
 
     /// Adds another object's members; where both have a key, the other's value counts.
     public mutating func merge(_ other: JSONObject) {
-        members.reserveCapacity(members.count + other.count)
-        for member in other.members { self[member.key] = member.value }
+        var merged: [Member] = []
+        merged.reserveCapacity(members.count + other.count)
+        var own = members.makeIterator()
+        var next = own.next()
+        for member in other.members {
+            while let before = next, before.precedes(member) {
+                merged.append(before)
+                next = own.next()
+            }
+            if let same = next, !member.precedes(same) { next = own.next() }
+            merged.append(member)
+        }
+        while let rest = next {
+            merged.append(rest)
+            next = own.next()
+        }
+        members = merged
     }
 }
 
