@@ -60,6 +60,7 @@ struct Progress {
     var isStopping = false
     var restartCount = 0
     var segmentsCollected: UInt64 = 0
+    var readsAhead: UInt64 = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -111,6 +112,7 @@ let start = clock.nanoseconds
             progress.withLock { progress in
                 progress.restartCount += summary.restartCount
                 progress.segmentsCollected += summary.segmentsCollected
+                progress.readsAhead += summary.readsAhead
             }
         } catch {
             progress.withLock { progress in
@@ -136,10 +138,15 @@ do {
 }
 let seconds = Double(clock.nanoseconds - start) / 1e9
 let total = progress.withLock {
-    ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected)
+    ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected, $0.readsAhead)
 }
 say(
     "\(total.0) runs, \(total.1) failed; \(total.2) restarts, \(total.3) segments collected; "
-        + "\(Int(Double(total.0) / seconds)) runs per second"
+        + "\(total.4) reads ahead; \(Int(Double(total.0) / seconds)) runs per second"
 )
+// What no seed comes upon is not tested.
+if total.0 >= 100, total.4 == 0 {
+    say("nothing was read ahead")
+    exit(1)
+}
 exit(total.1 == 0 ? 0 : 1)

@@ -1,3 +1,17 @@
+/// How far a disk reads ahead.
+package struct ReadAheadLimits: Sendable {
+    /// The window grows from 128 KiB to 2 MiB.
+    package var windowBlocksMin = 32
+    package var windowBlocksMax = 512
+    /// The part of the cache that one stream's window may take.
+    package var cachePart = 32
+    /// The part of what the cache has already that it may take: all streams at most.
+    package var mappedPart = 8
+
+    /// Those of disks that are not tests.
+    package init() {}
+}
+
 /// Who reads a disk in sequence, and what they will want next.
 ///
 /// A few streams at a time, each with the block that comes next and a window that doubles while the
@@ -20,12 +34,10 @@ struct ReadAhead: Sendable {
     private static let slackBlocks: UInt64 = 64
     /// Reads in sequence before anything is read ahead.
     private static let lengthMin = 3
-    /// The window grows from 128 KiB to 2 MiB.
-    private static let windowBlocksMin = 32
-    private static let windowBlocksMax = 512
     /// Ranges that wait to be read; more are not worth the wait.
     private static let queueCountMax = 8
 
+    let limits: ReadAheadLimits
     /// Blocks that a stream may have in the cache.
     var windowLimit = 0
     /// A cache would have use for another slab.
@@ -38,6 +50,10 @@ struct ReadAhead: Sendable {
     private var queue: [Range<UInt64>] = []
     /// Ranges handed out.
     private(set) var rangeCount: UInt64 = 0
+
+    init(limits: ReadAheadLimits = ReadAheadLimits()) {
+        self.limits = limits
+    }
 
     /// Notes a read.
     ///
@@ -56,15 +72,15 @@ struct ReadAhead: Sendable {
         if blocks.upperBound <= streams[index].next { return false }
         streams[index].next = blocks.upperBound
         streams[index].length += 1
-        let limit = min(windowLimit, Self.windowBlocksMax)
-        guard streams[index].length >= Self.lengthMin, limit >= Self.windowBlocksMin,
+        let limit = min(windowLimit, limits.windowBlocksMax)
+        guard streams[index].length >= Self.lengthMin, limit >= limits.windowBlocksMin,
             queue.count < Self.queueCountMax
         else { return false }
         let stream = streams[index]
         let aheadEnd = max(stream.aheadEnd, stream.next)
         // The next window is asked for when the last is half used up.
         if aheadEnd - stream.next > UInt64(stream.windowBlocks / 2) { return false }
-        let window = min(max(stream.windowBlocks * 2, Self.windowBlocksMin), limit)
+        let window = min(max(stream.windowBlocks * 2, limits.windowBlocksMin), limit)
         let wanted = min(stream.next + UInt64(window), end)
         streams[index].windowBlocks = window
         if wanted <= aheadEnd { return false }

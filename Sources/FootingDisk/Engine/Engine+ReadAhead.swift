@@ -4,10 +4,6 @@ import FootingSystem
 extension Engine {
     /// Blocks read at a time.
     private static let aheadBlockCount = 64
-    /// The part of the cache that one stream's window may take.
-    private static let windowPart = 32
-    /// The part of what the cache has already that it may take: all streams at most.
-    private static let mappedPart = 8
 
     /// Notes a read; larger ones than a stream's window begins with need no help.
     func noteForReadAhead(_ offset: UInt64, _ count: Int) {
@@ -38,8 +34,8 @@ extension Engine {
     /// Lets streams have their part of the cache, as far as it is there already.
     func fitReadAhead() {
         let limit = min(
-            blocks.frameCountMax / Self.windowPart,
-            blocks.frameCount / Self.mappedPart
+            blocks.frameCountMax / options.readAhead.cachePart,
+            blocks.frameCount / options.readAhead.mappedPart
         )
         ahead.withLock { $0.windowLimit = limit }
     }

@@ -63,7 +63,7 @@ final class Engine: Sendable {
         self.drive = drive
         geometry = state.superblock.geometry
         self.options = options
-        let ahead = Locked(ReadAhead())
+        let ahead = Locked(ReadAhead(limits: options.readAhead))
         self.ahead = ahead
         let onShortage: (@Sendable () -> Void)? =
             switch drive {

@@ -23,6 +23,8 @@ public struct EngineOptions: Sendable {
     package var trimRangeCountMax = EngineLimits.trimRangeCountMax
     /// What a log may hold at most when a disk is opened.
     package var replay = ReplayLimits()
+    /// How far is read ahead for those who read in sequence.
+    package var readAhead = ReadAheadLimits()
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 

@@ -59,8 +59,9 @@ import Testing
         try disk.flush()
     }
 
-    /// Changes that a smaller budget has no room for come back after a crash; the cache makes up for
-    /// them, and has its share again as soon as they are in the map.
+    /// Changes that a smaller budget has no room for come back after a crash.
+    ///
+    /// The cache makes up for them, and has its share again as soon as they are in the map.
     @Test func `A cache squeezed by a recovery gets its share back`() throws {
         var options = EngineOptions()
         options.pageSource = AnyPages(isHuge: false)

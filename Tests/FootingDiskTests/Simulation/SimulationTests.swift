@@ -34,6 +34,12 @@ import Testing
         #expect(runCount > 100)
     }
 
+    @Test func `Some of the seeds read ahead`() throws {
+        var count: UInt64 = 0
+        for seed in 1..<41 as Range<UInt64> { count += try Simulation().run(seed: seed).readsAhead }
+        #expect(count > 0)
+    }
+
     @Test func `A seed gives the same run twice`() throws {
         for seed in 40..<52 as Range<UInt64> {
             let first = try Simulation().run(seed: seed)

@@ -58,6 +58,11 @@ package struct Profile: Sendable {
         options = EngineOptions()
         // Few frames, so that they are fought over.
         options.cacheLayout = CacheLayout(shardCount: 1 + random.below(2), framesPerShard: 7)
+        // And windows that fit into them, so that something is read ahead.
+        options.readAhead.windowBlocksMin = 1
+        options.readAhead.windowBlocksMax = 16
+        options.readAhead.cachePart = 2
+        options.readAhead.mappedPart = 2
         options.pageSource = AnyPages(isHuge: false)
         options.memoryBudgetBytes = 0
         options.unflushedBytesMax = (32 << 10) << random.below(5)

@@ -91,6 +91,7 @@ struct Run {
         if let engine = client.engine {
             summary.segmentsCollected += engine.statistics.segmentsCollected
             summary.checkpoints += engine.statistics.checkpoints
+            summary.readsAhead += engine.statistics.readsAhead
         }
         try check()
     }

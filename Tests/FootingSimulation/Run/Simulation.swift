@@ -15,6 +15,8 @@ package struct Simulation: Sendable {
         package var segmentsCollected: UInt64 = 0
         /// Checkpoints.
         package var checkpoints: UInt64 = 0
+        /// Ranges that were read ahead.
+        package var readsAhead: UInt64 = 0
     }
 
     /// What is left out, to show that it is noticed.

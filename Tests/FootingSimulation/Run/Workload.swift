@@ -9,7 +9,9 @@ extension Client {
         let choice = model.withLock { $0.random.below(100) }
         switch choice {
         case ..<48: write(pickWrite(), engine)
-        case ..<56: read(pick(countMax: 300), engine)
+        case ..<56:
+            read(pick(countMax: 300), engine)
+            _ = engine.readAheadStep()
         case ..<61: trim(pick(countMax: 400), engine)
         case ..<62: trimMuch(engine)
         case ..<65:
