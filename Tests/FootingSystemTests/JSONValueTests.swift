@@ -27,20 +27,20 @@ import Testing
 
     @Test func `many keys in any order take no longer than a sort`() {
         // 7,919 is prime: every number once, in no order.
-        let names = (0..<40_000).map { String($0 * 7919 % 40_000) }
+        let names = (0..<200_000).map { String($0 * 7919 % 200_000) }
         let members = Dictionary(uniqueKeysWithValues: names.map { ($0, JSONValue.integer(1)) })
         var object = JSONObject()
         let duration = ContinuousClock().measure {
             object = JSONObject(members)
-            object.merge(JSONObject(members.mapValues { _ in 2 }))
+            object.merge(object.mapValues { _ in 2 })
             object.merge(["7": 3, "last": 4])
         }
         #expect(object.keys == names.sorted() + ["last"])
         #expect(object["0"] == 2)
         #expect(object["7"] == 3)
-        #expect(object["39999"] == 2)
+        #expect(object["199999"] == 2)
         // By insertion it would take minutes.
-        #expect(duration < .seconds(60))
+        #expect(duration < .seconds(90))
     }
 
     @Test func `keys are sorted and levels indented`() {
