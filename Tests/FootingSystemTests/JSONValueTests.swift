@@ -32,15 +32,15 @@ import Testing
         var object = JSONObject()
         let duration = ContinuousClock().measure {
             object = JSONObject(members)
-            object.merge(JSONObject(members.mapValues { _ in 2 }))
+            object.merge(object.mapValues { _ in 2 })
             object.merge(["7": 3, "last": 4])
         }
         #expect(object.keys == names.sorted() + ["last"])
         #expect(object["0"] == 2)
         #expect(object["7"] == 3)
         #expect(object["199999"] == 2)
-        // By insertion it would take many minutes.
-        #expect(duration < .seconds(60))
+        // By insertion it would take minutes.
+        #expect(duration < .seconds(90))
     }
 
     @Test func `keys are sorted and levels indented`() {

@@ -3,7 +3,9 @@ internal import FootingSystem
 /// The cloud a machine belongs to, found without one packet; then perhaps what its metadata server
 /// says of it.
 public struct CloudIdentity: Sendable {
-    /// The provider; `none` off the clouds. Absent where DMI is missing and nothing else names
+    /// The provider; `none` off the clouds.
+    ///
+    /// Absent where DMI is missing and nothing else names
     /// one, and where DMI's maker sells hardware too and nothing tells which this is.
     public private(set) var provider: Fact<String>
     /// Whose cloud it is, where the provider's software is sold under another name.

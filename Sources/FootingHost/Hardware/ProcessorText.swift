@@ -73,6 +73,9 @@ struct ProcessorText: Sendable {
         return keys.isEmpty ? nil : keys.count
     }
 
+    /// Whether every entry tells how many cores its package has.
+    var tellsCores: Bool { entries.allSatisfy { $0.fields["cpu cores"] != nil } }
+
     /// What a package's processors tell of its cores.
     private struct Package {
         var ids: Set<String> = []

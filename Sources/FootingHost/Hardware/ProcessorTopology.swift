@@ -60,7 +60,8 @@ public struct ProcessorTopology: Sendable {
         let isSingle = (try? folder?.attribute("smt/active")) == "0"
         var sockets = Self.groups(folder, list, Self.package)
         var cores = isSingle ? .known(list.count) : Self.groups(folder, list, Self.core)
-        if !root.isLive, sockets.value == nil || cores.value == nil,
+        let isUnsure = !isSingle && Self.mayRepeat(folder, list)
+        if !root.isLive, sockets.value == nil || cores.value == nil || isUnsure,
             let text = ProcessorText(root), text.online == list
         {
             if sockets.value == nil,
@@ -68,7 +69,7 @@ public struct ProcessorTopology: Sendable {
             {
                 sockets = .known(count)
             }
-            if cores.value == nil,
+            if cores.value == nil || isUnsure && text.tellsCores,
                 let told = Self.core.fields.lazy.compactMap({ text.cores($0) }).first
             {
                 cores = told
@@ -76,6 +77,14 @@ public struct ProcessorTopology: Sendable {
         }
         self.sockets = sockets
         self.cores = cores
+    }
+
+    /// Whether cores are counted by numbers alone, and no file tells in which units these are.
+    private static func mayRepeat(_ folder: HostRoot?, _ online: [Int]) -> Bool {
+        guard let folder, let first = online.first, members(folder, first, core) == nil else {
+            return false
+        }
+        return !core.units.contains { folder.exists("cpu\(first)/topology/\($0)") }
     }
 
     /// Counts groups by asking one member of each for the others.

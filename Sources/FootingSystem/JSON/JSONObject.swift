@@ -1,8 +1,8 @@
 /// The members of a JSON object, in the order of their keys' bytes.
 ///
-/// A sorted array, not a dictionary: objects are small, are built once and written once, and must be
-/// written in order. By bytes, as the order of texts is no order for some that are not normalized,
-/// such as "é%" with one scalar and "é" with two.
+/// A sorted array, not a dictionary: objects are small, are built once and written once, and must
+/// be written in order. By bytes, as the order of texts is no order for some that are not
+/// normalized, such as "é%" with one scalar and "é" with two.
 public struct JSONObject: Sendable, Hashable {
     fileprivate struct Member: Sendable, Hashable {
         /// The key's first eight bytes: where two keys differ, these nearly always do.
