@@ -56,11 +56,19 @@ struct HypervisorGuestTests {
 
     @Test func `a hypervisor that does not sign is another one`() throws {
         var machine = Self.bareMetal
-        machine.processor = "max,tcg-cpuid=off"
+        machine.processor = "max,tcg-cpuid=off,model-id=Intel(R) Xeon(R) Gold 6130"
         let report = try Guest(machine).detect()
         #expect(report[path: "virtualization.hypervisor"] == "other")
         #expect(report[path: "virtualization.isVirtualMachine"] == true)
         #expect(report[path: "virtualization.role"] == "guest")
+    }
+
+    @Test func `an emulator that does not sign is known by its processor's name`() throws {
+        var machine = Self.bareMetal
+        machine.processor = "max,tcg-cpuid=off"
+        let report = try Guest(machine).detect()
+        #expect(report[path: "virtualization.hypervisor"] == "qemu")
+        #expect(report[path: "virtualization.isVirtualMachine"] == true)
     }
 
     @Test func `where the kernel finds VMware, so does the program`() throws {
