@@ -114,7 +114,8 @@ func partitionTableNames(_ text: String) -> [String] {
         guard words.count == 4, words[2].utf8.allSatisfy({ (48...57).contains($0) }) else {
             return nil
         }
-        // sysfs has `cciss!c0d0` where devfs has a slash.
-        return String(words[3].map { $0 == "/" ? "!" : $0 })
+        // sysfs has `cciss!c0d0` where devfs has a slash. By bytes: a slash and an accent are one
+        // character, and not equal to a slash.
+        return String(decoding: words[3].utf8.map { $0 == 47 ? 33 : $0 }, as: UTF8.self)
     }
 }
