@@ -1,4 +1,3 @@
-internal import CFooting
 public import FootingSystem
 
 /// Gives memory back when the machine needs it, and takes it again when it may.
@@ -184,7 +183,7 @@ struct CoordinatorLoop: Sendable {
         holder.setMemoryBudget(decision.budgetBytes)
         // What the holder freed in small pieces is still this process's: of 254 MiB that were
         // free between pieces in use, this gave 248 back, in 58 ms.
-        if decision.budgetBytes < use.budgetBytes { footing_trim_heap() }
+        if decision.budgetBytes < use.budgetBytes { HeapMemory.trim() }
         let after = holder.memoryUse
         let entry = CoordinatorStatus.Entry(
             decision: decision,

@@ -1,6 +1,7 @@
 /// What keeps memory that it can do without: the disk engine, with its caches and its buffers.
 ///
-/// Calls come from one thread at a time; a budget takes effect before the call returns.
+/// Calls come from one thread at a time. What is beyond a smaller budget is given back before the
+/// call returns, but for what is on its way to a device: that may take longer.
 public protocol MemoryHolder: Sendable {
     /// What it uses and may use now.
     var memoryUse: MemoryUse { get }
