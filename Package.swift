@@ -15,7 +15,7 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
-    ("FootingAcceleration", ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"]),
+    ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -25,7 +25,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
 ]

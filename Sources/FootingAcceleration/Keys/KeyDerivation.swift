@@ -193,15 +193,9 @@ enum KeyDerivation {
         key: borrowing SecretBytes,
         into target: UnsafeMutableRawBufferPointer
     ) throws(KeyError) {
-        let failure: KeyError? = unsafe message.withUnsafeBytes { bytes in
-            do throws(KeyError) {
-                try unsafe hmac(bytes, key: key, into: target)
-                return nil
-            } catch {
-                return error
-            }
+        try unsafe message.shown { bytes throws(KeyError) in
+            try unsafe hmac(bytes, key: key, into: target)
         }
-        if let failure { throw failure }
     }
 
     private static func hmac(
