@@ -48,7 +48,8 @@ public struct BalloonController: Sendable {
         // What is used more is not missing because of others; what was given back may come late.
         let ownGrowth = use.usedBytes.less(lastUsedBytes ?? use.usedBytes)
         balloon.step(reading, elapsed, policy)
-        machine.step(reading.machine, ownGrowth, elapsed, policy)
+        let known = ownGrowth.plus(balloon.plannedGrowthBytes)
+        machine.step(reading.machine, known, elapsed, policy)
         group.step(reading.group, ownGrowth, elapsed, policy)
         lastNanoseconds = now
         lastUsedBytes = use.usedBytes
@@ -126,16 +127,17 @@ extension BalloonController {
     ) -> Demand? {
         var demands: [Demand] = []
         if let room = reading.machine {
-            let foreseen = max(machine.foreseen(room, policy), balloon.foreseen(room, policy))
-            if let missing = shortfall(room, policy.machine, foreseen) {
-                let isBalloon = balloon.foreseen(room, policy) > 0
+            let growth = balloon.foreseen(room, policy)
+            let foreseen = max(machine.foreseen(room, policy), growth)
+            if let missing = shortfall(balloon.planned(room), policy.machine, foreseen) {
+                let isBalloon = growth > 0 || balloon.pendingBytes > 0
                 let reason =
                     "\(sizeText(room.availableBytes)) are available, \(sizeText(missing)) too few"
                 demands.append(
                     Demand(
                         bytes: missing,
                         cause: isBalloon ? .balloon : .machineShort,
-                        reason: isBalloon ? "the balloon grows: \(reason)" : reason
+                        reason: isBalloon ? "\(balloonText): \(reason)" : reason
                     )
                 )
             }
@@ -149,6 +151,11 @@ extension BalloonController {
         }
         if let word = word(reading, use, now) { demands.append(word) }
         return demands.max { $0.bytes < $1.bytes }
+    }
+
+    private var balloonText: String {
+        balloon.pendingBytes > 0
+            ? "the balloon is to grow by \(sizeText(balloon.pendingBytes))" : "the balloon grows"
     }
 
     /// What is missing to the upper mark, if less than the lower one is there.
@@ -238,7 +245,7 @@ extension BalloonController {
         _ mark: KeyPath<(lower: UInt64, upper: UInt64), UInt64>
     ) -> UInt64 {
         var room = UInt64.max
-        if let machine = reading.machine {
+        if let machine = reading.machine.map({ balloon.planned($0) }) {
             let reserve = policy.machine.marks(of: machine.sizeBytes)[keyPath: mark]
             room = machine.availableBytes.less(reserve)
         }
