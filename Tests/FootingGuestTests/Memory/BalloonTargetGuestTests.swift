@@ -63,9 +63,9 @@ struct BalloonTargetGuestTests {
     @Test(
         arguments: [
             ("disable-legacy=on,disable-modern=off", "the configuration window of 0000:"),
-            ("disable-legacy=off,disable-modern=off", "I/O port 24 of 0000:"),
-            ("disable-legacy=off,disable-modern=on", "I/O port 24 of 0000:"),
-            ("disable-legacy=off,disable-modern=on,vectors=0", "I/O port 20 of 0000:"),
+            // QEMU's balloon has no MSI-X.
+            ("disable-legacy=off,disable-modern=off", "I/O port 20 of 0000:"),
+            ("disable-legacy=off,disable-modern=on", "I/O port 20 of 0000:"),
         ]
     )
     func `the target is what the host asks for`(device: String, source: String) throws {
