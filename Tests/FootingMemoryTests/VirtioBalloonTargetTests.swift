@@ -125,12 +125,19 @@ struct VirtioBalloonTargetTests {
         let function = FakeFunction()
         let target = try #require(VirtioBalloonTarget.find("0000:00:03.0", function).value)
         // Before the word is read, and after it.
-        for intruders in [[Self.isr], [[], Self.isr]] {
-            function.state.withLock { $0.intruders = intruders }
-            #expect(target.read() == .known(1 << 20))
+        for (pages, intruders) in [(300, [Self.isr]), (400, [[], Self.isr])] as [(UInt32, _)] {
+            function.state.withLock { state in
+                state.pages = pages
+                state.intruders = intruders
+            }
+            #expect(target.read() == .known(UInt64(pages) * 4096))
+            #expect(function.state.withLock { $0.intruders.isEmpty })
         }
-        // Always, after it.
-        function.state.withLock { $0.intruders = [[], Self.isr, [], Self.isr, [], Self.isr] }
+        // Always, after it, while the target moves.
+        function.state.withLock { state in
+            state.pages = 500
+            state.intruders = [[], Self.isr, [], Self.isr, [], Self.isr]
+        }
         #expect(target.read().absence?.contains("something else") == true)
         // Reading what the other one chose could have had effects.
         #expect(function.state.withLock { $0.shown }.allSatisfy { $0 != Self.isr })

@@ -19,6 +19,8 @@ public struct BalloonController: Sendable {
     private var growthNanoseconds: UInt64?
     private var hasGrown = false
     private var quietNanoseconds: UInt64
+    /// Since when there is too little for what the balloon is to take.
+    private var planShortNanoseconds: UInt64?
 
     /// Allows all there is.
     ///
@@ -129,7 +131,10 @@ extension BalloonController {
         if let room = reading.machine {
             let growth = balloon.foreseen(room, policy)
             let foreseen = max(machine.foreseen(room, policy), growth)
-            if let missing = shortfall(balloon.planned(room), policy.machine, foreseen) {
+            let soon = shortfall(room, policy.machine, foreseen)
+            let later = plannedShortfall(room, now)
+            let missing = max(soon ?? 0, later ?? 0)
+            if missing > 0 {
                 let isBalloon = growth > 0 || balloon.pendingBytes > 0
                 let reason =
                     "\(sizeText(room.availableBytes)) are available, \(sizeText(missing)) too few"
@@ -156,6 +161,24 @@ extension BalloonController {
     private var balloonText: String {
         balloon.pendingBytes > 0
             ? "the balloon is to grow by \(sizeText(balloon.pendingBytes))" : "the balloon grows"
+    }
+
+    /// What is missing to the reserve of the machine that the balloon will leave: at once when it is
+    /// told, and after that only where it stays missing, because pages on their way to the host
+    /// (free-page reporting) are not counted as available for a moment.
+    private mutating func plannedShortfall(_ room: Headroom, _ now: UInt64) -> UInt64? {
+        guard balloon.pendingBytes > 0,
+            let missing = shortfall(balloon.planned(room), policy.machine, 0)
+        else {
+            planShortNanoseconds = nil
+            return nil
+        }
+        let since = planShortNanoseconds ?? now
+        planShortNanoseconds = since
+        guard balloon.hasNewPlan || now - since >= policy.planPatienceNanoseconds else {
+            return nil
+        }
+        return missing
     }
 
     /// What is missing to the upper mark, if less than the lower one is there.

@@ -35,6 +35,8 @@ struct BalloonTrend: Sendable {
     private(set) var plannedGrowthBytes: UInt64 = 0
     /// What it is still to take, where its target is shown, in bytes.
     private(set) var pendingBytes: UInt64 = 0
+    /// Whether that became more since the reading before.
+    private(set) var hasNewPlan = false
     private var lastBytes: UInt64?
     private var bytesPerSecond: UInt64 = 0
     /// Whether the target tells all that is to come.
@@ -45,6 +47,7 @@ struct BalloonTrend: Sendable {
 
     mutating func step(_ reading: MemoryReading, _ elapsed: UInt64, _ policy: ControllerPolicy) {
         hasGrown = false
+        hasNewPlan = false
         plannedGrowthBytes = 0
         nanoseconds = nanoseconds.plus(elapsed)
         defer { lastBytes = reading.balloon?.currentBalloonBytes }
@@ -64,7 +67,9 @@ struct BalloonTrend: Sendable {
         isPlanned =
             target.map { pending < size && current <= $0.plus(size / policy.noiseDivisor) }
             ?? false
+        let before = pendingBytes
         pendingBytes = isMeant && isPlanned ? pending : 0
+        hasNewPlan = pendingBytes > before.plus(size / policy.noiseDivisor)
         guard let lastBytes, elapsed > 0 else { return }
         let growth = balloon.currentBalloonBytes.less(lastBytes)
         hasGrown = growth > size / policy.noiseDivisor / 4
@@ -72,10 +77,13 @@ struct BalloonTrend: Sendable {
         bytesPerSecond = faded(bytesPerSecond, seen: hasGrown ? growth : 0, elapsed)
     }
 
-    /// What it will have taken within the foresight, unless its target tells that.
+    /// What it will have taken within the foresight; no more than its target tells.
     func foreseen(_ room: Headroom, _ policy: ControllerPolicy) -> UInt64 {
-        if isPlanned { return 0 }
-        return foresight(bytesPerSecond, of: room, policy.balloonForesightPercent, policy)
+        let most = isPlanned ? pendingBytes : .max
+        return min(
+            most,
+            foresight(bytesPerSecond, of: room, policy.balloonForesightPercent, policy)
+        )
     }
 
     /// The machine as it is once the balloon has what it is to have.

@@ -48,6 +48,7 @@ struct SqueezeGuestTests {
         let before = LoadResult.median(load.quarters[..<begin])
         let during = LoadResult.median(load.quarters[begin..<end])
         // The tests beside this one can halve either.
+        print("\(balloon): \(before) and \(during) requests in a quarter of a second")
         #expect(during * 4 > before, "\(before) and \(during) requests in a quarter of a second")
     }
 

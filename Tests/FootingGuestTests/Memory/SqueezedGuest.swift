@@ -111,6 +111,27 @@ final class SqueezedGuest {
         )
     }
 
+    /// Watches the server, the balloon and what is available in the background, every 20 ms.
+    func startWatch(seconds: Int) throws {
+        try guest.shell(
+            "memory watch $(busybox cat /tmp/serve.pid) \(seconds) >/tmp/watch.log 2>&1 &"
+        )
+    }
+
+    /// What was seen until now.
+    func watched() throws -> [WatchRow] {
+        try guest.shell("busybox cat /tmp/watch.log").split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { Int($0) }
+            // The last line may not be all there yet.
+            guard numbers.count == 5 else { return nil }
+            return WatchRow(
+                milliseconds: numbers[0],
+                heldKibibytes: numbers[1],
+                balloonPages: numbers[2]
+            )
+        }
+    }
+
     /// Whether the server still runs: one that was killed has no memory, even before it is reaped.
     func isServing() throws -> Bool {
         let script = "busybox grep -q ^VmRSS: /proc/$(busybox cat /tmp/serve.pid)/status"
@@ -184,6 +205,29 @@ final class SqueezedGuest {
             if isReached(held) || deadline.milliseconds == 0 { return held }
             usleep(250_000)
         }
+    }
+}
+
+/// What `Init/memory.c` saw of the server and the balloon, in the guest's own time.
+struct WatchRow {
+    let milliseconds: Int
+    let heldKibibytes: Int
+    let balloonPages: Int
+
+    /// How long after the balloon's first growth nine tenths of all that was released had been, and
+    /// what part of its growth the balloon had made by then.
+    static func release(_ rows: [WatchRow]) -> (milliseconds: Int, part: Double)? {
+        guard let start = rows.first, let least = rows.map(\.heldKibibytes).min(),
+            let growth = rows.first(where: { $0.balloonPages > start.balloonPages }),
+            let late = rows.first(where: {
+                $0.heldKibibytes * 10 <= start.heldKibibytes + least * 9
+            }),
+            let end = rows.map(\.balloonPages).max(), end > start.balloonPages
+        else { return nil }
+        let grown = Double(late.balloonPages - start.balloonPages)
+        return (
+            late.milliseconds - growth.milliseconds, grown / Double(end - start.balloonPages)
+        )
     }
 }
 
