@@ -213,7 +213,7 @@ struct ControllerTests {
         let used = first.budgetBytes / mebibyte
         var changes: [UInt64] = []
         for look in UInt64(1)...60 {
-            // 5 MiB go into the balloon with each look; 40 are away for half a second, then for good.
+            // 5 MiB go into the balloon with each look; 40 are away for a moment, later for good.
             let isAway = look < 10 || look >= 30
             let available = 590 - look * 5 - (isAway ? 40 : 0)
             let reading = reading(look * 5, available: available)

@@ -29,7 +29,10 @@ final class FakeFunction: PCIFunctionAccess {
         space.replaceSubrange(0..<8, with: [0xf4, 0x1a, UInt8(device & 255), 0x10, 7, 0, 0x10, 0])
         if device == 0x1002 { space.replaceSubrange(0x10..<0x14, with: [1, 0xc0, 0, 0]) }
         space[0x34] = 0x40
-        space.replaceSubrange(0x40..<0x50, with: [9, 0x50, 16, 4, 2, 0, 0, 0, 0, 8, 0, 0, 8, 0, 0, 0])
+        space.replaceSubrange(
+            0x40..<0x50,
+            with: [9, 0x50, 16, 4, 2, 0, 0, 0, 0, 8, 0, 0, 8, 0, 0, 0]
+        )
         space.replaceSubrange(0x50..<0x54, with: [9, 0x70, 20, 5])
         space.replaceSubrange(0x70..<0x74, with: [0x11, 0, 0, 0x80])
         var state = State(space: space)

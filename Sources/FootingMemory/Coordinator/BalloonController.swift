@@ -163,9 +163,10 @@ extension BalloonController {
             ? "the balloon is to grow by \(sizeText(balloon.pendingBytes))" : "the balloon grows"
     }
 
-    /// What is missing to the reserve of the machine that the balloon will leave: at once when it is
-    /// told, and after that only where it stays missing, because pages on their way to the host
-    /// (free-page reporting) are not counted as available for a moment.
+    /// What is missing to the reserve of the machine that the balloon will leave.
+    ///
+    /// At once when that is told, and later only where it stays missing: pages that free-page
+    /// reporting has in hand are not counted as available for a moment.
     private mutating func plannedShortfall(_ room: Headroom, _ now: UInt64) -> UInt64? {
         guard balloon.pendingBytes > 0,
             let missing = shortfall(balloon.planned(room), policy.machine, 0)

@@ -61,7 +61,9 @@ struct DeadlyGuestTests {
         #expect(try squeezed.kills() == [])
         // The target is known at once, so all is released long before the balloon is there.
         let late = try #require(WatchRow.release(squeezed.watched()))
-        print("nine tenths released \(late.milliseconds) ms after the first growth, at \(late.part)")
+        print(
+            "nine tenths released \(late.milliseconds) ms after the first growth, at \(late.part)"
+        )
         // Tests beside this one slow the guest down, and its balloon with it.
         #expect(late.milliseconds < 1000 || late.part < 0.25, "\(late)")
         let held = try squeezed.serverMebibytes()
