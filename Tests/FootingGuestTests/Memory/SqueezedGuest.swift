@@ -79,6 +79,12 @@ final class SqueezedGuest {
         )
     }
 
+    /// How far the load in the background has come, and what the emulator had of processors by then.
+    func loadProgress(atLeast wanted: Int, limitSeconds: Int = 30) throws -> LoadProgress {
+        let quarters = try loadQuarters(atLeast: wanted, limitSeconds: limitSeconds)
+        return LoadProgress(quarters: quarters, milliseconds: try guest.emulatorMilliseconds())
+    }
+
     /// Ends the load in the background before its time; it still says what it did.
     func stopLoad() throws {
         try guest.shell("kill -TERM $(busybox cat /tmp/load.pid) || true")
@@ -130,6 +136,13 @@ final class SqueezedGuest {
                 balloonPages: numbers[2]
             )
         }
+    }
+
+    /// What the server decided on its memory, and why.
+    func decisions() throws -> String {
+        let statuses = try JSONValue(guest.shell("footing status --json"))
+        let decisions = statuses["disks"]?.array.first?["pressure"]?["decisions"]
+        return (decisions?.array ?? []).map { $0.text() }.joined(separator: "\n")
     }
 
     /// Whether the server still runs: one that was killed has no memory, even before it is reaped.
@@ -208,6 +221,14 @@ final class SqueezedGuest {
     }
 }
 
+/// A point on the way of a load.
+struct LoadProgress {
+    /// Quarters of a second that it has gone on for.
+    let quarters: Int
+    /// What the emulator had of processors.
+    let milliseconds: Int
+}
+
 /// What `Init/memory.c` saw of the server and the balloon, in the guest's own time.
 struct WatchRow {
     let milliseconds: Int
@@ -236,10 +257,14 @@ struct LoadResult {
     /// Requests in each quarter of a second.
     let quarters: [Int]
 
-    /// The middle one of some quarters of a second; 0 if there are none.
-    static func median(_ quarters: some Sequence<Int>) -> Int {
-        let sorted = quarters.sorted()
-        return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+    /// Requests for each second of the emulator's between two points: what else this machine does
+    /// takes time from the guest, but not from this.
+    func rate(_ from: LoadProgress, _ to: LoadProgress) throws -> Int {
+        guard from.quarters < to.quarters, to.quarters <= quarters.count,
+            from.milliseconds < to.milliseconds
+        else { throw GuestError("the load did not go on: \(from), \(to), \(quarters.count)") }
+        let requests = quarters[from.quarters..<to.quarters].reduce(0, +)
+        return requests * 1000 / (to.milliseconds - from.milliseconds)
     }
 
     let requests: Int
