@@ -133,7 +133,8 @@ final class SqueezedGuest {
             return WatchRow(
                 milliseconds: numbers[0],
                 heldKibibytes: numbers[1],
-                balloonPages: numbers[2]
+                balloonPages: numbers[2],
+                availableKibibytes: numbers[3]
             )
         }
     }
@@ -234,16 +235,21 @@ struct WatchRow {
     let milliseconds: Int
     let heldKibibytes: Int
     let balloonPages: Int
+    let availableKibibytes: Int
 
-    /// How long after the balloon's first growth nine tenths of all that was released had been, and
+    /// How long after the balloon's first growth nine tenths of the deficit had been released, and
     /// what part of its growth the balloon had made by then.
+    ///
+    /// The deficit is what the balloon was to take beyond what was available when it began to.
     static func release(_ rows: [WatchRow]) -> (milliseconds: Int, part: Double)? {
-        guard let start = rows.first, let least = rows.map(\.heldKibibytes).min(),
-            let growth = rows.first(where: { $0.balloonPages > start.balloonPages }),
+        guard let start = rows.first, let end = rows.map(\.balloonPages).max(),
+            let growth = rows.first(where: { $0.balloonPages > start.balloonPages })
+        else { return nil }
+        let deficit = (end - growth.balloonPages) * 4 - growth.availableKibibytes
+        guard deficit > 0,
             let late = rows.first(where: {
-                $0.heldKibibytes * 10 <= start.heldKibibytes + least * 9
-            }),
-            let end = rows.map(\.balloonPages).max(), end > start.balloonPages
+                $0.heldKibibytes * 10 <= start.heldKibibytes * 10 - deficit * 9
+            })
         else { return nil }
         let grown = Double(late.balloonPages - start.balloonPages)
         return (
