@@ -79,7 +79,7 @@ final class SqueezedGuest {
         )
     }
 
-    /// How far the load in the background has come, and what the emulator had of processors by then.
+    /// How far the load in the background has come, and what the emulator has used for it.
     func loadProgress(atLeast wanted: Int, limitSeconds: Int = 30) throws -> LoadProgress {
         let quarters = try loadQuarters(atLeast: wanted, limitSeconds: limitSeconds)
         return LoadProgress(quarters: quarters, milliseconds: try guest.emulatorMilliseconds())
