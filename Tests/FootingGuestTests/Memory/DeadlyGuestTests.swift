@@ -62,9 +62,7 @@ struct DeadlyGuestTests {
         // The target is known at once, so all is released long before the balloon is there.
         let rows = try squeezed.watched()
         let late = try #require(WatchRow.release(rows), "\(rows.count) rows")
-        print(
-            "nine tenths of the deficit released after \(late.milliseconds) ms, at \(late.part) of the way"
-        )
+        print("deficit released after \(late.milliseconds) ms, at \(late.part) of the way")
         // Tests beside this one slow the guest down, and its balloon with it.
         let isSoon = late.milliseconds < 1000 || late.part < 0.25
         let decisions = try squeezed.decisions()

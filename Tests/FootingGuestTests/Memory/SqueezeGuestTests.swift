@@ -31,8 +31,8 @@ struct SqueezeGuestTests {
         try squeezed.startLoad("mix \(Self.filledMebibytes) 140")
         let start = try squeezed.loadProgress(atLeast: 4)
         let begin = try squeezed.loadProgress(atLeast: start.quarters + 12)
-        let taken = try squeezed.resize(toMebibytes: 320, limitSeconds: 40)
-        #expect(taken.mebibytes == 320)
+        let taken = try squeezed.resize(toMebibytes: 288, limitSeconds: 40)
+        #expect(taken.mebibytes == 288)
         let end = try squeezed.loadProgress(atLeast: begin.quarters + 12)
         let small = try squeezed.serverMebibytes(limitSeconds: 20) { $0 < full - 40 }
         #expect(small < full - 40, "\(small) of \(full) MiB")
