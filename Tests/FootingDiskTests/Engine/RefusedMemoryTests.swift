@@ -1,5 +1,6 @@
 import FootingSimulation
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingDisk
