@@ -77,7 +77,9 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingHostTests",
-                dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
+                dependencies: [
+                    "FootingHost", "FootingDeployment", "FootingTestSupport", "FootingSystem",
+                ],
                 exclude: ["Fixtures"],
                 swiftSettings: strict
             ),

@@ -10,7 +10,7 @@ import Testing
     private func disk(
         _ buffers: ScarceBuffers,
         budgetBytes: Int,
-        mebibytes: UInt64 = 16
+        mebibytes: UInt64 = 4
     ) throws -> TestDisk {
         var options = EngineOptions()
         options.memoryBudgetBytes = budgetBytes
@@ -25,13 +25,13 @@ import Testing
     /// Overwrites a disk, so that commits go round, checkpoints are made and space is won.
     private func work(_ disk: TestDisk) throws {
         for round in 1...3 as ClosedRange<UInt8> {
-            for piece in 0..<16 as Range<UInt64> {
+            for piece in 0..<4 as Range<UInt64> {
                 try disk.write(piece << 20, 1 << 20, round &+ UInt8(piece))
                 try disk.engine.flush()
             }
             try disk.engine.checkpoint()
         }
-        for piece in 0..<16 as Range<UInt64> {
+        for piece in 0..<4 as Range<UInt64> {
             #expect(try disk.holds(piece << 20, 1 << 20, 3 &+ UInt8(piece)))
         }
     }
