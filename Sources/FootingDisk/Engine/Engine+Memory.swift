@@ -58,9 +58,12 @@ extension Engine {
     }
 
     /// Lets the cache have what it had to give up for others, as soon as they have shrunk.
+    ///
+    /// Does not wait for a change of the budget, which sees to it itself, and may be waiting for
+    /// the checkpoint that the caller is about to make.
     func restoreCache() {
         guard state.withLock({ $0.isCacheSqueezed }) else { return }
-        budgetChange.withLock { _ in
+        _ = budgetChange.withLockIfFree { _ in
             let isSqueezed = resizeCaches()
             state.withLock { $0.isCacheSqueezed = isSqueezed }
         }
