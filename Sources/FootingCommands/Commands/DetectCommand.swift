@@ -89,7 +89,7 @@ enum DetectCommand {
             input[noNetwork] ? .forbidden : input[probeCloud] ? .probe : .whereNamed
         let detection = Detection(root: machine.root, path: place, metadata: policy)
         if isJSON {
-            console.print(detection.json())
+            console.write(detection.text())
         } else if input[explain] {
             console.write(TerminalText.harmless(detection.explanation()))
         } else {
