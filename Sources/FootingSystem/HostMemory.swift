@@ -131,7 +131,7 @@ final class HostMemory: Sendable {
             place = Self.place(head, link)
             state.withLock { $0[at].place = place }
         }
-        return place.isEmpty ? path : place + path[slash...]
+        return place.isEmpty ? path : place + String(path[slash...])
     }
 
     private static func place(_ head: String, _ link: (String) -> String?) -> String {

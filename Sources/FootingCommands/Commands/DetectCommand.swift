@@ -47,8 +47,8 @@ enum DetectCommand {
             document. Neither of the two sends a packet.
             """,
         parameters: [
-            root, recording, path, only, watch, noNetwork, probeCloud, explain,
-            SharedParameters.json,
+            root.model, recording.model, path.model, only.model, watch.model, noNetwork.model,
+            probeCloud.model, explain.model, SharedParameters.json.model,
         ],
         run: run
     )
