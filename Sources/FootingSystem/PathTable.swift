@@ -1,8 +1,8 @@
 /// What is known of each path.
 ///
 /// A dictionary would do, but its type is made at run time, for which the runtime goes through all
-/// conformances of the program: that alone took 110,000 instructions of a detection's 4 million, and
-/// its hashing as many again.
+/// conformances of the program: that alone took 110,000 of a detection's 4 million instructions,
+/// and its hashing as many again.
 struct PathTable: ~Copyable {
     private struct Record {
         let hash: UInt64

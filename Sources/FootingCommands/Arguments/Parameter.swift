@@ -65,7 +65,7 @@ struct Flag: Sendable {
     let model: ParameterModel
 
     init(_ name: String, letter: Character? = nil, help: String) {
-        model = ParameterModel(.flag, name, letter: letter, help: help) { _ throws(InvalidValue) in }
+        model = ParameterModel(.flag, name, letter: letter, help: help, check: { _ in })
     }
 }
 

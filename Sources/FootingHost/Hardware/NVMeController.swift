@@ -43,7 +43,8 @@ public struct NVMeController: Sendable {
         pci: [PCIDevice]
     ) -> [NVMeController] {
         let folder = "sys/class/nvme"
-        var paths = root.namesIfPresent(folder).filter { isController($0) }.map { "\(folder)/\($0)" }
+        let names = root.namesIfPresent(folder).filter { isController($0) }
+        var paths = names.map { "\(folder)/\($0)" }
         for device in block where paths.isEmpty || !root.isLive {
             guard device.name.hasPrefix("nvme"),
                 let link = try? root.link("sys/block/\(device.name)")

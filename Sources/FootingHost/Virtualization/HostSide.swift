@@ -28,11 +28,17 @@ enum HostSide {
             // The list has every one of them on a live machine; a recording may have only nodes.
             if isListed || !root.isLive || names == nil, root.exists(line.node) {
                 let says = "virtual machines can be run here"
-                return .init(name: line.name, evidence: Evidence(source: line.node, value: "", says: says))
+                return .init(
+                    name: line.name,
+                    evidence: Evidence(source: line.node, value: "", says: says)
+                )
             }
             let says = "the kernel can run virtual machines; the device's node is not there"
             if isListed {
-                return .init(name: line.name, evidence: Evidence(source: path, value: line.miscellaneous, says: says))
+                return .init(
+                    name: line.name,
+                    evidence: Evidence(source: path, value: line.miscellaneous, says: says)
+                )
             }
             let device = "sys/devices/virtual/misc/\(line.miscellaneous)"
             guard !root.isLive, names == nil, root.exists(device) else { return nil }
