@@ -296,7 +296,8 @@ extension JSONWriter {
     /// Bytes of other multi-byte characters need no escape, so it is written byte by byte.
     private mutating func escape(_ bytes: UnsafeBufferPointer<UInt8>) {
         var isBehindLead = false
-        for unsafebyte in unsafe bytes {
+        for at in 0..<bytes.count {
+            let byte = unsafe bytes[at]
             if isBehindLead {
                 isBehindLead = false
                 if byte < 0xa0 {
