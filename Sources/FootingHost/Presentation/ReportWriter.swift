@@ -2,8 +2,8 @@ public import FootingSystem
 
 /// Writes the document of a report, and collects the reasons of its absent facts.
 ///
-/// Straight to text: as a tree of values, the document took a quarter of a detection. An absent fact
-/// is named by where it stands: `memory.balloon.targetBytes`.
+/// Straight to text: as a tree of values, the document took a quarter of a detection. An absent
+/// fact is named by where it stands: `memory.balloon.targetBytes`.
 public struct ReportWriter: ~Copyable {
     /// An absent fact's name and the reason.
     struct Absence {
