@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
+    ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -24,7 +25,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
 ]
@@ -42,6 +43,9 @@ let package = Package(
             ]
         ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],
@@ -81,6 +85,11 @@ let package = Package(
                     "FootingHost", "FootingDeployment", "FootingTestSupport", "FootingSystem",
                 ],
                 exclude: ["Fixtures"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingAccelerationTests",
+                dependencies: ["FootingAcceleration", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(
