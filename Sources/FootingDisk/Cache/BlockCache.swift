@@ -101,6 +101,11 @@ package final class BlockCache: Sendable {
         }
     }
 
+    /// Whether any version of a block is here; not counted as a use.
+    func contains(_ key: UInt64) -> Bool {
+        shard(key).withLock { $0.contains(key) }
+    }
+
     /// Whether a version of a block is here; not counted as a use.
     func contains(_ key: UInt64, _ entry: MapEntry) -> Bool {
         shard(key).withLock { $0.contains(key, entry) }
