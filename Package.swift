@@ -17,7 +17,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingHost", ["FootingSystem", "CFooting"]),
     ("FootingAcceleration", ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
-    ("FootingDisk", ["FootingSystem", "CFooting"]),
+    ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
@@ -53,7 +53,7 @@ let package = Package(
         ),
         .target(
             name: "FootingSimulation",
-            dependencies: ["FootingDisk", "FootingSystem"],
+            dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
@@ -96,7 +96,9 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingDiskTests",
-                dependencies: ["FootingDisk", "FootingSimulation", "FootingSystem"],
+                dependencies: [
+                    "FootingDisk", "FootingSimulation", "FootingAcceleration", "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -61,6 +61,8 @@ struct Progress {
     var restartCount = 0
     var segmentsCollected: UInt64 = 0
     var readsAhead: UInt64 = 0
+    var compressedBlocks: UInt64 = 0
+    var recompressedBlocks: UInt64 = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -113,6 +115,8 @@ let start = clock.nanoseconds
                 progress.restartCount += summary.restartCount
                 progress.segmentsCollected += summary.segmentsCollected
                 progress.readsAhead += summary.readsAhead
+                progress.compressedBlocks += summary.compressedBlocks
+                progress.recompressedBlocks += summary.recompressedBlocks
             }
         } catch {
             progress.withLock { progress in
@@ -137,16 +141,24 @@ do {
     exit(1)
 }
 let seconds = Double(clock.nanoseconds - start) / 1e9
-let total = progress.withLock {
-    ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected, $0.readsAhead)
+progress.withLock { total in
+    say(
+        """
+        \(total.doneCount) runs, \(total.failureCount) failed; \(total.restartCount) restarts, \
+        \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
+        \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
+        \(Int(Double(total.doneCount) / seconds)) runs per second
+        """
+    )
+    // What no seed comes upon is not tested.
+    if total.doneCount >= 100 {
+        for (name, count) in [
+            ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
+            ("compressed once more", total.recompressedBlocks),
+        ] where count == 0 {
+            say("nothing was \(name)")
+            exit(1)
+        }
+    }
+    exit(total.failureCount == 0 ? 0 : 1)
 }
-say(
-    "\(total.0) runs, \(total.1) failed; \(total.2) restarts, \(total.3) segments collected; "
-        + "\(total.4) reads ahead; \(Int(Double(total.0) / seconds)) runs per second"
-)
-// What no seed comes upon is not tested.
-if total.0 >= 100, total.4 == 0 {
-    say("nothing was read ahead")
-    exit(1)
-}
-exit(total.1 == 0 ? 0 : 1)
