@@ -4,11 +4,12 @@ import Glibc
 
 // Runs seeds of the simulation until all are done or one fails.
 //
-//   footing-simulate [--runs N] [--seed S] [--first]
+//   footing-simulate [--runs N] [--seed S] [--first] [--trouble T]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
-// --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
+// --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
+// only this kind, as a seed's failure names it, where a test chose it. A failure
 // prints the seed and the command that replays it. --cache-policies: the hit ratios of the engine's
 // cache and of others on fixed traces. --memory: a real disk in a folder under load while its
 // budget changes; fails if the process has more memory than that.
@@ -19,7 +20,7 @@ func say(_ text: String) {
 }
 
 func usage() -> Never {
-    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first]")
+    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
@@ -28,6 +29,7 @@ struct Arguments: Sendable {
     var runCount: UInt64 = 1000
     var firstSeed: UInt64 = 1
     var stopsAtFirst = false
+    var simulation = Simulation()
 
     init(_ arguments: ArraySlice<String>) {
         var rest = arguments
@@ -40,6 +42,11 @@ struct Arguments: Sendable {
                 guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
                 firstSeed = value
             case "--first": stopsAtFirst = true
+            case "--trouble":
+                guard let kind = rest.popFirst().flatMap({ Profile.Trouble(rawValue: $0) }) else {
+                    usage()
+                }
+                simulation.trouble = kind
             case "--cache-policies":
                 say(CacheComparison.table(slabCount: 8))
                 exit(0)
@@ -110,7 +117,7 @@ let start = clock.nanoseconds
         guard let seed else { return }
         seedsInProgress[index] = seed
         do throws(SimulationFailure) {
-            let summary = try Simulation().run(seed: seed)
+            let summary = try arguments.simulation.run(seed: seed)
             progress.withLock { progress in
                 progress.restartCount += summary.restartCount
                 progress.segmentsCollected += summary.segmentsCollected

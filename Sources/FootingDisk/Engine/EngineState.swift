@@ -125,8 +125,8 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var blocksWritten: UInt64 = 0
     /// Blocks of those that were stored in fewer bytes.
     public internal(set) var compressedBlocks: UInt64 = 0
-    /// Units of 512 bytes that clients' blocks took, of eight for each that is not compressed.
-    public internal(set) var unitsWritten: UInt64 = 0
+    /// Bytes that clients' blocks took in the log, without headers.
+    public internal(set) var storedBytes: UInt64 = 0
     /// Blocks that clients read.
     public internal(set) var blocksRead: UInt64 = 0
     /// Commits, of both streams.
@@ -157,7 +157,7 @@ public struct EngineStatistics: Sendable, Equatable {
     /// Counts a block that a client wrote.
     mutating func count(_ form: BlockForm) {
         blocksWritten += 1
-        unitsWritten += UInt64(form.units)
+        storedBytes += UInt64(form.byteCount)
         if form.encoding != .plain { compressedBlocks += 1 }
     }
 }

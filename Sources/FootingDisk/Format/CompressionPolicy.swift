@@ -2,29 +2,29 @@
 ///
 /// Blocks stay as they were written until they are overwritten or moved. A block that does not
 /// shrink by a unit of 512 bytes is stored as it is.
-public enum CompressionPolicy: UInt8, Sendable, CaseIterable {
+public enum CompressionPolicy: String, Sendable, CaseIterable {
     /// Blocks are stored as they are.
-    case none = 0
+    case none
     /// LZ4: costs little, on writes and on reads.
-    case lz4 = 1
+    case lz4
     /// Deflate: smaller and slower.
-    case deflate = 2
+    case deflate
     /// LZ4 for what is written, deflate for what has grown cold when the collector moves it.
-    case auto = 3
+    case auto
 
-    /// The policy of a name.
-    public init?(name: String) {
-        guard let policy = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    /// The policy of a number in the superblock.
+    init?(number: UInt8) {
+        guard let policy = Self.allCases.first(where: { $0.number == number }) else { return nil }
         self = policy
     }
 
-    /// `none`, `lz4`, `deflate` or `auto`.
-    public var name: String {
+    /// Its number in the superblock.
+    var number: UInt8 {
         switch self {
-        case .none: "none"
-        case .lz4: "lz4"
-        case .deflate: "deflate"
-        case .auto: "auto"
+        case .none: 0
+        case .lz4: 1
+        case .deflate: 2
+        case .auto: 3
         }
     }
 

@@ -57,7 +57,8 @@ package struct MapEntry: Equatable, Sendable {
         guard form != nil, geometry.contains(location) else { return false }
         // Nothing reaches over the end of a segment.
         let last = Location(units: end.units - 1)
-        return geometry.contains(last) && geometry.segment(of: location) == geometry.segment(of: last)
+        return geometry.contains(last)
+            && geometry.segment(of: location) == geometry.segment(of: last)
     }
 
     /// Whether it can point to a page of the map, in this container.

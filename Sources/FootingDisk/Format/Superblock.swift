@@ -92,7 +92,7 @@ struct Superblock: Equatable, Sendable {
         Self.store(collector, in: page, at: 144)
         page.set(createdUnixSeconds, at: 168)
         page.set(durableLSN, at: 176)
-        page.set(compression.rawValue, at: 344)
+        page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
 
@@ -163,9 +163,9 @@ extension Superblock {
         collector = Self.head(page, at: 144)
         createdUnixSeconds = page.get(UInt64.self, at: 168)
         durableLSN = page.get(UInt64.self, at: 176)
-        let policy = page.get(UInt8.self, at: 344)
-        guard let policy = CompressionPolicy(rawValue: policy) else {
-            throw .impossible("compression \(policy)")
+        let number = page.get(UInt8.self, at: 344)
+        guard let policy = CompressionPolicy(number: number) else {
+            throw .impossible("compression \(number)")
         }
         compression = policy
         if policy != .none, features & Self.compressedFeature == 0 {

@@ -244,10 +244,13 @@ extension Client {
     func setCompression(_ policy: CompressionPolicy, _ engine: EngineDriver) {
         if engine.compression == policy { return }
         model.withLock { $0.policies.append(policy) }
-        let isSet = confirm("compress with \(policy)") { () throws(DiskError) in
+        let before = store.counts
+        do throws(DiskError) {
             try engine.setCompression(policy)
+        } catch {
+            return judge(error, "compress with \(policy)", before)
         }
-        if !isSet || store.isDown { return }
+        if store.isDown { return }
         model.withLock { $0.policies = [policy] }
         if engine.compression != policy { report("the policy is not \(policy)") }
     }
