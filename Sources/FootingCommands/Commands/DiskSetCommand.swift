@@ -14,9 +14,9 @@ enum DiskSetCommand {
         name: "set",
         overview: "Change a disk, which may be served.",
         discussion: """
-            What was written before stays as it is until it is overwritten or moved. 'auto' is lz4 \
-            for what is written, and deflate for what has grown cold. Programs that know no compression \
-            cannot open a disk on which compression was ever on.
+            What was written before stays as it is until it is overwritten or moved. 'auto' is \
+            lz4 for what is written, and deflate for what has grown cold. A program that knows no \
+            compression cannot open a disk on which it was ever on.
             """,
         parameters: [DiskCommand.path, compression],
         run: run
