@@ -58,7 +58,7 @@ struct ServeTests {
                     assert h.pread(8, 5000) == sys.argv[2].encode() * 2' "$uri" "$1"
             }
             expect_policy() {
-                "$footing" disk info disk.footing | grep -q "^compression *$1\$" || fail "not $1"
+                "$footing" disk info disk.footing | grep -q "^compression *$1$" || fail "not $1"
             }
             put abcd
             expect_policy none
