@@ -50,10 +50,7 @@ extension Engine {
         let policy = compression.withLock { $0 }
         // Encoded blocks lie in places of their own size; the others stay where they are.
         let scratchBytes = policy == .none ? 0 : count * BlockCoder.encodedBytesMax
-        return try unsafe withUnsafeTemporaryAllocation(
-            byteCount: max(scratchBytes, 1),
-            alignment: 16
-        ) { (scratch) throws(DiskError) in
+        return try unsafe withScratch(scratchBytes) { (scratch) throws(DiskError) in
             try unsafe withUnsafeTemporaryAllocation(of: EncodedBlock.self, capacity: count) {
                 (blocks) throws(DiskError) in
                 var encoder = BlockEncoder(coder, policy)
@@ -68,6 +65,26 @@ extension Engine {
                 }
                 return try body(unsafe EncodedBlocks(first: first, blocks))
             }
+        }
+    }
+
+    /// What a scratch takes at most from where the caller's small allocations come from.
+    private static let smallScratchBytes = 64 << 10
+
+    /// - Throws: kind `noMemory`, and what the body throws.
+    private func withScratch<Result>(
+        _ count: Int,
+        _ body: (UnsafeMutableRawBufferPointer) throws(DiskError) -> Result
+    ) throws(DiskError) -> Result {
+        if count > Self.smallScratchBytes {
+            let buffer = try options.buffers.buffer(for: "write", count: count)
+            return try unsafe body(buffer.slice(0..<count))
+        }
+        return try unsafe withUnsafeTemporaryAllocation(
+            byteCount: max(count, 1),
+            alignment: 16
+        ) { (scratch) throws(DiskError) in
+            try unsafe body(scratch)
         }
     }
 

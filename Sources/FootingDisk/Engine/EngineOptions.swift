@@ -10,6 +10,8 @@ public struct EngineOptions: Sendable {
     public var pageSource: any PageSource = AnyPages()
     /// What compresses and decompresses.
     public var accelerator: any Accelerator = SoftwareAccelerator()
+    /// Where the memory of commits and of other large buffers comes from.
+    public var buffers: any BufferSource = KernelBuffers()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.
     public var unflushedBytesMax = 16 << 20
     /// How long a write may stay volatile before a flush is started without being asked for.

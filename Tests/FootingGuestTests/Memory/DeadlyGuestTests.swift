@@ -2,16 +2,7 @@ import FootingSystem
 import Testing
 
 /// The host takes 724 MiB from a guest of 1 GiB without swap, in which a cache holds 600 MiB.
-@Suite(
-    .needs(.emulator),
-    .needs(.shell),
-    .needs(.program),
-    .needs(.initialProcess),
-    .needs(.memory),
-    .needs(.load),
-    .needs(.cloudKernel),
-    .serialized
-)
+@Suite(.needsMemoryTools, .serialized)
 struct DeadlyGuestTests {
     /// What a disk with 600 MiB of blocks needs in all; what is not there to be had is not used.
     private static let budgetMebibytes = 740

@@ -2,16 +2,7 @@ import FootingSystem
 import Testing
 
 /// Memory and threads at the node of an NVMe controller behind a bridge of its own.
-@Suite(
-    .needs(.emulator),
-    .needs(.shell),
-    .needs(.program),
-    .needs(.initialProcess),
-    .needs(.memory),
-    .needs(.load),
-    .needs(.cloudKernel),
-    .serialized
-)
+@Suite(.needsMemoryTools, .serialized)
 struct NUMAGuestTests {
     /// Node 1 is near node 2, which has no processors, and far from node 0.
     static let machine = Machine(

@@ -3,16 +3,7 @@ import Glibc
 import Testing
 
 /// A disk that serves while its guest's memory is taken, limited, or small to begin with.
-@Suite(
-    .needs(.emulator),
-    .needs(.shell),
-    .needs(.program),
-    .needs(.initialProcess),
-    .needs(.memory),
-    .needs(.load),
-    .needs(.cloudKernel),
-    .serialized
-)
+@Suite(.needsMemoryTools, .serialized)
 struct SqueezeGuestTests {
     private static let filledMebibytes = 192
 
