@@ -34,7 +34,7 @@ final class LyingCodec: Accelerator {
         _ method: CompressionMethod,
         _ effort: CompressionEffort
     ) throws(AccelerationError) -> Int? {
-        let last = unsafe state.withLock { state in
+        let last = state.withLock { state in
             defer { unsafe state.last = Array(source) }
             return state.last
         }
