@@ -59,7 +59,8 @@ enum DiskCreateCommand {
             plus the spare room. A block device must be that large.
             """,
         parameters: [
-            DiskCommand.path, size, spare, segment, compression, device, SharedParameters.json,
+            DiskCommand.path.model, size.model, spare.model, segment.model, compression.model,
+            device.model, SharedParameters.json.model,
         ],
         run: run
     )
@@ -102,7 +103,7 @@ enum DiskInfoCommand {
     static let declaration = Command(
         name: "info",
         overview: "Tell what a disk is; it may be in use.",
-        parameters: [DiskCommand.path, SharedParameters.json],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model],
         run: run
     )
 

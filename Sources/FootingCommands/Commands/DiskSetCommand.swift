@@ -18,7 +18,7 @@ enum DiskSetCommand {
             lz4 for what is written, and deflate for what has grown cold. A program that knows no \
             compression cannot open a disk on which it was ever on.
             """,
-        parameters: [DiskCommand.path, compression],
+        parameters: [DiskCommand.path.model, compression.model],
         run: run
     )
 

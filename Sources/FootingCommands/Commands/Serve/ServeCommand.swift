@@ -52,7 +52,8 @@ enum ServeCommand {
             status' tells.
             """,
         parameters: [
-            path, socket, port, address, connections, memory, fixedMemory, SharedParameters.json,
+            path.model, socket.model, port.model, address.model, connections.model, memory.model,
+            fixedMemory.model, SharedParameters.json.model,
         ],
         run: run
     )
