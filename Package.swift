@@ -17,7 +17,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingHost", ["FootingSystem", "CFooting"]),
     ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
-    ("FootingDisk", ["FootingSystem", "CFooting"]),
+    ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
@@ -53,7 +53,7 @@ let package = Package(
         ),
         .target(
             name: "FootingSimulation",
-            dependencies: ["FootingDisk", "FootingSystem"],
+            dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
@@ -105,7 +105,8 @@ let package = Package(
             .testTarget(
                 name: "FootingDiskTests",
                 dependencies: [
-                    "FootingDisk", "FootingSimulation", "FootingTestSupport", "FootingSystem",
+                    "FootingDisk", "FootingSimulation", "FootingTestSupport",
+                    "FootingAcceleration", "FootingSystem",
                 ],
                 swiftSettings: strict
             ),

@@ -11,6 +11,8 @@ public struct DiskOptions: Sendable {
     /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
     /// less than a segment.
     public var segmentSizeBytes: UInt64?
+    /// How writes are compressed.
+    public var compression = CompressionPolicy.none
 
     /// Smallest room that lets the collector keep up.
     public static let sparePercentMin = 11
@@ -85,19 +87,24 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, options)
         } catch {
             throw error.at(path)
         }
     }
 
-    private static func format(_ store: FileStore, _ geometry: Geometry) throws(DiskError) {
+    private static func format(
+        _ store: FileStore,
+        _ geometry: Geometry,
+        _ options: DiskOptions
+    ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
             store,
             geometry,
             identifier: Identifier(using: &generator),
-            unixSeconds: SystemClock().unixSeconds
+            unixSeconds: SystemClock().unixSeconds,
+            compression: options.compression
         )
     }
 
@@ -109,7 +116,7 @@ extension Disk {
         let geometry = try options.geometry()
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, options)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -126,7 +133,8 @@ extension Disk {
         _ store: any BlockStore,
         _ geometry: Geometry,
         identifier: Identifier,
-        unixSeconds: UInt64
+        unixSeconds: UInt64,
+        compression: CompressionPolicy = .none
     ) throws(DiskError) {
         guard store.sizeBytes >= geometry.containerSizeBytes else {
             throw DiskError(
@@ -160,6 +168,7 @@ extension Disk {
             collector: Superblock.Head(sequence: 3, segment: 2, page: 0, next: 3),
             createdUnixSeconds: unixSeconds
         )
+        superblock.setCompression(compression)
         let tableBytes = Int(geometry.tableRegionSizeBytes)
         let region = try KernelBuffers().buffer(for: "create", count: tableBytes)
         superblock.tableChecksum = SegmentTable.store(
@@ -207,6 +216,8 @@ public struct DiskInformation: Sendable, Equatable {
     public let isClean: Bool
     /// When it was created, in seconds since 1970.
     public let createdUnixSeconds: UInt64
+    /// How writes are compressed.
+    public let compression: CompressionPolicy
 
     init(_ superblock: Superblock) {
         identifier = superblock.identifier
@@ -216,6 +227,7 @@ public struct DiskInformation: Sendable, Equatable {
         epoch = superblock.epoch
         isClean = superblock.isClean
         createdUnixSeconds = superblock.createdUnixSeconds
+        compression = superblock.compression
     }
 
     /// Reads it from a container, which may be in use.

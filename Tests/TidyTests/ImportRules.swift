@@ -10,7 +10,7 @@ enum ImportRules {
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
         "FootingAcceleration": ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"],
-        "FootingDisk": ["FootingSystem", "CFooting"],
+        "FootingDisk": ["FootingAcceleration", "FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],

@@ -7,10 +7,10 @@ enum DiskCommand {
 
     static let declaration = Command(
         name: "disk",
-        overview: "Create, describe and verify disks.",
+        overview: "Create, describe, verify and change disks.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
-            DiskCheckCommand.declaration,
+            DiskCheckCommand.declaration, DiskSetCommand.declaration,
         ]
     )
 
@@ -39,6 +39,13 @@ enum DiskCreateCommand {
         help: "Size of a segment, a power of two from 64K to 64M; by default chosen by size."
     )
 
+    static let compression = Option(
+        "compression",
+        .choice(of: CompressionPolicy.self),
+        default: CompressionPolicy.none,
+        help: "How writes are compressed: none, lz4, deflate or auto; can be changed later."
+    )
+
     static let device = Flag(
         "device",
         help: "The path is a block device, and what is on it is given up."
@@ -52,8 +59,8 @@ enum DiskCreateCommand {
             plus the spare room. A block device must be that large.
             """,
         parameters: [
-            DiskCommand.path.model, size.model, spare.model, segment.model, device.model,
-            SharedParameters.json.model,
+            DiskCommand.path.model, size.model, spare.model, segment.model, compression.model,
+            device.model, SharedParameters.json.model,
         ],
         run: run
     )
@@ -63,6 +70,7 @@ enum DiskCreateCommand {
         var options = DiskOptions(sizeBytes: input[size])
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
+        options.compression = input[compression]
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
             throw CommandError(
@@ -127,6 +135,7 @@ enum DiskInfoCommand {
                 "allocatedBytes": JSONValue(usage.allocatedBytes),
                 "segmentBytes": JSONValue(geometry.segmentSizeBytes),
                 "segments": JSONValue(UInt64(geometry.segmentCount)),
+                "compression": .string(information.compression.rawValue),
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -149,6 +158,7 @@ enum DiskInfoCommand {
         table.add([
             "segments", "\(geometry.segmentCount) of \(ByteSize.text(geometry.segmentSizeBytes))",
         ])
+        table.add(["compression", information.compression.rawValue])
         table.add(["state", state])
         console.write(table.text())
     }

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A check in progress, of a container whose superblock is known.
@@ -8,14 +9,19 @@ final class Checker {
     var report: CheckReport
     /// The changes since the checkpoint.
     var overlay = Overlay()
-    /// By segment: a bit for each page that something refers to; empty until the first.
+    /// By segment: a bit for each page that something refers to, or for each unit where blocks are
+    /// compressed; empty until the first.
     var isUsed: [[UInt64]]
+    let unitsPerBit: Int
+    private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
     /// By segment: whether a reader can come to something in it through the tree.
     var isReached: [Bool]
     var bytesTotal: UInt64 = 0
     var bytesReported: UInt64 = 0
+    /// Where a block is decoded to.
+    private let plain = AlignedBuffer(count: 4096)
     /// Where blocks are read into.
     let buffer: AlignedBuffer
 
@@ -30,6 +36,8 @@ final class Checker {
         self.superblock = superblock
         geometry = superblock.geometry
         self.report = report
+        let isCompressed = superblock.features & Superblock.compressedFeature != 0
+        unitsPerBit = isCompressed ? 1 : Int(Geometry.unitsPerBlock)
         isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
         isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
@@ -74,29 +82,39 @@ final class Checker {
         }
     }
 
-    /// Notes that something is at a location.
+    /// Notes that something is where an entry says.
     ///
     /// - Returns: false, and a finding, if something else is there already.
-    func claim(_ location: Location, _ what: String) -> Bool {
-        let segment = Int(geometry.segment(of: location))
-        let page =
-            Int((location.offset - geometry.segmentsOffset) % geometry.segmentSizeBytes)
-            / 4096
+    func claim(_ entry: MapEntry, _ what: String) -> Bool {
+        let segment = Int(geometry.segment(of: entry.location))
+        let start = geometry.location(segment: UInt32(segment), page: 0).units
+        let unit = Int(entry.location.units - start)
         if isUsed[segment].isEmpty {
-            isUsed[segment] = Array(repeating: 0, count: (geometry.pagesPerSegment + 63) / 64)
+            let bitCount = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock) / unitsPerBit
+            isUsed[segment] = Array(repeating: 0, count: (bitCount + 63) / 64)
         }
-        let bit: UInt64 = 1 << UInt64(page % 64)
-        if isUsed[segment][page / 64] & bit != 0 {
-            report.add(
-                .error,
-                "\(what) is where something else is",
-                at: location.offset,
-                "one of the two is lost"
-            )
-            return false
+        let last = (unit + Int(entry.storedUnits) - 1) / unitsPerBit
+        var isFree = true
+        for index in unit / unitsPerBit...last {
+            let bit: UInt64 = 1 << UInt64(index % 64)
+            isFree = isFree && isUsed[segment][index / 64] & bit == 0
+            isUsed[segment][index / 64] |= bit
         }
-        isUsed[segment][page / 64] |= bit
-        return true
+        if isFree { return true }
+        report.add(
+            .error,
+            "\(what) is where something else is",
+            at: entry.location.offset,
+            "one of the two is lost"
+        )
+        return false
+    }
+
+    /// Whether the stored bytes of a block, whose checksum is right, can be decoded.
+    func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
+        guard let form = entry.form else { return false }
+        if form.encoding == .plain { return true }
+        return unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
     }
 
     /// Tells how far it has come, every few megabytes.

@@ -86,6 +86,7 @@ extension Engine {
                 preconditionFailure("frozen without a superblock")
             }
             superblock.epoch = state.superblock.epoch
+            superblock.setCompression(state.compressionWanted)
             return Start(
                 lsn: superblock.lsn,
                 generation: state.superblock.generation,
@@ -185,6 +186,8 @@ extension Engine {
             state.isStuck = false
             state.checkpointRequested = false
         }
+        // From here on a program that knows no compression refuses the disk.
+        compression.withLock { $0 = superblock.compression }
         state.wakeAll(on: Condition.progress)
         returnSurplus()
     }
@@ -226,17 +229,17 @@ extension Engine {
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of blocks.
-    private var changes: [Int32]
+    /// By segment, in units of 512 bytes.
+    private var changes: [Int]
 
     init(geometry: Geometry) {
         self.geometry = geometry
         changes = Array(repeating: 0, count: Int(geometry.segmentCount))
     }
 
-    func count(_ location: Location, _ change: Int) {
-        guard geometry.contains(location) else { return }
-        changes[Int(geometry.segment(of: location))] += Int32(change)
+    func count(_ entry: MapEntry, _ change: Int) {
+        guard geometry.contains(entry.location) else { return }
+        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
     }
 
     /// - Throws: kind `corrupt` if a segment would hold less than nothing, or more than there is
@@ -245,7 +248,7 @@ final class Ledger: MapUpdate.Accounting {
         let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
             let live = Int(segments[segment].liveUnits)
-            let units = live + Int(change) * Int(Geometry.unitsPerBlock)
+            let units = live + change
             guard (0...limit).contains(units) else {
                 throw DiskError(
                     .corrupt,

@@ -30,7 +30,8 @@ struct Run {
                 run.store,
                 run.profile.geometry,
                 identifier: Identifier(using: &generator),
-                unixSeconds: run.clock.unixSeconds
+                unixSeconds: run.clock.unixSeconds,
+                compression: run.profile.compression
             )
         } catch {
             throw SimulationFailure("create: \(error)")
@@ -91,6 +92,8 @@ struct Run {
         if let engine = client.engine {
             summary.segmentsCollected += engine.statistics.segmentsCollected
             summary.checkpoints += engine.statistics.checkpoints
+            summary.compressedBlocks += engine.statistics.compressedBlocks
+            summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
         }
         try check()
@@ -194,6 +197,7 @@ struct Run {
             return
         }
         summary.restartCount += 1
+        try client.requirePolicyKept()
         try verify()
         if random.oneIn(4) { try checkImage(isRecovered: true) }
         store.setFaults(faults)

@@ -37,7 +37,7 @@ final class RunningDisk: Sendable {
     /// - Throws: a reason for people; the disk is served all the same.
     func listen(in folder: ControlFolder) throws(ControlError) {
         let server = try folder.server(forContainer: path) { [weak self] command in
-            command == "status" ? self?.status : nil
+            self?.answer(command)
         }
         try server.start()
         control.withLock { $0 = server }
@@ -47,6 +47,23 @@ final class RunningDisk: Sendable {
     func stop() {
         control.withLock { $0.take() }?.stop()
         coordinator?.stop()
+    }
+
+    /// Begins the command that changes the compression; the policy's name follows.
+    static let compressionCommand = "compression "
+
+    /// - Returns: nil where there is no such command.
+    private func answer(_ command: String) -> JSONValue? {
+        if command == "status" { return status }
+        guard command.hasPrefix(Self.compressionCommand) else { return nil }
+        let name = String(command.dropFirst(Self.compressionCommand.count))
+        guard let policy = CompressionPolicy(rawValue: name) else { return nil }
+        do throws(DiskError) {
+            try disk.setCompression(policy)
+            return ["compression": .string(policy.rawValue)]
+        } catch {
+            return ["refused": .string(error.description)]
+        }
     }
 
     /// All there is to know of it, as docs/status.md describes it.
@@ -83,6 +100,10 @@ final class RunningDisk: Sendable {
             "blocksRead": JSONValue(engine.blocksRead),
             "blocksWritten": JSONValue(engine.blocksWritten),
             "blocksMoved": JSONValue(engine.blocksMoved),
+            "compression": .string(disk.compression.rawValue),
+            "compressedBlocks": JSONValue(engine.compressedBlocks),
+            "recompressedBlocks": JSONValue(engine.recompressedBlocks),
+            "storedBytes": JSONValue(engine.storedBytes),
             "commits": JSONValue(engine.commits),
             "logBytes": JSONValue(engine.logBytes),
             "synchronizations": JSONValue(engine.synchronizations),
