@@ -6,10 +6,16 @@ final class Checker {
     let superblock: Superblock
     let geometry: Geometry
     var report: CheckReport
-    /// The changes since the checkpoint.
-    var overlay = Overlay()
-    /// By segment: a bit for each page that something refers to; empty until the first.
-    var isUsed: [[UInt64]]
+    /// The changes since the checkpoint: those of each snapshot that is not in the table yet, and
+    /// the last.
+    var overlays = [Overlay()]
+    /// Pages that something in the tree refers to.
+    var isUsed: PageSet
+    /// Pages of the map below which everything was verified.
+    var isVerified: PageSet
+    /// The disk as the tree that is being checked has it.
+    var treeGeometry: Geometry
+    var isOfSnapshot = false
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
     /// By segment: whether a reader can come to something in it through the tree.
@@ -23,8 +29,10 @@ final class Checker {
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
+        treeGeometry = superblock.geometry
+        isUsed = PageSet(superblock.geometry)
+        isVerified = PageSet(superblock.geometry)
         self.report = report
-        isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
         isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
     }
@@ -43,9 +51,12 @@ final class Checker {
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
         }
-        checkTree(progress)
+        let snapshots = loadSnapshots()
+        isUsed = snapshots.pages
+        checkTree(superblock.root, progress)
         checkOverlay(progress)
         if let table { compareCounts(table) }
+        checkSnapshots(snapshots, table, progress)
         progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
     }
 
@@ -72,15 +83,7 @@ final class Checker {
     ///
     /// - Returns: false, and a finding, if something else is there already.
     func claim(_ location: Location, _ what: String) -> Bool {
-        let segment = Int(geometry.segment(of: location))
-        let page =
-            Int((location.offset - geometry.segmentsOffset) % geometry.segmentSizeBytes)
-            / 4096
-        if isUsed[segment].isEmpty {
-            isUsed[segment] = Array(repeating: 0, count: (geometry.pagesPerSegment + 63) / 64)
-        }
-        let bit: UInt64 = 1 << UInt64(page % 64)
-        if isUsed[segment][page / 64] & bit != 0 {
+        if !isUsed.insert(location) {
             report.add(
                 .error,
                 "\(what) is where something else is",
@@ -89,7 +92,6 @@ final class Checker {
             )
             return false
         }
-        isUsed[segment][page / 64] |= bit
         return true
     }
 
@@ -128,12 +130,11 @@ final class Checker {
 
     private func replayLog() {
         var log = LogReplay(store, superblock, verifies: true)
-        var overlay = Overlay()
+        var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
             let result = try log.run { (commit, header) throws(DiskError) in
-                OpenedContainer.apply(commit, header, geometry, &overlay)
-                try ReplayLimits().requirePossible(overlay)
+                try changes.apply(commit, header)
             }
             report.commitCount = result.commitCount
             report.bytesVerified += result.byteCount
@@ -157,7 +158,7 @@ final class Checker {
                 "the disk cannot be opened; what was written since the last checkpoint is in doubt"
             )
         }
-        self.overlay = overlay
+        overlays = changes.frozen.map { $0.overlay } + [changes.overlay]
     }
 
     private func compareCounts(_ table: [SegmentEntry]) {

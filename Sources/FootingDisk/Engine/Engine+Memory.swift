@@ -110,7 +110,7 @@ extension Engine {
             let idle = state.user.free.count + state.collector.free.count
             let each = MemoryPlan.batchBytes(isHuge: plan.hasHugeBatches)
             let returned = state.hasReturnedMemory ? idle * each : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 12
+            let tables = MemoryLayout<SegmentEntry>.stride + 16
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
                 floorBytes: plan.floorBytes,
@@ -150,7 +150,7 @@ extension EngineState {
 
     /// Bytes of changes of the map.
     var changeBytes: Int {
-        active.deltas.byteCount + (frozen?.deltas.byteCount ?? 0)
+        frozen.reduce(active.deltas.byteCount) { $0 + $1.overlay.deltas.byteCount }
     }
 
     /// Commits of clients that there should be.

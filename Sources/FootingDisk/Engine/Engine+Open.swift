@@ -24,7 +24,8 @@ struct OpenedContainer: ~Copyable {
     var segments: [SegmentEntry]
     var lastLSN: [UInt64]
     var nextSequence: UInt64
-    var overlay: Overlay
+    var changes: ReplayedChanges
+    var snapshots: SnapshotState
     var replay: LogReplay.Result
     var report: RecoveryReport
 
@@ -33,7 +34,8 @@ struct OpenedContainer: ~Copyable {
         store: any BlockStore,
         clock: any TimeSource,
         verifies: Bool,
-        limits: ReplayLimits = ReplayLimits()
+        limits: ReplayLimits = ReplayLimits(),
+        leavesOut: SnapshotRule? = nil
     ) throws(DiskError) {
         let start = clock.nanoseconds
         let (superblock, isHealed) = try Self.readSuperblock(store)
@@ -41,11 +43,11 @@ struct OpenedContainer: ~Copyable {
         try Self.requireWhole(store, geometry)
         var (segments, nextSequence) = try Self.readTable(store, superblock)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
-        var overlay = Overlay()
+        var snapshots = try SnapshotState(store, superblock, segments)
+        var changes = ReplayedChanges(superblock, limits: limits)
         var log = LogReplay(store, superblock, verifies: verifies, limits: limits)
         let replay = try log.run { (commit, header) throws(DiskError) in
-            Self.apply(commit, header, geometry, &overlay)
-            try limits.requirePossible(overlay)
+            try changes.apply(commit, header)
             let index = Int(commit.segment)
             segments[index].state = .data
             segments[index].hasSpace = true
@@ -66,7 +68,11 @@ struct OpenedContainer: ~Copyable {
             segments[Int(head.segment)].state = .data
             segments[Int(head.segment)].pagesWritten = head.page
         }
-        Self.freeDeadSegments(&segments, lastLSN, replay)
+        if leavesOut == .split { changes = changes.unsplit() }
+        for pending in changes.frozen.compactMap({ $0.snapshot }) {
+            snapshots.lastIdentifier = max(snapshots.lastIdentifier, pending.identifier)
+        }
+        Self.freeDeadSegments(&segments, lastLSN, replay, snapshots)
         // Segments may have been taken since the checkpoint, and what they hold been lost: no
         // sequence number of theirs may come again. No more than all of them can have been.
         nextSequence += UInt64(segments.count) + 1
@@ -79,7 +85,8 @@ struct OpenedContainer: ~Copyable {
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
-        self.overlay = overlay
+        self.changes = changes
+        self.snapshots = snapshots
         self.replay = replay
         report = RecoveryReport(
             wasClean: superblock.isClean,
@@ -112,7 +119,8 @@ struct OpenedContainer: ~Copyable {
     private static func freeDeadSegments(
         _ segments: inout [SegmentEntry],
         _ lastLSN: [UInt64],
-        _ replay: LogReplay.Result
+        _ replay: LogReplay.Result,
+        _ snapshots: SnapshotState
     ) {
         let heads = [
             replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
@@ -121,7 +129,7 @@ struct OpenedContainer: ~Copyable {
             // What could not be read once may be readable now.
             segments[index].isQuarantined = false
             guard segments[index].state != .free, segments[index].liveUnits == 0,
-                lastLSN[index] == 0,
+                lastLSN[index] == 0, !snapshots.isPinned(index),
                 !heads.contains(UInt32(index))
             else { continue }
             segments[index].state = .free
@@ -173,7 +181,7 @@ struct OpenedContainer: ~Copyable {
                     )
                 }
                 slot += 1
-            case .release: break
+            case .release, .snapshot, .text: break
             case .trim:
                 let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
                 if descriptor.block < end { overlay.trim(descriptor.block..<end) }
@@ -284,7 +292,8 @@ extension Engine {
             store: store,
             clock: clock,
             verifies: options.verifiesChecksums,
-            limits: options.replay
+            limits: options.replay,
+            leavesOut: options.leavesOut
         )
         let report = found.report
         let geometry = found.superblock.geometry
@@ -311,7 +320,20 @@ extension Engine {
         try engine.writeSuperblock(superblock)
         engine.state.withLock { $0.superblock = superblock }
         while try engine.fillReady() {}
+        try engine.writePendingSnapshots()
         return (engine, report)
+    }
+
+    /// Writes the trees of snapshots that the log made.
+    ///
+    /// What keeps it from doing so, such as a host without space, shows again at the next
+    /// checkpoint; until then the disk can be read.
+    private func writePendingSnapshots() throws(DiskError) {
+        do throws(DiskError) {
+            while state.withLock({ $0.hasPendingSnapshot }) { try checkpoint() }
+        } catch {
+            if let failure = state.withLock({ $0.failure }) { throw failure }
+        }
     }
 
     /// Reserves space in the host for the first free segments.
@@ -337,7 +359,9 @@ extension EngineState {
         writtenLSN = found.replay.lsn
         settledLSN = found.replay.lsn
         durableLSN = found.replay.lsn
-        active = found.overlay
+        active = found.changes.overlay
+        frozen = found.changes.frozen
+        snapshots = found.snapshots
         segments = found.segments
         lastLSN = found.lastLSN
         nextSequence = found.nextSequence

@@ -147,6 +147,14 @@ struct Descriptor: Equatable, Sendable {
         /// The segment of this number is free: all that was live in it has newer copies before this
         /// in the log. A recovery could not tell otherwise, and might find no segment to work with.
         case release = 3
+        /// A snapshot of the disk as it is after this commit: identifier, and how many bytes of
+        /// text follow. See ``PendingSnapshot``.
+        case snapshot = 4
+        /// Nine bytes of text that belong to the descriptor before.
+        case text = 5
+
+        /// Whether a block of payload belongs to it.
+        var hasPayload: Bool { self == .void || self == .data }
     }
 
     let kind: Kind
@@ -154,7 +162,7 @@ struct Descriptor: Equatable, Sendable {
     /// CRC-32C of the payload, or the number of blocks to trim.
     let value: UInt32
 
-    var hasPayload: Bool { kind == .void || kind == .data }
+    var hasPayload: Bool { kind.hasPayload }
 
     static func store(_ descriptor: Descriptor, _ slot: Int, in buffer: borrowing AlignedBuffer) {
         let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
@@ -170,7 +178,7 @@ struct Descriptor: Equatable, Sendable {
         let word = buffer.get(UInt64.self, at: offset)
         guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: word >> 40)),
             word >> 48 & 0xff == 0,
-            word >> 56 == (kind == .trim || kind == .release ? 0 : Geometry.unitsPerBlock)
+            word >> 56 == (kind.hasPayload ? Geometry.unitsPerBlock : 0)
         else { return nil }
         return Descriptor(
             kind: kind,

@@ -1,4 +1,4 @@
-import FootingDisk
+package import FootingDisk
 import FootingSystem
 
 /// Whole runs: an engine on a simulated disk, crashed and opened again, compared with an oracle.
@@ -17,6 +17,9 @@ package struct Simulation: Sendable {
         package var checkpoints: UInt64 = 0
         /// Ranges that were read ahead.
         package var readsAhead: UInt64 = 0
+        /// Snapshots that were made, and rollbacks to one.
+        package var snapshotCount = 0
+        package var rollbackCount = 0
     }
 
     /// What is left out, to show that it is noticed.
@@ -27,6 +30,8 @@ package struct Simulation: Sendable {
     package var trouble: Profile.Trouble?
     /// Crash at this write or sync of the first cycle, and what survives it.
     package var crash: (atCall: Int, survival: Survival)?
+    /// A rule of snapshots that is broken, to show that it is noticed.
+    package var leavesOut: SnapshotRule?
     /// Makes runs short: a small disk and few operations.
     package var isShort = false
 
@@ -43,6 +48,7 @@ package struct Simulation: Sendable {
         if let trouble { profile.trouble = trouble }
         if isShort { profile.shorten(&random) }
         profile.options.verifiesChecksums = verifiesChecksums
+        profile.options.leavesOut = leavesOut
         let run = Run(self, profile, seed: seed, random)
         do throws(SimulationFailure) {
             return try run.execute()
@@ -86,6 +92,7 @@ extension Profile {
         geometry = Geometry(
             sizeBytes: sectors * 512,
             sparePercent: 11,
+            snapshotReservePercent: 200,
             segmentSizeBytes: 64 << 10
         )
         layout = Layout(windows: [0..<sectors])
@@ -93,6 +100,7 @@ extension Profile {
         cycleCount = 1
         operationCount = 50
         startsFull = false
+        snapshotCountMax = 3
         options.deltaCountMax = 32
         options.checkpointLogBytes = 128 << 10
     }
