@@ -5,12 +5,14 @@ import Glibc
 
 // Runs seeds of the simulation until all are done or one fails.
 //
-//   footing-simulate [--runs N] [--seed S] [--first] [--without release|pins|split]
+//   footing-simulate [--runs N] [--seed S] [--first] [--snapshots]
+//                    [--without release|pins|split]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
-// prints the seed and the command that replays it. --without: breaks a rule of snapshots, to see
+// prints the seed and the command that replays it. --snapshots: disks that are full and
+// have some. --without: breaks a rule of snapshots, to see
 // that it is noticed. --cache-policies: the hit ratios of the engine's
 // cache and of others on fixed traces. --memory: a real disk in a folder under load while its
 // budget changes; fails if the process has more memory than that.
@@ -21,7 +23,8 @@ func say(_ text: String) {
 }
 
 func usage() -> Never {
-    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--without <rule>]")
+    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--snapshots]")
+    say("                        [--without release|pins|split]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
@@ -30,6 +33,7 @@ struct Arguments: Sendable {
     var runCount: UInt64 = 1000
     var firstSeed: UInt64 = 1
     var stopsAtFirst = false
+    var isAboutSnapshots = false
     var leavesOut: SnapshotRule?
 
     init(_ arguments: ArraySlice<String>) {
@@ -43,6 +47,7 @@ struct Arguments: Sendable {
                 guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
                 firstSeed = value
             case "--first": stopsAtFirst = true
+            case "--snapshots": isAboutSnapshots = true
             case "--without":
                 leavesOut = rest.popFirst().flatMap { SnapshotRule(rawValue: $0) }
                 if leavesOut == nil { usage() }
@@ -118,6 +123,7 @@ let start = clock.nanoseconds
         do throws(SimulationFailure) {
             var simulation = Simulation()
             simulation.leavesOut = arguments.leavesOut
+            simulation.isAboutSnapshots = arguments.isAboutSnapshots
             let summary = try simulation.run(seed: seed)
             progress.withLock { progress in
                 progress.restartCount += summary.restartCount

@@ -1,3 +1,4 @@
+import FootingDisk
 import FootingSimulation
 import FootingSystem
 import Testing
@@ -28,7 +29,14 @@ import Testing
         run(5000..<5010, simulation)
     }
 
-    @Test(arguments: [1, 2] as [UInt64])
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `Twenty seeds about snapshots`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isAboutSnapshots = true
+        run(part * 20 + 6000..<part * 20 + 6020, simulation)
+    }
+
+    @Test(arguments: [1, 2, 7] as [UInt64])
     func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
         let runCount = try Simulation.runExhaustively(seed: seed)
         #expect(runCount > 100)
@@ -69,6 +77,16 @@ import Testing
         simulation.trouble = .crashesOnly
         simulation.sabotage = sabotage
         #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test(arguments: SnapshotRule.allCases)
+    func `A broken rule of snapshots is noticed`(_ rule: SnapshotRule) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.isAboutSnapshots = true
+        #expect(!isNoticed(simulation, seeds: 1..<20))
+        simulation.leavesOut = rule
+        #expect(isNoticed(simulation, seeds: 1..<400))
     }
 
     @Test func `Checksums that are not compared are noticed`() {

@@ -30,6 +30,8 @@ package struct Simulation: Sendable {
     package var trouble: Profile.Trouble?
     /// Crash at this write or sync of the first cycle, and what survives it.
     package var crash: (atCall: Int, survival: Survival)?
+    /// Snapshots in every run, of a disk that is full, so that all goes on about them.
+    package var isAboutSnapshots = false
     /// A rule of snapshots that is broken, to show that it is noticed.
     package var leavesOut: SnapshotRule?
     /// Makes runs short: a small disk and few operations.
@@ -46,6 +48,7 @@ package struct Simulation: Sendable {
         var random = SeededRandom(seed: seed)
         var profile = Profile(using: &random)
         if let trouble { profile.trouble = trouble }
+        if isAboutSnapshots { profile.fillWithSnapshots(&random) }
         if isShort { profile.shorten(&random) }
         profile.options.verifiesChecksums = verifiesChecksums
         profile.options.leavesOut = leavesOut
@@ -86,6 +89,22 @@ extension Simulation {
 }
 
 extension Profile {
+    /// A small disk that is full and has snapshots.
+    fileprivate mutating func fillWithSnapshots(_ random: inout SeededRandom) {
+        let sectors = UInt64(400 + random.below(1000))
+        snapshotCountMax = 2 + random.below(4)
+        geometry = Geometry(
+            sizeBytes: sectors * 512,
+            sparePercent: 11,
+            snapshotReservePercent: 100 + random.below(100),
+            segmentSizeBytes: 64 << 10
+        )
+        layout = Layout(windows: [0..<sectors])
+        startsFull = true
+        isInterleaved = true
+        operationCount = 200 + random.below(200)
+    }
+
     /// A disk of a few segments and a handful of operations.
     fileprivate mutating func shorten(_ random: inout SeededRandom) {
         let sectors = UInt64(100 + random.below(500))
