@@ -99,6 +99,33 @@ struct OpenedContainer: ~Copyable {
         )
     }
 
+    /// A container to be read without its log: only trees that are written.
+    ///
+    /// It may be in use.
+    init(reading superblock: Superblock) {
+        self.superblock = superblock
+        segments = []
+        lastLSN = []
+        nextSequence = 0
+        changes = ReplayedChanges(superblock, limits: ReplayLimits())
+        snapshots = SnapshotState()
+        replay = LogReplay.Result(
+            lsn: superblock.lsn,
+            checksum: superblock.lsnChecksum,
+            user: superblock.user,
+            collector: superblock.collector
+        )
+        report = RecoveryReport(
+            wasClean: superblock.isClean,
+            commitCount: 0,
+            blockCount: 0,
+            byteCount: 0,
+            discardedCount: 0,
+            healedSuperblock: false,
+            nanoseconds: 0
+        )
+    }
+
     private static func requireWhole(
         _ store: any BlockStore,
         _ geometry: Geometry

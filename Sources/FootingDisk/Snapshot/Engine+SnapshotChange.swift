@@ -94,7 +94,9 @@ extension Engine {
             }
         }
         let record = state.withLock { state in
-            state.snapshots.records.first { $0.name == name && !state.snapshots.isGoing($0.identifier) }
+            state.snapshots.records.first {
+                $0.name == name && !state.snapshots.isGoing($0.identifier)
+            }
         }
         guard let record else { throw Self.noSnapshot(name, operation) }
         return record

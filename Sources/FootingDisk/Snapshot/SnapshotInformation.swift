@@ -36,6 +36,47 @@ public struct SnapshotInformation: Sendable, Equatable {
         referencedBytes = record.unitCount * Geometry.unitSizeBytes
     }
 
+    /// The snapshots of a container that nobody has open, oldest first; changes nothing.
+    ///
+    /// - Throws: kind `busy` if a process serves it.
+    public static func list(path: String) throws(DiskError) -> [SnapshotInformation] {
+        let store = try FileStore(path: path, access: .unchanging)
+        do throws(DiskError) {
+            return try list(store)
+        } catch {
+            throw error.at(path)
+        }
+    }
+
+    private static func list(_ store: FileStore) throws(DiskError) -> [SnapshotInformation] {
+        let found = try OpenedContainer(store: store, clock: SystemClock(), verifies: true)
+        let geometry = found.superblock.geometry
+        let pins = found.snapshots.pins
+        var result: [SnapshotInformation] = []
+        for record in found.snapshots.records {
+            var information = SnapshotInformation(record)
+            let counts = try SnapshotTable.counts(
+                of: record,
+                volume: found.superblock.volume,
+                store,
+                geometry
+            ).counts
+            var bytes: UInt64 = 0
+            for segment in counts.indices where counts[segment] > 0 {
+                let isElseNeeded =
+                    found.segments[segment].liveUnits > 0 || found.lastLSN[segment] > 0
+                if counts[segment] == pins[segment], !isElseNeeded {
+                    bytes += geometry.segmentSizeBytes
+                }
+            }
+            information.exclusiveBytes = bytes
+            result.append(information)
+        }
+        let pending = found.changes.frozen.compactMap { $0.snapshot }
+        return result
+            + pending.map { SnapshotInformation($0, sizeBytes: geometry.sizeBytes) }
+    }
+
     /// What deleting a snapshot frees at once.
     ///
     /// - Parameters:

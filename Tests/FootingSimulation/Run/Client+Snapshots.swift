@@ -39,7 +39,8 @@ extension Client {
             model.withLock { $0.snapshots.confirm([name]) }
         } catch {
             judge(error, "create \(name)", before)
-            let isThere = store.isDown || ((try? engine.snapshots()) ?? []).contains { $0.name == name }
+            let isThere =
+                store.isDown || ((try? engine.snapshots()) ?? []).contains { $0.name == name }
             if !isThere && !engine.hasFailed { model.withLock { $0.snapshots.remove(name) } }
         }
         model.withLock { $0.allowsInterleaving = allowed }

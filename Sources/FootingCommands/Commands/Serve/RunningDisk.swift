@@ -32,12 +32,15 @@ final class RunningDisk: Sendable {
         startNanoseconds = clock.nanoseconds
     }
 
-    /// Answers `footing status` from now on.
+    /// Answers `footing status` and `footing disk snapshot` from now on.
     ///
     /// - Throws: a reason for people; the disk is served all the same.
     func listen(in folder: ControlFolder) throws(ControlError) {
-        let server = try folder.server(forContainer: path) { [weak self] command in
-            command == "status" ? self?.status : nil
+        let server = try folder.server(forContainer: path) {
+            [weak self] (request) throws(ControlError) -> JSONValue? in
+            guard let self else { return nil }
+            if request.command == "status" { return status }
+            return try snapshotAnswer(to: request)
         }
         try server.start()
         control.withLock { $0 = server }
@@ -72,9 +75,16 @@ final class RunningDisk: Sendable {
                 "writtenBytes": JSONValue(served.writtenBytes),
             ],
             "disk": engine,
+            "snapshots": snapshots,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
+    }
+
+    /// Those that there are; null if what they keep cannot be read.
+    private var snapshots: JSONValue {
+        guard let snapshots = try? disk.snapshots() else { return .null }
+        return .array(snapshots.map { $0.json })
     }
 
     private var engine: JSONValue {
