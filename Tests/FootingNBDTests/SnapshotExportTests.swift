@@ -59,7 +59,9 @@ import Testing
                     == ["disk@one", "disk@two"]
             )
             for name in ["disk@three", "other@one", "one", "@", "disk@", "disk@one@"] {
-                #expect(throws: (any Error).self) { try client(server, name) }
+                #expect(throws: (any Error).self) {
+                    try TestClient(server: server).negotiate(name: name)
+                }
             }
         }
     }
@@ -76,7 +78,9 @@ import Testing
             }
             #expect(try eventually { server.statistics.activeConnections == 0 })
             #expect(try eventually { (try? disk.deleteSnapshot("a")) != nil })
-            #expect(throws: (any Error).self) { try client(server, "disk@a") }
+            #expect(throws: (any Error).self) {
+                try TestClient(server: server).negotiate(name: "disk@a")
+            }
         }
     }
 

@@ -223,9 +223,13 @@ import Testing
         var disk = try disk()
         try disk.write(0, 1 << 20, 1)
         try disk.engine.checkpoint()
-        for block in stride(from: 0, to: 256, by: 2) { try disk.write(UInt64(block) << 12, 4096, 2) }
+        for block in stride(from: 0, to: 256, by: 2) {
+            try disk.write(UInt64(block) << 12, 4096, 2)
+        }
         try disk.engine.createSnapshot("a")
-        for block in stride(from: 1, to: 256, by: 2) { try disk.write(UInt64(block) << 12, 4096, 3) }
+        for block in stride(from: 1, to: 256, by: 2) {
+            try disk.write(UInt64(block) << 12, 4096, 3)
+        }
         while try disk.engine.maintenanceStep() {}
         try disk.engine.flush()
         try disk.restart(.random)
