@@ -79,14 +79,16 @@ class Loop:
             self.snapshots[name] = [self.done, None, False]
             answer = self.footing("create", self.disk, name)
             if stop.is_set():
-                # The server was gone, and the disk may have been opened instead of it.
+                # The server may have been gone, and the disk opened and recovered instead of it.
+                self.snapshots[name][0] = self.flushed
                 return
             self.snapshots[name][1] = self.sent
             if answer:
                 self.snapshots[name][2] = True
                 self.slowest = max(self.slowest, answer["nanoseconds"])
                 time.sleep(0.02)
-            if len(self.snapshots) > 5 and self.random.random() < 0.5:
+            # Few, or they would fill the container.
+            while len(self.snapshots) > 5 and not stop.is_set():
                 old = self.random.choice(list(self.snapshots)[:-1])
                 self.snapshots[old][2] = False
                 if self.footing("delete", self.disk, old):
