@@ -59,7 +59,12 @@ enum DiskCreateCommand {
             good is about the room for snapshots; it takes memory, 84 bytes for each segment.
             """,
         parameters: [
+<<<<<<< HEAD
             DiskCommand.path, size, spare, snapshotReserve, segment, device, SharedParameters.json,
+=======
+            DiskCommand.path.model, size.model, spare.model, segment.model, device.model,
+            SharedParameters.json.model,
+>>>>>>> main
         ],
         run: run
     )
@@ -102,7 +107,7 @@ enum DiskInfoCommand {
     static let declaration = Command(
         name: "info",
         overview: "Tell what a disk is; it may be in use.",
-        parameters: [DiskCommand.path, SharedParameters.json],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model],
         run: run
     )
 
