@@ -46,8 +46,14 @@ extension Engine {
             fail(error)
             throw error
         }
-        state.withLock { $0.finish(snapshots, isRollback: start.rollback != nil) }
-        finishCheckpoint(next, ledger, pageCount: output.pageCount)
+        let end = CheckpointEnd(
+            superblock: next,
+            ledger: ledger,
+            pageCount: output.pageCount,
+            snapshots: snapshots,
+            isRollback: start.rollback != nil
+        )
+        finishCheckpoint(end)
         checkpointMemory.discard()
     }
 
@@ -62,6 +68,15 @@ extension Engine {
         var rollback: SnapshotRollback?
         /// Snapshots that go.
         var deletions: [SnapshotDeletion]
+    }
+
+    /// What a checkpoint has made.
+    private struct CheckpointEnd {
+        var superblock: Superblock
+        var ledger: Ledger
+        var pageCount: Int
+        var snapshots: SnapshotChange?
+        var isRollback: Bool
     }
 
     /// Writes the new tree, or takes the one that the disk is to be again.
@@ -186,15 +201,17 @@ extension Engine {
     }
 
     /// Makes the new tree the current one and frees what only the old one needed.
-    private func finishCheckpoint(_ superblock: Superblock, _ ledger: Ledger, pageCount: Int) {
+    private func finishCheckpoint(_ end: CheckpointEnd) {
         state.withLock { state in
             // It was possible for the table, and since then no segment has gained or lost a block.
-            try? ledger.apply(to: &state.segments)
-            state.superblock = superblock
+            try? end.ledger.apply(to: &state.segments)
+            state.superblock = end.superblock
+            // With it, at once: whoever waits for a rollback reads what it brought back.
+            state.finish(end.snapshots, isRollback: end.isRollback)
             state.frozen.removeFirst()
             state.touches = []
             state.statistics.checkpoints += 1
-            state.statistics.mapPagesWritten += UInt64(pageCount)
+            state.statistics.mapPagesWritten += UInt64(end.pageCount)
             waitForReaders(&state)
             freeDeadSegments(&state)
             state.evacuated = []

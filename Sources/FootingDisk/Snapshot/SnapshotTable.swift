@@ -183,7 +183,7 @@ enum SnapshotTable {
             let offset = next.location.offset
             guard next.isMapped, next.isValid(in: geometry) else { throw damage(chain, offset) }
             do throws(Errno) {
-                try unsafe store.read(at: offset, into: page.slice(0..<4096))
+                try unsafe store.readDirectly(at: offset, into: page.slice(0..<4096))
             } catch {
                 throw DiskError("read snapshots", offset: offset, cause: error)
             }
