@@ -17,7 +17,7 @@ enum CloneCommand {
             A full, sparse copy with checksums of its own, which can be written and does not need \
             the first disk. That one may be in use. Every block is verified on the way.
             """,
-        parameters: [source, target, SharedParameters.json],
+        parameters: [source.model, target.model, SharedParameters.json.model],
         run: run
     )
 

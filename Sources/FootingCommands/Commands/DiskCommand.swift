@@ -59,12 +59,8 @@ enum DiskCreateCommand {
             good is about the room for snapshots; it takes memory, 84 bytes for each segment.
             """,
         parameters: [
-<<<<<<< HEAD
-            DiskCommand.path, size, spare, snapshotReserve, segment, device, SharedParameters.json,
-=======
-            DiskCommand.path.model, size.model, spare.model, segment.model, device.model,
-            SharedParameters.json.model,
->>>>>>> main
+            DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
+            device.model, SharedParameters.json.model,
         ],
         run: run
     )

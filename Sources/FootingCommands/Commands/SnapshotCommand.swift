@@ -24,7 +24,7 @@ enum SnapshotCommand {
     private static let create = Command(
         name: "create",
         overview: "Keep what a disk is now, in constant time.",
-        parameters: [DiskCommand.path, name, SharedParameters.json],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
         run: runCreate
     )
 
@@ -35,7 +35,7 @@ enum SnapshotCommand {
             Refers to: all that it needs, shared parts included. Frees: what deleting it gives \
             back at least.
             """,
-        parameters: [DiskCommand.path, SharedParameters.json],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model],
         run: runList
     )
 
@@ -43,7 +43,7 @@ enum SnapshotCommand {
         name: "delete",
         overview: "Delete a snapshot and free what only it needs.",
         discussion: "Refused while a client reads it.",
-        parameters: [DiskCommand.path, name, SharedParameters.json],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
         run: runDelete
     )
 
@@ -54,7 +54,7 @@ enum SnapshotCommand {
             Refused while a client is connected. What the disk is now is lost unless there is a \
             snapshot of it.
             """,
-        parameters: [DiskCommand.path, name, SharedParameters.json],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
         run: runRollback
     )
 

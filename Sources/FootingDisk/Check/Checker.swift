@@ -135,12 +135,7 @@ final class Checker {
     }
 
     private func replayLog() {
-<<<<<<< HEAD
-        var log = LogReplay(store, superblock, verifies: true)
         var changes = ReplayedChanges(superblock, limits: ReplayLimits())
-=======
-        var overlay = Overlay()
->>>>>>> main
         let geometry = geometry
         do throws(DiskError) {
             var log = try LogReplay(store, superblock, verifies: true)

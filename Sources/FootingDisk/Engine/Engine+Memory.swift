@@ -111,17 +111,10 @@ extension Engine {
         let mapBytes = reader.cache.blocks.usedBytes
         return state.withLock { state in
             let plan = state.memory
-<<<<<<< HEAD
-            let idle = state.user.free.count + state.collector.free.count
-            let each = MemoryPlan.batchBytes(isHuge: plan.hasHugeBatches)
-            let returned = state.hasReturnedMemory ? idle * each : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 16
-=======
             let idleBytes = (state.user.free + state.collector.free)
                 .reduce(0) { $0 + MemoryPlan.batchBytes(isHuge: $1.isHuge) }
             let returned = state.hasReturnedMemory ? idleBytes : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 12
->>>>>>> main
+            let tables = MemoryLayout<SegmentEntry>.stride + 16
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
                 floorBytes: plan.floorBytes,

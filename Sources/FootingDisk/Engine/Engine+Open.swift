@@ -35,11 +35,8 @@ struct OpenedContainer: ~Copyable {
         clock: any TimeSource,
         verifies: Bool,
         limits: ReplayLimits = ReplayLimits(),
-<<<<<<< HEAD
-        leavesOut: SnapshotRule? = nil
-=======
+        leavesOut: SnapshotRule? = nil,
         buffers: any BufferSource = KernelBuffers()
->>>>>>> main
     ) throws(DiskError) {
         let start = clock.nanoseconds
         let (superblock, isHealed) = try Self.readSuperblock(store)
@@ -47,12 +44,8 @@ struct OpenedContainer: ~Copyable {
         try Self.requireWhole(store, geometry)
         var (segments, nextSequence) = try Self.readTable(store, superblock, buffers)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
-<<<<<<< HEAD
         var snapshots = try SnapshotState(store, superblock, segments)
         var changes = ReplayedChanges(superblock, limits: limits)
-        var log = LogReplay(store, superblock, verifies: verifies, limits: limits)
-=======
-        var overlay = Overlay()
         var log = try LogReplay(
             store,
             superblock,
@@ -60,7 +53,6 @@ struct OpenedContainer: ~Copyable {
             limits: limits,
             buffers: buffers
         )
->>>>>>> main
         let replay = try log.run { (commit, header) throws(DiskError) in
             try changes.apply(commit, header)
             let index = Int(commit.segment)
@@ -336,11 +328,8 @@ extension Engine {
             clock: clock,
             verifies: options.verifiesChecksums,
             limits: options.replay,
-<<<<<<< HEAD
-            leavesOut: options.leavesOut
-=======
+            leavesOut: options.leavesOut,
             buffers: options.buffers
->>>>>>> main
         )
         let report = found.report
         let geometry = found.superblock.geometry

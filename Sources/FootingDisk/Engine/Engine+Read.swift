@@ -23,14 +23,9 @@ extension Engine {
         waits: Bool,
         view: TreeView? = nil
     ) throws(DiskError) -> Bool {
-<<<<<<< HEAD
         try checkBounds("read", offset, buffer.count, view?.geometry)
         if view == nil { noteForReadAhead(offset, buffer.count) }
-=======
-        try checkBounds("read", offset, buffer.count)
-        noteForReadAhead(offset, buffer.count)
         var tally = ReadTally()
->>>>>>> main
         var done = 0
         while done < buffer.count {
             let start = offset + UInt64(done)
@@ -40,14 +35,10 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-<<<<<<< HEAD
-            guard try unsafe readPiece(at: start, into: piece, mode, view) else { return false }
-=======
-            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally, view) else {
                 withdraw(tally)
                 return false
             }
->>>>>>> main
             done += count
         }
         return true
@@ -73,11 +64,8 @@ extension Engine {
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode,
-<<<<<<< HEAD
+        _ tally: inout ReadTally,
         _ view: TreeView? = nil
-=======
-        _ tally: inout ReadTally
->>>>>>> main
     ) throws(DiskError) -> Bool {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)

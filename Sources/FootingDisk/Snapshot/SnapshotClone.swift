@@ -72,7 +72,11 @@ public enum SnapshotClone {
                 guard let record = records.first(where: { $0.name == name }) else {
                     throw Engine.noSnapshot(name, "clone")
                 }
-                let engine = Engine.reading(store, superblock, budgetBytes: memoryBudgetBytes)
+                let engine = try Engine.reading(
+                    store,
+                    superblock,
+                    budgetBytes: memoryBudgetBytes
+                )
                 return (DiskSnapshot(engine, record, isCounted: false), record)
             } catch {
                 // Another table may be the current one by now.
@@ -119,16 +123,21 @@ extension Engine {
         _ store: any BlockStore,
         _ superblock: Superblock,
         budgetBytes: Int
-    ) -> Engine {
+    ) throws(DiskError) -> Engine {
         let options = EngineOptions().fitted(to: superblock.geometry)
         let plan = MemoryPlan(
             budgetBytes: budgetBytes,
             geometry: superblock.geometry,
             deltaCountMax: options.deltaCountMax
         )
-        var state = EngineState(OpenedContainer(reading: superblock), plan, nanoseconds: 0)
+        var state = try EngineState(
+            OpenedContainer(reading: superblock),
+            plan,
+            options.buffers,
+            nanoseconds: 0
+        )
         state.isClosed = true
-        return Engine(
+        return try Engine(
             store: store,
             options: options,
             clock: SystemClock(),

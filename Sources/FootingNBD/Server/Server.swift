@@ -168,22 +168,11 @@ public final class Server: Sendable {
         )
         // Fails on a Unix socket, which has no delay.
         try? link.socket.setNoDelay()
-<<<<<<< HEAD
-        var connection = Connection(
-            link: link,
-            export: export,
-            others: others,
-            configuration: configuration,
-            pool: pool,
-            counters: counters
-        )
-        if case .broken(let reason) = connection.run() {
-            log("NBD connection \(link.identifier) was cut off: \(reason)")
-=======
         do throws(Errno) {
             var connection = try Connection(
                 link: link,
                 export: export,
+                others: others,
                 configuration: configuration,
                 pool: pool,
                 counters: counters
@@ -195,7 +184,6 @@ public final class Server: Sendable {
         } catch {
             link.cut()
             log("NBD connection \(link.identifier) was cut off: no buffers for it: \(error)")
->>>>>>> main
             counters.brokenConnections.add(1, ordering: .releasing)
         }
         delist(link)

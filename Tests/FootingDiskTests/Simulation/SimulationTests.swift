@@ -30,7 +30,6 @@ import Testing
         run(5000..<5010, simulation)
     }
 
-<<<<<<< HEAD
     @Test(arguments: 0..<4 as Range<UInt64>)
     func `Twenty seeds about snapshots`(_ part: UInt64) {
         var simulation = Simulation()
@@ -38,10 +37,7 @@ import Testing
         run(part * 20 + 6000..<part * 20 + 6020, simulation)
     }
 
-    @Test(arguments: [1, 2, 7] as [UInt64])
-=======
     @Test(arguments: 1...Sanitizer.rounds(2, sanitized: 1) as ClosedRange<UInt64>)
->>>>>>> main
     func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
         let runCount = try Simulation.runExhaustively(seed: seed)
         #expect(runCount > 100)
