@@ -65,7 +65,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "footing-simulate",
-            dependencies: ["FootingSimulation", "FootingSystem"],
+            dependencies: ["FootingSimulation", "FootingDisk", "FootingSystem"],
             path: "Tests/footing-simulate",
             swiftSettings: strict
         ),
