@@ -41,6 +41,11 @@ package struct EngineDriver: Sendable {
     /// How writes are compressed.
     package var compression: CompressionPolicy { engine.compression.withLock { $0 } }
 
+    /// Segments in which something could not be read, or less was found than the map refers to.
+    package var segmentsSetAside: Int {
+        engine.state.withLock { state in state.segments.count { $0.isQuarantined } }
+    }
+
     /// Reads into the cache what a stream will want.
     package func readAheadStep() -> Bool { engine.readAheadStep() }
 

@@ -99,6 +99,7 @@ struct Run {
             client.deleteAllSnapshots(engine)
         }
         if let engine = client.engine {
+            try requireNothingSetAside(engine)
             summary.segmentsCollected += engine.statistics.segmentsCollected
             summary.checkpoints += engine.statistics.checkpoints
             summary.compressedBlocks += engine.statistics.compressedBlocks
@@ -106,6 +107,16 @@ struct Run {
             summary.readsAhead += engine.statistics.readsAhead
         }
         try check()
+    }
+
+    /// The collector must find all that it looks for on a disk to which nothing was done.
+    private func requireNothingSetAside(_ engine: EngineDriver) throws(SimulationFailure) {
+        let isDamaged = client.model.withLock { $0.isDamaged }
+        let counts = store.counts
+        if isDamaged || counts.readErrors + counts.misdirectedWrites > 0 || store.isDown { return }
+        if engine.segmentsSetAside > 0 {
+            throw SimulationFailure("\(engine.segmentsSetAside) segments were set aside")
+        }
     }
 
     /// Damages sectors that are durable and in the map, all at once, and looks around.
