@@ -18,7 +18,7 @@ enum AcceleratorsCommand {
             Measures each implementation once for each model of processor, in about a third of a \
             second, and remembers the figures. They are for one thread.
             """,
-        parameters: [bench, state, SharedParameters.json],
+        parameters: [bench.model, state.model, SharedParameters.json.model],
         run: run
     )
 
