@@ -103,7 +103,7 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry, options)
+            try format(store, geometry, options.compression)
         } catch {
             throw error.at(path)
         }
@@ -112,7 +112,7 @@ extension Disk {
     private static func format(
         _ store: FileStore,
         _ geometry: Geometry,
-        _ options: DiskOptions
+        _ compression: CompressionPolicy
     ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
@@ -120,7 +120,7 @@ extension Disk {
             geometry,
             identifier: Identifier(using: &generator),
             unixSeconds: SystemClock().unixSeconds,
-            compression: options.compression
+            compression: compression
         )
     }
 
@@ -129,13 +129,17 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        try create(path: path, try options.geometry())
+        try create(path: path, try options.geometry(), options.compression)
     }
 
-    static func create(path: String, _ geometry: Geometry) throws(DiskError) {
+    static func create(
+        path: String,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry, options)
+            try format(store, geometry, compression)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
