@@ -99,9 +99,11 @@ struct EngineState: ~Copyable {
     var memory: MemoryPlan
     /// Where their memory comes from.
     let buffers: any BufferSource
-    /// It was refused: there are fewer commits than planned, or not in huge pages, until the budget
-    /// changes again.
+    /// It was refused: there are fewer commits than planned, or not in huge pages, until it is asked
+    /// for again.
     var isShortOfMemory = false
+    /// Since when maintenance knows that.
+    var shortSinceNanoseconds: UInt64?
     /// Commits in memory, wherever they are; how many of them lie in huge pages.
     var userBatchCount = 0
     var collectorBatchCount = 0
