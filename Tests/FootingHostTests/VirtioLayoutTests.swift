@@ -165,7 +165,7 @@ struct ConfigurationSpace {
     func `a list that lies over a window does not have its word read`(at: Int) {
         var space = ConfigurationSpace()
         space.set(0x85, UInt64(at), 1)
-        space.vendor(at, next: 0x50, kind: 4, bar: 4, offset: 0, length: 4096)
+        space.bytes.replaceSubrange(at..<at + 4, with: [9, 0x50, 16, 4])
         var reads: [Range<Int>] = []
         #expect(space.layout(reads: &reads).value?.window.value == nil)
         #expect(reads.count == (at == 0x94 ? 3 : 7))

@@ -99,8 +99,7 @@ struct EngineState: ~Copyable {
     var memory: MemoryPlan
     /// Where their memory comes from.
     let buffers: any BufferSource
-    /// It was refused: there are fewer commits than planned, or not in huge pages, until it is asked
-    /// for again.
+    /// It was refused: there are fewer commits than planned, or not in huge pages.
     var isShortOfMemory = false
     /// Since when maintenance knows that.
     var shortSinceNanoseconds: UInt64?
