@@ -89,6 +89,7 @@ struct DiskThreads: ~Copyable {
             let callsBefore = engine.state.withLock { $0.maintenanceCalls }
             var didWork = false
             engine.restoreCache()
+            engine.restoreCommits()
             do throws(DiskError) {
                 didWork = try engine.maintenanceStep()
             } catch {

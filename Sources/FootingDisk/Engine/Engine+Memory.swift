@@ -69,6 +69,28 @@ extension Engine {
         }
     }
 
+    /// Asks again for the commits for which there was no memory, some seconds after the last time.
+    ///
+    /// Does not wait for a change of the budget, which asks itself.
+    func restoreCommits() {
+        let now = clock.nanoseconds
+        let isDue = state.withLock { state -> Bool in
+            guard state.isShortOfMemory, state.failure == nil, !state.isClosed else { return false }
+            let since = state.shortSinceNanoseconds ?? now
+            state.shortSinceNanoseconds = since
+            return now &- since >= EngineLimits.commitRetryNanoseconds
+        }
+        guard isDue else { return }
+        let isDone: Void? = budgetChange.withLockIfFree { _ in
+            state.withLock { state in
+                fitBatches(&state)
+                if state.isShortOfMemory { state.shortSinceNanoseconds = now }
+            }
+        }
+        // Writers may wait for a free one.
+        if isDone != nil { state.wakeAll(on: Condition.progress) }
+    }
+
     /// Waits until the caches can make up for what is still too much.
     private func awaitShrinking(_ plan: MemoryPlan) {
         let deadline = clock.nanoseconds + Self.shrinkWaitNanoseconds
@@ -101,6 +123,7 @@ extension Engine {
         state.user.free = []
         state.collector.free = []
         state.isShortOfMemory = false
+        state.shortSinceNanoseconds = nil
         for batch in user + collector { state.recycle(batch) }
         state.makeBatches()
     }
@@ -202,7 +225,7 @@ extension EngineState {
 
     /// A commit of the planned kind; nil if there is no memory for it.
     ///
-    /// Not asked for again until the budget changes: those at hand will do.
+    /// Not asked for again for some seconds, unless the budget changes: those at hand will do.
     private mutating func makeBatch(_ stream: CommitHeader.Stream) -> Batch? {
         if isShortOfMemory { return nil }
         do throws(Errno) {

@@ -45,6 +45,8 @@ extension Engine {
     }
 
     /// Makes an attempt that found too little not count: the read that follows counts all of it.
+    ///
+    /// What it found of the map stays counted: those pages were looked at, and are again.
     private func withdraw(_ tally: ReadTally) {
         state.withLock { $0.statistics.blocksRead -= UInt64(tally.blocks) }
         if tally.hits > 0 { blocks.withdraw(hits: tally.hits) }

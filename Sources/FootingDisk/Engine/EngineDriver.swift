@@ -114,6 +114,7 @@ package struct EngineDriver: Sendable {
     /// Does the most urgent piece of background work.
     package func maintenanceStep() throws(DiskError) -> Bool {
         engine.restoreCache()
+        engine.restoreCommits()
         return try engine.maintenanceStep()
     }
 

@@ -102,6 +102,8 @@ enum EngineLimits {
     static let collectorBatchCount = 2
     /// After this time without a write the memory of commits goes back to the kernel.
     static let idleNanoseconds: UInt64 = 1_000_000_000
+    /// Memory for commits that the kernel refused is asked for again after so long.
+    static let commitRetryNanoseconds: UInt64 = 5_000_000_000
     /// Blocks of a write that is atomic: 1 MiB at any alignment of 512 bytes.
     static let atomicBlockCount = 257
     /// Large trims between checkpoints; each is a range to be kept in order.

@@ -101,9 +101,10 @@ struct EngineState: ~Copyable {
     var memory: MemoryPlan
     /// Where their memory comes from.
     let buffers: any BufferSource
-    /// It was refused: there are fewer commits than planned, or not in huge pages, until the budget
-    /// changes again.
+    /// It was refused: there are fewer commits than planned, or not in huge pages.
     var isShortOfMemory = false
+    /// Since when maintenance knows that.
+    var shortSinceNanoseconds: UInt64?
     /// Commits in memory, wherever they are; how many of them lie in huge pages.
     var userBatchCount = 0
     var collectorBatchCount = 0
