@@ -16,6 +16,8 @@ public struct DiskOptions: Sendable {
     /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
     /// less than a segment.
     public var segmentSizeBytes: UInt64?
+    /// How writes are compressed.
+    public var compression = CompressionPolicy.none
 
     /// Largest room for snapshots.
     public static let snapshotReservePercentMax = 10_000
@@ -101,19 +103,24 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, options.compression)
         } catch {
             throw error.at(path)
         }
     }
 
-    private static func format(_ store: FileStore, _ geometry: Geometry) throws(DiskError) {
+    private static func format(
+        _ store: FileStore,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
             store,
             geometry,
             identifier: Identifier(using: &generator),
-            unixSeconds: SystemClock().unixSeconds
+            unixSeconds: SystemClock().unixSeconds,
+            compression: compression
         )
     }
 
@@ -122,13 +129,17 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        try create(path: path, try options.geometry())
+        try create(path: path, try options.geometry(), options.compression)
     }
 
-    static func create(path: String, _ geometry: Geometry) throws(DiskError) {
+    static func create(
+        path: String,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, compression)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -145,7 +156,8 @@ extension Disk {
         _ store: any BlockStore,
         _ geometry: Geometry,
         identifier: Identifier,
-        unixSeconds: UInt64
+        unixSeconds: UInt64,
+        compression: CompressionPolicy = .none
     ) throws(DiskError) {
         guard store.sizeBytes >= geometry.containerSizeBytes else {
             throw DiskError(
@@ -179,6 +191,7 @@ extension Disk {
             collector: Superblock.Head(sequence: 3, segment: 2, page: 0, next: 3),
             createdUnixSeconds: unixSeconds
         )
+        superblock.setCompression(compression)
         let tableBytes = Int(geometry.tableRegionSizeBytes)
         let region = try KernelBuffers().buffer(for: "create", count: tableBytes)
         superblock.tableChecksum = SegmentTable.store(
@@ -226,6 +239,8 @@ public struct DiskInformation: Sendable, Equatable {
     public let isClean: Bool
     /// When it was created, in seconds since 1970.
     public let createdUnixSeconds: UInt64
+    /// How writes are compressed.
+    public let compression: CompressionPolicy
 
     init(_ superblock: Superblock) {
         identifier = superblock.identifier
@@ -235,6 +250,7 @@ public struct DiskInformation: Sendable, Equatable {
         epoch = superblock.epoch
         isClean = superblock.isClean
         createdUnixSeconds = superblock.createdUnixSeconds
+        compression = superblock.compression
     }
 
     /// Reads it from a container, which may be in use.

@@ -81,6 +81,16 @@ public final class Disk: Sendable {
     /// have one slab more, which was being mapped for it.
     public func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
 
+    /// How writes are compressed.
+    public var compression: CompressionPolicy { engine.compression.withLock { $0 } }
+
+    /// Changes how writes are compressed; when this returns, that is durable.
+    ///
+    /// What was written before stays as it is until it is overwritten or moved.
+    public func setCompression(_ policy: CompressionPolicy) throws(DiskError) {
+        try engine.setCompression(policy)
+    }
+
     /// Reads bytes: any multiple of 512 at any sector.
     public func read(
         at offset: UInt64,

@@ -7,10 +7,11 @@ enum DiskCommand {
 
     static let declaration = Command(
         name: "disk",
-        overview: "Create, describe and verify disks, and keep what they were.",
+        overview: "Create, describe, verify and change disks, and keep what they were.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
-            DiskCheckCommand.declaration, SnapshotCommand.declaration, CloneCommand.declaration,
+            DiskCheckCommand.declaration, DiskSetCommand.declaration,
+            SnapshotCommand.declaration, CloneCommand.declaration,
         ]
     )
 
@@ -44,6 +45,13 @@ enum DiskCreateCommand {
         help: "Size of a segment, a power of two from 64K to 64M; by default chosen by size."
     )
 
+    static let compression = Option(
+        "compression",
+        .choice(of: CompressionPolicy.self),
+        default: CompressionPolicy.none,
+        help: "How writes are compressed: none, lz4, deflate or auto; can be changed later."
+    )
+
     static let device = Flag(
         "device",
         help: "The path is a block device, and what is on it is given up."
@@ -60,6 +68,7 @@ enum DiskCreateCommand {
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
+            compression.model, device.model, SharedParameters.json.model,
             device.model, SharedParameters.json.model,
         ],
         run: run
@@ -70,6 +79,7 @@ enum DiskCreateCommand {
         var options = DiskOptions(sizeBytes: input[size])
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
+        options.compression = input[compression]
         options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : 50)
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
@@ -135,6 +145,7 @@ enum DiskInfoCommand {
                 "allocatedBytes": JSONValue(usage.allocatedBytes),
                 "segmentBytes": JSONValue(geometry.segmentSizeBytes),
                 "segments": JSONValue(UInt64(geometry.segmentCount)),
+                "compression": .string(information.compression.rawValue),
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -157,6 +168,7 @@ enum DiskInfoCommand {
         table.add([
             "segments", "\(geometry.segmentCount) of \(ByteSize.text(geometry.segmentSizeBytes))",
         ])
+        table.add(["compression", information.compression.rawValue])
         table.add(["state", state])
         console.write(table.text())
     }

@@ -21,11 +21,11 @@ extension Checker {
         let what = "map page \(identity.index) of level \(identity.level)"
         let consequence = "blocks \(first) to \(last) cannot be read"
         let offset = entry.location.offset
-        guard entry.isValid(in: geometry) else {
+        guard entry.isValidPage(in: geometry) else {
             report.add(.error, "\(what) is said to be where none can be", at: offset, consequence)
             return
         }
-        if claim(entry.location, what) {
+        if claim(entry, what) {
             liveUnits[Int(geometry.segment(of: entry.location))] += 8
             isReached[Int(geometry.segment(of: entry.location))] = true
         }
@@ -91,7 +91,7 @@ extension Checker {
             let isHidden = !isOfSnapshot && overlays[0].entry(block) != nil
             if isHidden { isWhole = false }
             guard isPossible(block, entry, at: offset, claims: !isHidden) else { continue }
-            liveUnits[Int(geometry.segment(of: entry.location))] += 8
+            liveUnits[Int(geometry.segment(of: entry.location))] += UInt32(entry.storedUnits)
             if isHidden { continue }
             isReached[Int(geometry.segment(of: entry.location))] = true
             if readsBlocks { blocks.append((block, entry)) }
@@ -107,7 +107,8 @@ extension Checker {
         at offset: UInt64,
         claims: Bool = true
     ) -> Bool {
-        guard entry.isValid(in: geometry) else {
+        let isKnown = unitsPerBit == 1 || entry.isValidPage(in: geometry)
+        guard entry.isValid(in: geometry), isKnown else {
             report.add(
                 .error,
                 "the map says that block \(block) is where none can be",
@@ -116,7 +117,7 @@ extension Checker {
             )
             return false
         }
-        return claims ? claim(entry.location, "block \(block)") : true
+        return claims ? claim(entry, "block \(block)") : true
     }
 
     /// Verifies the blocks that were changed since the checkpoint.
@@ -144,9 +145,8 @@ extension Checker {
         var start = 0
         while start < blocks.count {
             var count = 1
-            let location = blocks[start].entry.location
             while start + count < blocks.count,
-                blocks[start + count].entry.location == location.advanced(byBlocks: count)
+                blocks[start + count].entry.location == blocks[start + count - 1].entry.end
             {
                 count += 1
             }
@@ -157,31 +157,38 @@ extension Checker {
     }
 
     private func checkRun(_ run: ArraySlice<(block: UInt64, entry: MapEntry)>) {
-        guard let first = run.first else { return }
+        guard let first = run.first, let last = run.last else { return }
         let offset = first.entry.location.offset
-        let isReadable = run.count > 1 && canRead(at: offset, count: run.count * 4096)
-        for (number, item) in run.enumerated() {
+        let byteCount = Int(last.entry.end.offset - offset)
+        let isReadable = run.count > 1 && canRead(at: offset, count: byteCount)
+        for item in run {
             report.blockCount += 1
             let place = item.entry.location.offset
+            let count = Int(item.entry.end.offset - place)
             let consequence = "block \(item.block) of the disk cannot be read"
-            var at = number * 4096
+            var at = Int(place - offset)
             if !isReadable {
                 // One by one: only what cannot be read is lost.
                 let what = "block \(item.block)"
-                guard read(what, at: place, count: 4096, into: buffer, consequence) else {
+                guard read(what, at: place, count: count, into: buffer, consequence) else {
                     continue
                 }
                 at = 0
             }
-            if buffer.checksum(at..<at + 4096) != item.entry.checksum {
-                report.add(
-                    .error,
-                    "block \(item.block) does not have the checksum it was written with",
-                    at: place,
-                    consequence
-                )
+            if let problem = problem(item.entry, at: at) {
+                report.add(.error, "block \(item.block) \(problem)", at: place, consequence)
             }
         }
+    }
+
+    /// What is wrong with a block whose stored bytes were read.
+    private func problem(_ entry: MapEntry, at start: Int) -> String? {
+        let range = start..<start + Int(entry.end.offset - entry.location.offset)
+        if buffer.checksum(range) != entry.checksum {
+            return "does not have the checksum it was written with"
+        }
+        let stored = unsafe UnsafeRawBufferPointer(buffer.slice(range))
+        return unsafe isDecodable(entry, stored) ? nil : "cannot be decompressed"
     }
 
     private func canRead(at offset: UInt64, count: Int) -> Bool {

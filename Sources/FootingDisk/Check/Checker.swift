@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A check in progress, of a container whose superblock is known.
@@ -9,19 +10,23 @@ final class Checker {
     /// The changes since the checkpoint: those of each snapshot that is not in the table yet, and
     /// the last.
     var overlays = [Overlay()]
-    /// Pages that something in the tree refers to.
+    /// Pages, or units where blocks are compressed, that something in the tree refers to.
     var isUsed: PageSet
     /// Pages of the map below which everything was verified.
     var isVerified: PageSet
     /// The disk as the tree that is being checked has it.
     var treeGeometry: Geometry
     var isOfSnapshot = false
+    let unitsPerBit: Int
+    private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
     /// By segment: whether a reader can come to something in it through the tree.
     var isReached: [Bool]
     var bytesTotal: UInt64 = 0
     var bytesReported: UInt64 = 0
+    /// Where a block is decoded to.
+    private let plain = AlignedBuffer(count: 4096)
     /// Where blocks are read into.
     let buffer: AlignedBuffer
 
@@ -36,7 +41,9 @@ final class Checker {
         self.superblock = superblock
         geometry = superblock.geometry
         treeGeometry = superblock.geometry
-        isUsed = PageSet(superblock.geometry)
+        let isCompressed = superblock.features & Superblock.compressedFeature != 0
+        unitsPerBit = isCompressed ? 1 : Int(Geometry.unitsPerBlock)
+        isUsed = PageSet(superblock.geometry, unitsPerBit: unitsPerBit)
         isVerified = PageSet(superblock.geometry)
         self.report = report
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
@@ -85,20 +92,25 @@ final class Checker {
         }
     }
 
-    /// Notes that something is at a location.
+    /// Notes that something is where an entry says.
     ///
     /// - Returns: false, and a finding, if something else is there already.
-    func claim(_ location: Location, _ what: String) -> Bool {
-        if !isUsed.insert(location) {
-            report.add(
-                .error,
-                "\(what) is where something else is",
-                at: location.offset,
-                "one of the two is lost"
-            )
-            return false
-        }
-        return true
+    func claim(_ entry: MapEntry, _ what: String) -> Bool {
+        if isUsed.insert(entry) { return true }
+        report.add(
+            .error,
+            "\(what) is where something else is",
+            at: entry.location.offset,
+            "one of the two is lost"
+        )
+        return false
+    }
+
+    /// Whether the stored bytes of a block, whose checksum is right, can be decoded.
+    func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
+        guard let form = entry.form else { return false }
+        if form.encoding == .plain { return true }
+        return unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
     }
 
     /// Tells how far it has come, every few megabytes.

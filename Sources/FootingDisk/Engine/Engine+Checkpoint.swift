@@ -119,6 +119,7 @@ extension Engine {
             superblock.lsnChecksum = changes.position.checksum
             superblock.user = changes.position.user
             superblock.collector = changes.position.collector
+            superblock.setCompression(state.compressionWanted)
             return CheckpointStart(
                 overlay: changes.overlay,
                 touches: state.touches,
@@ -220,6 +221,8 @@ extension Engine {
             // Whoever waits for a rollback or a deletion waits for one that began after it.
             state.checkpointRequested = state.snapshots.isCheckpointWanted
         }
+        // From here on a program that knows no compression refuses the disk.
+        compression.withLock { $0 = end.superblock.compression }
         state.wakeAll(on: Condition.progress)
         returnSurplus()
     }
@@ -261,8 +264,8 @@ extension Engine {
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of blocks.
-    private var changes: [Int32]
+    /// By segment, in units of 512 bytes.
+    private var changes: [Int]
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
 
@@ -271,9 +274,9 @@ final class Ledger: MapUpdate.Accounting {
         changes = Array(repeating: 0, count: Int(geometry.segmentCount))
     }
 
-    func count(_ location: Location, _ change: Int) {
-        guard geometry.contains(location) else { return }
-        changes[Int(geometry.segment(of: location))] += Int32(change)
+    func count(_ entry: MapEntry, _ change: Int) {
+        guard geometry.contains(entry.location) else { return }
+        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
     }
 
     /// Another tree, whose counts are known, takes the place of the current one.
@@ -289,7 +292,7 @@ final class Ledger: MapUpdate.Accounting {
         let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
             let live = Int(segments[segment].liveUnits)
-            let units = live + Int(change) * Int(Geometry.unitsPerBlock)
+            let units = live + change
             guard (0...limit).contains(units) else {
                 throw DiskError(
                     .corrupt,

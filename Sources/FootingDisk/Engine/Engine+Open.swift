@@ -198,25 +198,20 @@ struct OpenedContainer: ~Copyable {
         _ overlay: inout Overlay
     ) {
         let base = geometry.location(segment: commit.segment, page: commit.page + 1)
-        var slot = 0
+        var unit = 0
         for index in 0..<commit.descriptorCount {
             guard let descriptor = Descriptor.load(index, from: header) else { continue }
+            let start = unit
+            unit += descriptor.units
+            // A damaged commit can be replayed, if it is known to have been durable.
+            guard unit <= commit.payloadCount * Int(Geometry.unitsPerBlock) else { return }
             switch descriptor.kind {
-            case .void: slot += 1
+            case .void, .release, .snapshot, .text: break
             case .data:
-                // A damaged commit can be replayed, if it is known to have been durable.
-                guard slot < commit.payloadCount else { return }
-                if descriptor.block < geometry.blockCount {
-                    overlay.set(
-                        descriptor.block,
-                        MapEntry(
-                            location: base.advanced(byBlocks: slot),
-                            checksum: descriptor.value
-                        )
-                    )
+                if descriptor.block < geometry.blockCount, let form = descriptor.form {
+                    let location = base.advanced(byUnits: start)
+                    overlay.set(descriptor.block, MapEntry(location: location, form))
                 }
-                slot += 1
-            case .release, .snapshot, .text: break
             case .trim:
                 let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
                 if descriptor.block < end { overlay.trim(descriptor.block..<end) }
@@ -397,6 +392,7 @@ extension EngineState {
         memory = plan
         self.buffers = buffers
         superblock = found.superblock
+        compressionWanted = found.superblock.compression
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
         sealedLSN = found.replay.lsn

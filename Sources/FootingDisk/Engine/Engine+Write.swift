@@ -85,30 +85,20 @@ extension Engine {
         _ bytes: UnsafeRawBufferPointer,
         ifStill version: EdgeVersion?
     ) throws(DiskError) -> Bool {
-        let count = bytes.count / 4096
-        // Checksums before the lock is taken: they are most of the work.
-        return try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) {
-            (sums) throws(DiskError) -> Bool in
-            for index in 0..<count {
-                unsafe sums[index] = Checksum.crc32c(
-                    UnsafeRawBufferPointer(rebasing: bytes[index * 4096..<(index + 1) * 4096])
-                )
-            }
-            return try unsafe writeBlocks(at: first, bytes, sums, ifStill: version)
+        try unsafe withEncoded(first, bytes) { (blocks) throws(DiskError) in
+            try writeBlocks(blocks, ifStill: version)
         }
     }
 
-    /// The same, with the blocks' checksums at hand.
+    /// The same, with the blocks as they are to be stored.
     func writeBlocks(
-        at first: UInt64,
-        _ bytes: UnsafeRawBufferPointer,
-        _ sums: UnsafeMutableBufferPointer<UInt32>,
+        _ blocks: EncodedBlocks,
         ifStill version: EdgeVersion?
     ) throws(DiskError) -> Bool {
-        try admit(blocks: sums.count) { state in
+        try admit(blocks: blocks.count) { state in
             if let version, !isCurrent(version, state) { return false }
-            unsafe appendUser(first, bytes, sums, &state)
-            state.statistics.blocksWritten += UInt64(sums.count)
+            appendUser(blocks, &state)
+            for index in 0..<blocks.count { state.statistics.count(blocks.form(index)) }
             return true
         }
     }

@@ -50,6 +50,10 @@ final class Engine: Sendable {
     let blocks: BlockCache
     /// Who reads in sequence, and what is to be read before they ask.
     let ahead: Locked<ReadAhead>
+    /// What decodes what was compressed once, and encodes as ``compression`` says.
+    let coder: BlockCoder
+    /// How writes are compressed: the superblock that allows it is durable.
+    let compression: Locked<CompressionPolicy>
     /// Held while the budget changes.
     let budgetChange = Locked(())
 
@@ -82,6 +86,8 @@ final class Engine: Sendable {
         let layout = options.cacheLayout
         blocks = BlockCache(source: source, layout: layout, onShortage: onShortage)
         volume = state.superblock.volume
+        coder = BlockCoder(accelerator: options.accelerator)
+        compression = Locked(state.superblock.compression)
         reader = MapReader(
             store: store,
             geometry: geometry,

@@ -33,6 +33,19 @@ package struct EngineDriver: Sendable {
     /// Changes what it may use of memory.
     package func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
 
+    /// Changes how writes are compressed.
+    package func setCompression(_ policy: CompressionPolicy) throws(DiskError) {
+        try engine.setCompression(policy)
+    }
+
+    /// How writes are compressed.
+    package var compression: CompressionPolicy { engine.compression.withLock { $0 } }
+
+    /// Segments in which something could not be read, or less was found than the map refers to.
+    package var segmentsSetAside: Int {
+        engine.state.withLock { state in state.segments.count { $0.isQuarantined } }
+    }
+
     /// Reads into the cache what a stream will want.
     package func readAheadStep() -> Bool { engine.readAheadStep() }
 
@@ -59,6 +72,11 @@ package struct EngineDriver: Sendable {
     /// Writes bytes.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
         try unsafe engine.write(at: offset, bytes)
+    }
+
+    /// A place for a large write's bytes; nil where it should be made in the usual way.
+    package func stage(at offset: UInt64, count: Int) -> StagedWrite? {
+        engine.stage(at: offset, count: count)
     }
 
     /// Makes whole blocks read as zeros.

@@ -12,7 +12,7 @@
 public struct Geometry: Sendable, Equatable {
     /// Bytes of a logical block, a map page and a commit header.
     public static let blockSizeBytes = 4096
-    /// Bytes of the unit in which locations are counted; compressed blocks will need the fraction.
+    /// Bytes of the unit in which locations are counted, and what is stored.
     static let unitSizeBytes: UInt64 = 512
     /// Units of a block that is stored as it is.
     static let unitsPerBlock: UInt64 = 8
@@ -211,6 +211,11 @@ struct Location: Hashable, Sendable {
 
     /// Bytes from the container's start.
     var offset: UInt64 { units * Geometry.unitSizeBytes }
+
+    /// The place a number of units further on.
+    func advanced(byUnits count: Int) -> Location {
+        Location(units: units + UInt64(count))
+    }
 
     /// The place a number of blocks further on.
     func advanced(byBlocks count: Int) -> Location {

@@ -17,6 +17,7 @@ import FootingSystem
 ///   80  8  root page: map entry word      176  8  LSN that was durable when it was opened
 ///                                      184 24  snapshots: table's first page (map entry),
 ///                                              count, last identifier
+///                                      344  1  compression of what is written
 /// ```
 ///
 /// There are two copies. Both hold the same generation after every checkpoint, so that one that
@@ -25,7 +26,9 @@ struct Superblock: Equatable, Sendable {
     static let magic: UInt64 = 0x4b53_4944_544f_4f46
     static let version: UInt32 = 1
     /// Features whose absence from a program makes the container unreadable.
-    static let knownFeatures: UInt64 = snapshotsFeature
+    static let knownFeatures: UInt64 = compressedFeature | snapshotsFeature
+    /// Some block may be stored in fewer units than eight, and others between units.
+    static let compressedFeature: UInt64 = 1 << 0
     /// The log may say that a snapshot is made, and segments may be kept for one.
     static let snapshotsFeature: UInt64 = 1 << 2
 
@@ -56,9 +59,19 @@ struct Superblock: Equatable, Sendable {
     var features: UInt64 = 0
     /// Where the table of the snapshots is.
     var snapshots = SnapshotRoot()
+    /// How writes are compressed; see ``setCompression(_:)``.
+    private(set) var compression = CompressionPolicy.none
 
     /// The part of the UUID that every structure repeats.
     var volume: UInt64 { identifier.low }
+
+    /// Changes how writes are compressed from when this superblock is durable.
+    ///
+    /// What was compressed once may still be there, so the feature stays.
+    mutating func setCompression(_ policy: CompressionPolicy) {
+        compression = policy
+        if policy != .none { features |= Self.compressedFeature }
+    }
 
     func store(in page: borrowing AlignedBuffer) {
         page.clear(0..<4096)
@@ -89,6 +102,7 @@ struct Superblock: Equatable, Sendable {
         page.set(snapshots.table.checksum, at: 192)
         page.set(snapshots.count, at: 196)
         page.set(snapshots.lastIdentifier, at: 200)
+        page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
 
@@ -167,6 +181,14 @@ extension Superblock {
             count: page.get(UInt32.self, at: 196),
             lastIdentifier: page.get(UInt64.self, at: 200)
         )
+        let number = page.get(UInt8.self, at: 344)
+        guard let policy = CompressionPolicy(number: number) else {
+            throw .impossible("compression \(number)")
+        }
+        compression = policy
+        if policy != .none, features & Self.compressedFeature == 0 {
+            throw .impossible("compression without the feature")
+        }
         try validate(
             blockSizeBytes: page.get(UInt32.self, at: 76),
             levels: page.get(UInt32.self, at: 92)
@@ -194,7 +216,7 @@ extension Superblock {
             throw .impossible("blocks of \(blockSizeBytes) bytes in \(levels) levels")
         }
         guard tableRegion < 2 else { throw .impossible("segment table \(tableRegion)") }
-        guard root.isValid(in: geometry) else { throw .impossible("root page") }
+        guard root.isValidPage(in: geometry) else { throw .impossible("root page") }
         guard snapshots.isPossible(in: geometry, features) else {
             throw .impossible("\(snapshots.count) snapshots")
         }

@@ -33,13 +33,14 @@ public enum SnapshotClone {
         } catch {
             throw error.at(path)
         }
-        let geometry = try OpenedContainer.readSuperblock(store).0.geometry
+        let superblock = try OpenedContainer.readSuperblock(store).0
+        let geometry = superblock.geometry
         let own = Geometry(
             sizeBytes: record.sizeBytes,
             segmentSizeBytes: geometry.segmentSizeBytes,
             segmentCount: geometry.segmentCount
         )
-        try Disk.create(path: target, own)
+        try Disk.create(path: target, own, superblock.compression)
         do throws(DiskError) {
             let disk = try Disk(path: target)
             let total = record.unitCount * Geometry.unitSizeBytes

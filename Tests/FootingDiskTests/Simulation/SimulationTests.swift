@@ -51,6 +51,16 @@ import Testing
         #expect(count > 0)
     }
 
+    @Test func `Some of the seeds compress, and some compress again what is cold`() throws {
+        var (once, again) = (0, 0) as (UInt64, UInt64)
+        for seed in 1..<41 as Range<UInt64> {
+            let summary = try Simulation().run(seed: seed)
+            once += summary.compressedBlocks
+            again += summary.recompressedBlocks
+        }
+        #expect(once > 0 && again > 0)
+    }
+
     @Test func `A seed gives the same run twice`() throws {
         for seed in 40..<40 + Sanitizer.rounds(12, sanitized: 2) as Range<UInt64> {
             let first = try Simulation().run(seed: seed)
@@ -80,6 +90,14 @@ struct SabotageTests {
         var simulation = Simulation()
         simulation.trouble = .crashesOnly
         simulation.sabotage = sabotage
+        #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test(arguments: LyingCodec.Lie.allCases)
+    func `A codec that is wrong now and then is noticed`(_ lie: LyingCodec.Lie) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.accelerator = LyingCodec(lie)
         #expect(isNoticed(simulation, seeds: 1..<200))
     }
 

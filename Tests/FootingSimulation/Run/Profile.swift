@@ -25,6 +25,8 @@ package struct Profile: Sendable {
     package var options: EngineOptions
     package var layout: Layout
     package var trouble: Trouble
+    /// How writes are compressed at first.
+    package var compression: CompressionPolicy
     /// Restarts, and operations before each.
     package var cycleCount: Int
     package var operationCount: Int
@@ -77,6 +79,8 @@ package struct Profile: Sendable {
         // A write may take more than that, and is let in all the same.
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
+        options.stagedBlockCountMin = 2
+        compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
         if random.oneIn(2) {
             trouble = Trouble.allCases[random.below(Trouble.allCases.count)]

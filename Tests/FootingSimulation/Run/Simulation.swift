@@ -1,3 +1,4 @@
+package import FootingAcceleration
 package import FootingDisk
 import FootingSystem
 
@@ -15,6 +16,10 @@ package struct Simulation: Sendable {
         package var segmentsCollected: UInt64 = 0
         /// Checkpoints.
         package var checkpoints: UInt64 = 0
+        /// Blocks that clients wrote and that were stored smaller.
+        package var compressedBlocks: UInt64 = 0
+        /// Blocks that the collector made smaller.
+        package var recompressedBlocks: UInt64 = 0
         /// Ranges that were read ahead.
         package var readsAhead: UInt64 = 0
         /// Snapshots that were made, and rollbacks to one.
@@ -26,6 +31,8 @@ package struct Simulation: Sendable {
     package var sabotage = Sabotage.none
     /// False switches the engine's checksums off, to show that it is noticed.
     package var verifiesChecksums = true
+    /// What compresses; the real one by default.
+    package var accelerator: (any Accelerator)?
     /// Only this kind of trouble; any by default.
     package var trouble: Profile.Trouble?
     /// Crash at this write or sync of the first cycle, and what survives it.
@@ -48,6 +55,7 @@ package struct Simulation: Sendable {
         var random = SeededRandom(seed: seed)
         var profile = Profile(using: &random)
         if let trouble { profile.trouble = trouble }
+        if let accelerator { profile.options.accelerator = accelerator }
         if isAboutSnapshots { profile.fillWithSnapshots(&random) }
         if isShort { profile.shorten(&random) }
         profile.options.verifiesChecksums = verifiesChecksums

@@ -29,6 +29,9 @@ extension Client {
         case ..<95: step(engine, commits: false)
         case ..<96: _ = engine.readAheadStep()
         case ..<98: changeBudget(engine)
+        case ..<99:
+            let policies = CompressionPolicy.allCases
+            setCompression(policies[model.withLock { $0.random.below(policies.count) }], engine)
         default:
             let pause = model.withLock { $0.random.below(3) }
             clock.advance(nanoseconds: [10_000_000, 1_100_000_000, 6_000_000_000][pause])

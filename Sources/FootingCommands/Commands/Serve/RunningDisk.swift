@@ -39,8 +39,11 @@ final class RunningDisk: Sendable {
         let server = try folder.server(forContainer: path) {
             [weak self] (request) throws(ControlError) -> JSONValue? in
             guard let self else { return nil }
-            if request.command == "status" { return status }
-            return try snapshotAnswer(to: request)
+            switch request.command {
+            case "status": return status
+            case "compression": return try compressionAnswer(to: request)
+            default: return try snapshotAnswer(to: request)
+            }
         }
         try server.start()
         control.withLock { $0 = server }
@@ -50,6 +53,21 @@ final class RunningDisk: Sendable {
     func stop() {
         control.withLock { $0.take() }?.stop()
         coordinator?.stop()
+    }
+
+    /// Changes how writes are compressed, to the policy of the argument's name.
+    private func compressionAnswer(
+        to request: ControlRequest
+    ) throws(ControlError) -> JSONValue {
+        guard let policy = CompressionPolicy(rawValue: request.arguments["policy"].text) else {
+            throw ControlError.refusal("no such compression")
+        }
+        do throws(DiskError) {
+            try disk.setCompression(policy)
+            return ["compression": .string(policy.rawValue)]
+        } catch {
+            throw ControlError.refusal(error.description)
+        }
     }
 
     /// All there is to know of it, as docs/status.md describes it.
@@ -93,6 +111,10 @@ final class RunningDisk: Sendable {
             "blocksRead": JSONValue(engine.blocksRead),
             "blocksWritten": JSONValue(engine.blocksWritten),
             "blocksMoved": JSONValue(engine.blocksMoved),
+            "compression": .string(disk.compression.rawValue),
+            "compressedBlocks": JSONValue(engine.compressedBlocks),
+            "recompressedBlocks": JSONValue(engine.recompressedBlocks),
+            "storedBytes": JSONValue(engine.storedBytes),
             "commits": JSONValue(engine.commits),
             "logBytes": JSONValue(engine.logBytes),
             "synchronizations": JSONValue(engine.synchronizations),
