@@ -4,9 +4,9 @@ internal import FootingSystem
 /// `footing disk clone`: a snapshot as a disk of its own.
 enum CloneCommand {
     static let source = Argument(
-        "disk@snapshot",
+        "snapshot",
         .file,
-        help: "The disk's container and its snapshot, joined by '@'."
+        help: "The disk's container and its snapshot, as in disk.footing@monday."
     )
     static let target = Argument("new", .file, help: "The new container, which must not be there.")
 

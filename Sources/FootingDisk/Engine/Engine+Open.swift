@@ -64,21 +64,14 @@ struct OpenedContainer: ~Copyable {
             Self.release(commit, header, &segments, lastLSN)
             nextSequence = max(nextSequence, commit.sequence + 1)
         }
-        let heads = [
-            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
-        ]
-        guard Set(heads).count == heads.count else {
-            throw DiskError(.corrupt, "recover", "the streams of the log share a segment")
-        }
+        try Self.requireDistinct(replay)
         for head in [replay.user, replay.collector] {
             segments[Int(head.next)].state = .data
             segments[Int(head.segment)].state = .data
             segments[Int(head.segment)].pagesWritten = head.page
         }
         if leavesOut == .split { changes = changes.unsplit() }
-        for pending in changes.frozen.compactMap({ $0.snapshot }) {
-            snapshots.lastIdentifier = max(snapshots.lastIdentifier, pending.identifier)
-        }
+        snapshots.noteIdentifiers(of: changes)
         Self.freeDeadSegments(&segments, lastLSN, replay, snapshots)
         // Segments may have been taken since the checkpoint, and what they hold been lost: no
         // sequence number of theirs may come again. No more than all of them can have been.
@@ -104,6 +97,14 @@ struct OpenedContainer: ~Copyable {
             healedSuperblock: isHealed,
             nanoseconds: clock.nanoseconds &- start
         )
+    }
+
+    private static func requireDistinct(_ replay: LogReplay.Result) throws(DiskError) {
+        let heads = [
+            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
+        ]
+        if Set(heads).count == heads.count { return }
+        throw DiskError(.corrupt, "recover", "the streams of the log share a segment")
     }
 
     /// A container to be read without its log: only trees that are written.

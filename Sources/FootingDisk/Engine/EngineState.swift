@@ -51,8 +51,9 @@ struct EngineState: ~Copyable {
 
     // The map.
     var active = Overlay()
-    /// The changes that the checkpoint in progress is writing out, and those for the ones after it:
-    /// each snapshot has one of its own. Oldest first.
+    /// The changes that checkpoints are to write out, oldest first.
+    ///
+    /// The one in progress writes the first; each snapshot has a checkpoint of its own.
     var frozen: [FrozenChanges] = []
     var snapshots: SnapshotState
 

@@ -72,6 +72,13 @@ struct SnapshotState: Sendable {
 
     func isPinned(_ segment: Int) -> Bool { !pins.isEmpty && pins[segment] > 0 }
 
+    /// Gives no identifier again that the log gave.
+    mutating func noteIdentifiers(of changes: ReplayedChanges) {
+        for pending in changes.frozen.compactMap({ $0.snapshot }) {
+            lastIdentifier = max(lastIdentifier, pending.identifier)
+        }
+    }
+
     /// Bytes in segments that snapshots need.
     func pinnedBytes(_ geometry: Geometry) -> UInt64 {
         UInt64(pins.count { $0 > 0 }) * geometry.segmentSizeBytes
