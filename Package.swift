@@ -15,7 +15,7 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
-    ("FootingAcceleration", ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"]),
+    ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -25,7 +25,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
 ]
@@ -65,7 +65,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "footing-simulate",
-            dependencies: ["FootingSimulation", "FootingSystem"],
+            dependencies: ["FootingSimulation", "FootingDisk", "FootingSystem"],
             path: "Tests/footing-simulate",
             swiftSettings: strict
         ),

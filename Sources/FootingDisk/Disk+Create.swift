@@ -6,6 +6,11 @@ public struct DiskOptions: Sendable {
     public var sizeBytes: UInt64
     /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
     public var sparePercent = 33
+    /// Room for what snapshots keep while the disk is written on, in percent of the data.
+    ///
+    /// Each keeps what the disk was when it was made, and of every segment that it needs a part of
+    /// also what is outdated there. What they keep is on top of the data and its spare room.
+    public var snapshotReservePercent = 0
     /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
     ///
     /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
@@ -14,6 +19,8 @@ public struct DiskOptions: Sendable {
     /// How writes are compressed.
     public var compression = CompressionPolicy.none
 
+    /// Largest room for snapshots.
+    public static let snapshotReservePercentMax = 10_000
     /// Smallest room that lets the collector keep up.
     public static let sparePercentMin = 11
 
@@ -37,6 +44,14 @@ public struct DiskOptions: Sendable {
                 "\(sparePercent) % of spare room; it must be \(Self.sparePercentMin) to 1000"
             )
         }
+        guard (0...Self.snapshotReservePercentMax).contains(snapshotReservePercent) else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(snapshotReservePercent) % of room for snapshots; it must be 0 to "
+                    + "\(Self.snapshotReservePercentMax)"
+            )
+        }
         if let segment = segmentSizeBytes {
             guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
                 throw DiskError(
@@ -54,6 +69,7 @@ public struct DiskOptions: Sendable {
         let geometry = Geometry(
             sizeBytes: sizeBytes,
             sparePercent: sparePercent,
+            snapshotReservePercent: snapshotReservePercent,
             segmentSizeBytes: segmentSizeBytes
         )
         guard geometry.segmentCount <= Geometry.segmentCountMax else {
@@ -68,7 +84,7 @@ public struct DiskOptions: Sendable {
             throw DiskError(
                 .invalid,
                 "create",
-                "\(sparePercent) % of spare room make the container larger than 512 TiB"
+                "the room beyond the data makes the container larger than 512 TiB"
             )
         }
         return geometry
@@ -87,7 +103,7 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry, options)
+            try format(store, geometry, options.compression)
         } catch {
             throw error.at(path)
         }
@@ -96,7 +112,7 @@ extension Disk {
     private static func format(
         _ store: FileStore,
         _ geometry: Geometry,
-        _ options: DiskOptions
+        _ compression: CompressionPolicy
     ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
@@ -104,7 +120,7 @@ extension Disk {
             geometry,
             identifier: Identifier(using: &generator),
             unixSeconds: SystemClock().unixSeconds,
-            compression: options.compression
+            compression: compression
         )
     }
 
@@ -113,10 +129,17 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        let geometry = try options.geometry()
+        try create(path: path, try options.geometry(), options.compression)
+    }
+
+    static func create(
+        path: String,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry, options)
+            try format(store, geometry, compression)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {

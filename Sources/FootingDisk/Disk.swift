@@ -163,6 +163,38 @@ public final class Disk: Sendable {
         try engine.requestCheckpoint()
     }
 
+    /// Makes a snapshot of the disk as it is now; durable when this returns, whatever its size.
+    ///
+    /// - Parameter name: 1 to 255 bytes without '@', '/' and control characters.
+    /// - Throws: kind `invalid` if the name is taken or impossible; kind `noSpace` if there is no
+    ///   room beside what it keeps.
+    @discardableResult
+    public func createSnapshot(_ name: String) throws(DiskError) -> SnapshotInformation {
+        try engine.createSnapshot(name)
+    }
+
+    /// Deletes a snapshot, and frees what only it needs.
+    ///
+    /// - Throws: kind `busy` while it is open; kind `invalid` if there is none.
+    public func deleteSnapshot(_ name: String) throws(DiskError) {
+        try engine.deleteSnapshot(name)
+    }
+
+    /// Makes the disk what it was when the snapshot was made; nobody may write meanwhile.
+    public func rollBack(to name: String) throws(DiskError) {
+        try engine.rollBack(to: name)
+    }
+
+    /// All snapshots, oldest first, with the space they take.
+    public func snapshots() throws(DiskError) -> [SnapshotInformation] {
+        try engine.snapshots()
+    }
+
+    /// Opens a snapshot for reading.
+    public func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {
+        try engine.openSnapshot(name)
+    }
+
     /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.
     ///
     /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.

@@ -9,7 +9,7 @@ enum ImportRules {
         "CCrypto": [],
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
-        "FootingAcceleration": ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"],
+        "FootingAcceleration": ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"],
         "FootingDisk": ["FootingAcceleration", "FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
@@ -17,7 +17,7 @@ enum ImportRules {
         "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ],
         "footing": ["FootingCommands"],
     ]

@@ -1,16 +1,19 @@
+import FootingDisk
 import FootingSimulation
 import FootingSystem
 import Glibc
 
 // Runs seeds of the simulation until all are done or one fails.
 //
-//   footing-simulate [--runs N] [--seed S] [--first] [--trouble T]
+//   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
+//                    [--without release|pins|split]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
-// only this kind, as a seed's failure names it, where a test chose it. A failure
-// prints the seed and the command that replays it. --cache-policies: the hit ratios of the engine's
+// only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed and
+// the command that replays it. --snapshots: disks that are full and have some. --without: breaks a
+// rule of snapshots, to see that it is noticed. --cache-policies: the hit ratios of the engine's
 // cache and of others on fixed traces. --memory: a real disk in a folder under load while its
 // budget changes; fails if the process has more memory than that.
 
@@ -21,6 +24,7 @@ func say(_ text: String) {
 
 func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
+    say("                        [--snapshots] [--without release|pins|split]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
@@ -47,6 +51,10 @@ struct Arguments: Sendable {
                     usage()
                 }
                 simulation.trouble = kind
+            case "--snapshots": simulation.isAboutSnapshots = true
+            case "--without":
+                simulation.leavesOut = rest.popFirst().flatMap { SnapshotRule(rawValue: $0) }
+                if simulation.leavesOut == nil { usage() }
             case "--cache-policies":
                 say(CacheComparison.table(slabCount: 8))
                 exit(0)
@@ -70,6 +78,8 @@ struct Progress {
     var readsAhead: UInt64 = 0
     var compressedBlocks: UInt64 = 0
     var recompressedBlocks: UInt64 = 0
+    var snapshotCount = 0
+    var rollbackCount = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -124,6 +134,8 @@ let start = clock.nanoseconds
                 progress.readsAhead += summary.readsAhead
                 progress.compressedBlocks += summary.compressedBlocks
                 progress.recompressedBlocks += summary.recompressedBlocks
+                progress.snapshotCount += summary.snapshotCount
+                progress.rollbackCount += summary.rollbackCount
             }
         } catch {
             progress.withLock { progress in
@@ -154,6 +166,7 @@ progress.withLock { total in
         \(total.doneCount) runs, \(total.failureCount) failed; \(total.restartCount) restarts, \
         \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
         \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
+        \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -162,6 +175,7 @@ progress.withLock { total in
         for (name, count) in [
             ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
             ("compressed once more", total.recompressedBlocks),
+            ("rolled back", UInt64(total.rollbackCount)),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

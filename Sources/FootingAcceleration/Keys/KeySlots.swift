@@ -158,7 +158,7 @@ extension KeySlots {
             let context = try CipherContext(.open, key: wrappingKey, library)
             return unsafe VolumeKey(
                 try Self.opened(slot.wrapped) { source, target throws(AccelerationError) in
-                    try unsafe Self.withBytes(of: associated) { beside throws(AccelerationError) in
+                    try unsafe associated.shown { beside throws(AccelerationError) in
                         try unsafe context.open(source, into: target, slot.nonce, beside, slot.tag)
                     }
                 }
@@ -182,27 +182,12 @@ extension KeySlots {
         } catch {
             throw .unavailable("no memory for a key: \(error)")
         }
-        try unsafe withBytes(of: wrapped) { source throws(AccelerationError) in
+        try unsafe wrapped.shown { source throws(AccelerationError) in
             try unsafe result.withMutableBytes { target throws(AccelerationError) in
                 try unsafe body(source, target)
             }
         }
         return result
-    }
-
-    /// Shows an array's bytes to a body that throws a type.
-    private static func withBytes<Failure: Error>(
-        of array: [UInt8],
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
-        let result: Result<Void, Failure> = unsafe array.withUnsafeBytes { bytes in
-            do throws(Failure) {
-                return .success(try unsafe body(bytes))
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
     }
 
     private func makeSeal(_ key: borrowing VolumeKey) throws(KeyError) -> [UInt8] {

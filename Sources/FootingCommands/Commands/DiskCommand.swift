@@ -7,10 +7,11 @@ enum DiskCommand {
 
     static let declaration = Command(
         name: "disk",
-        overview: "Create, describe, verify and change disks.",
+        overview: "Create, describe, verify and change disks, and keep what they were.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
             DiskCheckCommand.declaration, DiskSetCommand.declaration,
+            SnapshotCommand.declaration, CloneCommand.declaration,
         ]
     )
 
@@ -32,6 +33,11 @@ enum DiskCreateCommand {
         .integer(DiskOptions.sparePercentMin...1000),
         default: 33,
         help: "Room beyond the data in percent; less costs speed when the disk is full."
+    )
+    static let snapshotReserve = Option(
+        optional: "snapshot-reserve",
+        .integer(0...DiskOptions.snapshotReservePercentMax),
+        help: "Room for what snapshots keep, in percent of the size; 50 in a file, 0 on a device."
     )
     static let segment = Option(
         optional: "segment",
@@ -56,10 +62,13 @@ enum DiskCreateCommand {
         overview: "Create a disk.",
         discussion: """
             A file is sparse: it takes space on the host as data is written, at most the size \
-            plus the spare room. A block device must be that large.
+            plus the spare room and the room for snapshots. A block device must be that large. \
+            With snapshots of a disk that is full, what can be overwritten until it is full for \
+            good is about the room for snapshots; it takes memory, 84 bytes for each segment.
             """,
         parameters: [
-            DiskCommand.path.model, size.model, spare.model, segment.model, compression.model,
+            DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
+            compression.model, device.model, SharedParameters.json.model,
             device.model, SharedParameters.json.model,
         ],
         run: run
@@ -71,6 +80,7 @@ enum DiskCreateCommand {
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
         options.compression = input[compression]
+        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : 50)
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
             throw CommandError(

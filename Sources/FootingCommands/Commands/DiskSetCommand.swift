@@ -50,16 +50,15 @@ enum DiskSetCommand {
         _ policy: CompressionPolicy,
         _ path: String
     ) throws(CommandError) -> Bool {
-        let answer: JSONValue
         do throws(ControlError) {
-            let command = RunningDisk.compressionCommand + policy.rawValue
-            answer = try ControlFolder.user().ask(command, ofContainer: path)
+            _ = try ControlFolder.user().ask(
+                "compression",
+                ["policy": .string(policy.rawValue)],
+                ofContainer: path
+            )
         } catch {
             if error.kind == .notServed || error.kind == .unusable { return false }
-            throw CommandError("cannot ask who serves", path, error.description)
-        }
-        if case .object(let members) = answer, case .string(let reason)? = members["refused"] {
-            throw CommandError("cannot set the compression of", path, reason)
+            throw CommandError("cannot set the compression of", path, error.description)
         }
         return true
     }

@@ -7,11 +7,16 @@ final class Checker {
     let superblock: Superblock
     let geometry: Geometry
     var report: CheckReport
-    /// The changes since the checkpoint.
-    var overlay = Overlay()
-    /// By segment: a bit for each page that something refers to, or for each unit where blocks are
-    /// compressed; empty until the first.
-    var isUsed: [[UInt64]]
+    /// The changes since the checkpoint: those of each snapshot that is not in the table yet, and
+    /// the last.
+    var overlays = [Overlay()]
+    /// Pages, or units where blocks are compressed, that something in the tree refers to.
+    var isUsed: PageSet
+    /// Pages of the map below which everything was verified.
+    var isVerified: PageSet
+    /// The disk as the tree that is being checked has it.
+    var treeGeometry: Geometry
+    var isOfSnapshot = false
     let unitsPerBit: Int
     private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
@@ -35,10 +40,12 @@ final class Checker {
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
-        self.report = report
+        treeGeometry = superblock.geometry
         let isCompressed = superblock.features & Superblock.compressedFeature != 0
         unitsPerBit = isCompressed ? 1 : Int(Geometry.unitsPerBlock)
-        isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
+        isUsed = PageSet(superblock.geometry, unitsPerBit: unitsPerBit)
+        isVerified = PageSet(superblock.geometry)
+        self.report = report
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
         isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
     }
@@ -57,9 +64,12 @@ final class Checker {
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
         }
-        checkTree(progress)
+        let snapshots = loadSnapshots()
+        isUsed = snapshots.pages
+        checkTree(superblock.root, progress)
         checkOverlay(progress)
         if let table { compareCounts(table) }
+        checkSnapshots(snapshots, table, progress)
         progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
     }
 
@@ -86,21 +96,7 @@ final class Checker {
     ///
     /// - Returns: false, and a finding, if something else is there already.
     func claim(_ entry: MapEntry, _ what: String) -> Bool {
-        let segment = Int(geometry.segment(of: entry.location))
-        let start = geometry.location(segment: UInt32(segment), page: 0).units
-        let unit = Int(entry.location.units - start)
-        if isUsed[segment].isEmpty {
-            let bitCount = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock) / unitsPerBit
-            isUsed[segment] = Array(repeating: 0, count: (bitCount + 63) / 64)
-        }
-        let last = (unit + Int(entry.storedUnits) - 1) / unitsPerBit
-        var isFree = true
-        for index in unit / unitsPerBit...last {
-            let bit: UInt64 = 1 << UInt64(index % 64)
-            isFree = isFree && isUsed[segment][index / 64] & bit == 0
-            isUsed[segment][index / 64] |= bit
-        }
-        if isFree { return true }
+        if isUsed.insert(entry) { return true }
         report.add(
             .error,
             "\(what) is where something else is",
@@ -151,13 +147,12 @@ final class Checker {
     }
 
     private func replayLog() {
-        var overlay = Overlay()
+        var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
             var log = try LogReplay(store, superblock, verifies: true)
             let result = try log.run { (commit, header) throws(DiskError) in
-                OpenedContainer.apply(commit, header, geometry, &overlay)
-                try ReplayLimits().requirePossible(overlay)
+                try changes.apply(commit, header)
             }
             report.commitCount = result.commitCount
             report.bytesVerified += result.byteCount
@@ -181,7 +176,7 @@ final class Checker {
                 "the disk cannot be opened; what was written since the last checkpoint is in doubt"
             )
         }
-        self.overlay = overlay
+        overlays = changes.frozen.map { $0.overlay } + [changes.overlay]
     }
 
     private func compareCounts(_ table: [SegmentEntry]) {

@@ -21,7 +21,9 @@ extension Engine {
         if isTrim, let open = state.user.open, open.hasRoomForDescriptor { return true }
         if isTrim, state.isStuck, state.user.free.count >= 2 {
             let page = state.user.head.page + (state.user.open.map { 1 + $0.payloadCount } ?? 0)
-            return page + 2 <= geometry.pagesPerSegment || state.ready.count > 1
+            // While snapshots keep it, a trim wins no space: then the map needs what is left.
+            let spare = state.snapshots.pins.isEmpty ? 1 : segmentsForMap(state) + 1
+            return page + 2 <= geometry.pagesPerSegment || state.ready.count > spare
         }
         // At worst: the rest of the open batch, the end of a segment, the start of the next.
         return state.user.free.count >= 3 && state.ready.count > segmentsReserved(state)

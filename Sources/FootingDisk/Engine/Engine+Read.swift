@@ -15,14 +15,16 @@ extension Engine {
 
     /// Reads bytes, only what is in memory if `waits` is false.
     ///
+    /// - Parameter view: a snapshot to read instead.
     /// - Returns: false if it would have had to wait; the buffer's content is then undefined.
     func read(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        waits: Bool
+        waits: Bool,
+        view: TreeView? = nil
     ) throws(DiskError) -> Bool {
-        try checkBounds("read", offset, buffer.count)
-        noteForReadAhead(offset, buffer.count)
+        try checkBounds("read", offset, buffer.count, view?.geometry)
+        if view == nil { noteForReadAhead(offset, buffer.count) }
         var tally = ReadTally()
         var done = 0
         while done < buffer.count {
@@ -33,7 +35,7 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally, view) else {
                 withdraw(tally)
                 return false
             }
@@ -62,7 +64,8 @@ extension Engine {
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode,
-        _ tally: inout ReadTally
+        _ tally: inout ReadTally,
+        _ view: TreeView? = nil
     ) throws(DiskError) -> Bool {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
@@ -72,7 +75,8 @@ extension Engine {
             let (parity, root) = state.withLock { state in
                 for index in 0..<count {
                     let block = first + UInt64(index)
-                    let entry = overlayEntry(block, state)
+                    // A snapshot has no changes, and all of it is written.
+                    let entry = view == nil ? overlayEntry(block, state) : nil
                     if let entry, entry.isMapped,
                         let (batch, slot) = memory(of: entry.location, state)
                     {
@@ -84,12 +88,13 @@ extension Engine {
                 }
                 state.readers[state.readerParity] += 1
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
-                return (state.readerParity, state.superblock.root)
+                return (state.readerParity, view?.root ?? state.superblock.root)
             }
             defer { endRead(parity) }
             tally.blocks += count
             let waits = mode != .fromMemory
-            guard try unsafe findInTree(first, entries, root: root, waits: waits) else {
+            let reader = view?.reader ?? reader
+            guard try unsafe findInTree(first, entries, in: reader, root: root, waits: waits) else {
                 return false
             }
             return try unsafe readEntries(first, entries, target, mode, &tally)
@@ -109,6 +114,7 @@ extension Engine {
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
+        in reader: MapReader,
         root: MapEntry,
         waits: Bool
     ) throws(DiskError) -> Bool {

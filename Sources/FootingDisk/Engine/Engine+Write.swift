@@ -209,17 +209,32 @@ extension Engine {
         if trims >= 2 * options.trimRangeCountMax { return true }
         // What was recovered may be more than a checkpoint usually takes: it must not grow from
         // life to life, or recovery would refuse it in the end.
-        guard let frozen = state.frozen else { return false }
-        return deltas + frozen.deltas.count + blocks > 4 * state.memory.deltaCountMax
-            || trims + frozen.trims.ranges.count >= 4 * options.trimRangeCountMax
+        if state.frozen.isEmpty { return false }
+        let frozen = state.frozen.reduce((deltas: 0, trims: 0)) { sum, changes in
+            let overlay = changes.overlay
+            return (sum.deltas + overlay.deltas.count, sum.trims + overlay.trims.ranges.count)
+        }
+        return deltas + frozen.deltas + blocks > 4 * state.memory.deltaCountMax
+            || trims + frozen.trims >= 4 * options.trimRangeCountMax
     }
 
-    private func fullError(_ state: borrowing EngineState) -> DiskError {
+    func fullError(_ state: borrowing EngineState) -> DiskError {
         if state.hostIsFull {
             return DiskError(
                 .noSpace,
                 "write",
                 "the host's file system is full and the disk cannot grow; free space there, or trim"
+            )
+        }
+        let count = state.snapshots.records.count + state.pendingSnapshots.count
+        if count > 0 {
+            return DiskError(
+                .noSpace,
+                "write",
+                "the container is full: snapshots keep "
+                    + "\(state.snapshots.pinnedBytes(geometry) >> 20) MiB of its "
+                    + "\(geometry.containerSizeBytes >> 20) MiB; delete one "
+                    + "('footing disk snapshot delete') and go on, nothing that was flushed is lost"
             )
         }
         return DiskError(.noSpace, "write", "the container is full; trim, or make it larger")

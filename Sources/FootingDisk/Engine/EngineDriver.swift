@@ -122,6 +122,41 @@ package struct EngineDriver: Sendable {
         try engine.requestCheckpoint()
     }
 
+    /// Makes a snapshot.
+    package func createSnapshot(_ name: String) throws(DiskError) {
+        _ = try engine.createSnapshot(name)
+    }
+
+    /// Makes a snapshot that is durable with the next flush.
+    package func beginSnapshot(_ name: String) throws(DiskError) {
+        _ = try engine.beginSnapshot(name)
+    }
+
+    /// Whether a snapshot would be made at once, without a step in between.
+    package var admitsSnapshot: Bool {
+        engine.state.withLock { state in
+            state.failure == nil && state.hasSnapshotsFeature && engine.hasRoomForSnapshot(state)
+        }
+    }
+
+    /// Deletes a snapshot.
+    package func deleteSnapshot(_ name: String) throws(DiskError) {
+        try engine.deleteSnapshot(name)
+    }
+
+    /// Makes the disk what it was.
+    package func rollBack(to name: String) throws(DiskError) { try engine.rollBack(to: name) }
+
+    /// All snapshots.
+    package func snapshots() throws(DiskError) -> [SnapshotInformation] {
+        try engine.snapshots()
+    }
+
+    /// Opens a snapshot.
+    package func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {
+        try engine.openSnapshot(name)
+    }
+
     /// Flushes, writes the map out, and marks the container clean.
     package func close() throws(DiskError) {
         try flush()

@@ -35,6 +35,9 @@ public struct EngineOptions: Sendable {
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 
+    /// A rule of snapshots that is broken, in tests that show that it matters.
+    package var leavesOut: SnapshotRule?
+
     /// How the caches' slabs are divided; only tests want few frames.
     package var cacheLayout = CacheLayout.standard
 
@@ -52,6 +55,16 @@ public struct EngineOptions: Sendable {
         options.trimRangeCountMax = max(trimRangeCountMax, 1)
         return options
     }
+}
+
+/// What keeps a snapshot's content.
+package enum SnapshotRule: String, Sendable, CaseIterable {
+    /// No segment is released until its tree is written.
+    case release
+    /// No segment that it needs is freed or emptied.
+    case pins
+    /// A recovery does not mix its changes with those after it.
+    case split
 }
 
 /// What the log after a checkpoint may hold at most; more was not written by this program.

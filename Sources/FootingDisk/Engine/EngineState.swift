@@ -51,10 +51,10 @@ struct EngineState: ~Copyable {
 
     // The map.
     var active = Overlay()
-    /// The changes that the checkpoint in progress is writing out.
-    var frozen: Overlay?
-    /// Where the log stood when they were set aside.
-    var frozenSuperblock: Superblock?
+    /// The changes that the checkpoint in progress is writing out, and those for the ones after it:
+    /// each snapshot has one of its own. Oldest first.
+    var frozen: [FrozenChanges] = []
+    var snapshots: SnapshotState
 
     // The segments.
     var segments: [SegmentEntry]

@@ -120,7 +120,7 @@ struct LogReplay: ~Copyable {
     }
 
     /// A log that no crash and no rot makes: a forged one must not take all memory, nor for ever.
-    fileprivate static func impossible(_ what: String) -> DiskError {
+    static func impossible(_ what: String) -> DiskError {
         DiskError(.corrupt, "recover", "the log holds \(what): no engine leaves such a one")
     }
 
@@ -287,12 +287,10 @@ struct LogReplay: ~Copyable {
 
 extension ReplayLimits {
     /// Throws if the log holds more changes than any engine leaves in it.
-    func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
-        if overlay.deltas.count > deltaCountMax {
-            throw LogReplay.impossible("\(overlay.deltas.count) changed blocks")
-        }
-        if overlay.trims.ranges.count > trimRangeCountMax {
-            throw LogReplay.impossible("\(overlay.trims.ranges.count) trimmed ranges")
-        }
+    func requirePossible(_ overlays: [Overlay]) throws(DiskError) {
+        let deltas = overlays.reduce(0) { $0 + $1.deltas.count }
+        if deltas > deltaCountMax { throw LogReplay.impossible("\(deltas) changed blocks") }
+        let trims = overlays.reduce(0) { $0 + $1.trims.ranges.count }
+        if trims > trimRangeCountMax { throw LogReplay.impossible("\(trims) trimmed ranges") }
     }
 }

@@ -148,6 +148,14 @@ struct Descriptor: Equatable, Sendable {
         /// The segment of this number is free: all that was live in it has newer copies before this
         /// in the log. A recovery could not tell otherwise, and might find no segment to work with.
         case release = 3
+        /// A snapshot of the disk as it is after this commit: identifier, and how many bytes of
+        /// text follow. See ``PendingSnapshot``.
+        case snapshot = 4
+        /// Nine bytes of text that belong to the descriptor before.
+        case text = 5
+
+        /// Whether a block of payload belongs to it.
+        var hasPayload: Bool { self == .void || self == .data }
     }
 
     let kind: Kind
@@ -195,7 +203,7 @@ struct Descriptor: Equatable, Sendable {
         units = Int(word >> 56)
     }
 
-    var hasPayload: Bool { kind == .void || kind == .data }
+    var hasPayload: Bool { kind.hasPayload }
 
     /// How the block is stored; nil for anything else than data.
     var form: BlockForm? {
@@ -237,7 +245,7 @@ struct Descriptor: Equatable, Sendable {
         case .data:
             BlockForm(encoding: UInt64(encoding.rawValue), units: units, checksum: 0) != nil
         case .void: encoding == .plain && (1...Geometry.unitsPerBlock).contains(units)
-        case .trim, .release: encoding == .plain && units == 0
+        case .trim, .release, .snapshot, .text: encoding == .plain && units == 0
         }
     }
 }

@@ -62,8 +62,14 @@ public struct Geometry: Sendable, Equatable {
     ///     most
     ///     75 % full and a random overwrite costs about twice its bytes; with 11 it is 90 % full
     ///     and costs about six times.
+    ///   - snapshotReservePercent: room for what snapshots keep, in percent of the data.
     ///   - segmentSizeBytes: nil chooses by size.
-    public init(sizeBytes: UInt64, sparePercent: Int, segmentSizeBytes: UInt64?) {
+    public init(
+        sizeBytes: UInt64,
+        sparePercent: Int,
+        snapshotReservePercent: Int = 0,
+        segmentSizeBytes: UInt64?
+    ) {
         precondition(sizeBytes > 0 && sizeBytes <= Self.sizeBytesMax, "size out of range")
         precondition(sizeBytes % 512 == 0, "size not in sectors")
         let segment = segmentSizeBytes ?? Self.segmentSize(forDiskOf: sizeBytes)
@@ -71,7 +77,8 @@ public struct Geometry: Sendable, Equatable {
         precondition(segment & (segment - 1) == 0, "segment size not a power of two")
         var plan = Geometry(sizeBytes: sizeBytes, segmentSizeBytes: segment, segmentCount: 0)
         let perSegment = plan.payloadPerSegment
-        let data = plan.blockCount * UInt64(100 + sparePercent) / 100 / perSegment + 1
+        let percent = UInt64(100 + sparePercent + snapshotReservePercent)
+        let data = plan.blockCount * percent / 100 / perSegment + 1
         // The map's own pages live in segments too, half of them outdated on average.
         let map = plan.mapPageCount * 2 / UInt64(plan.pagesPerSegment) + 2
         let reserve = UInt64(plan.reservedForCollector + plan.reservedForMap)

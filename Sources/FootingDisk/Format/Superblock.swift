@@ -15,6 +15,8 @@ import FootingSystem
 ///   72  4  number of segments          144 24  collector stream
 ///   76  4  size of a block, bytes      168  8  created, seconds since 1970
 ///   80  8  root page: map entry word      176  8  LSN that was durable when it was opened
+///                                      184 24  snapshots: table's first page (map entry),
+///                                              count, last identifier
 ///                                      344  1  compression of what is written
 /// ```
 ///
@@ -24,9 +26,11 @@ struct Superblock: Equatable, Sendable {
     static let magic: UInt64 = 0x4b53_4944_544f_4f46
     static let version: UInt32 = 1
     /// Features whose absence from a program makes the container unreadable.
-    static let knownFeatures: UInt64 = compressedFeature
+    static let knownFeatures: UInt64 = compressedFeature | snapshotsFeature
     /// Some block may be stored in fewer units than eight, and others between units.
     static let compressedFeature: UInt64 = 1 << 0
+    /// The log may say that a snapshot is made, and segments may be kept for one.
+    static let snapshotsFeature: UInt64 = 1 << 2
 
     /// Where a stream of the log goes on.
     struct Head: Equatable, Sendable {
@@ -53,6 +57,8 @@ struct Superblock: Equatable, Sendable {
     var durableLSN: UInt64 = 0
     /// What a program must know to read the container.
     var features: UInt64 = 0
+    /// Where the table of the snapshots is.
+    var snapshots = SnapshotRoot()
     /// How writes are compressed; see ``setCompression(_:)``.
     private(set) var compression = CompressionPolicy.none
 
@@ -92,6 +98,10 @@ struct Superblock: Equatable, Sendable {
         Self.store(collector, in: page, at: 144)
         page.set(createdUnixSeconds, at: 168)
         page.set(durableLSN, at: 176)
+        page.set(snapshots.table.word, at: 184)
+        page.set(snapshots.table.checksum, at: 192)
+        page.set(snapshots.count, at: 196)
+        page.set(snapshots.lastIdentifier, at: 200)
         page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
@@ -163,6 +173,14 @@ extension Superblock {
         collector = Self.head(page, at: 144)
         createdUnixSeconds = page.get(UInt64.self, at: 168)
         durableLSN = page.get(UInt64.self, at: 176)
+        snapshots = SnapshotRoot(
+            table: MapEntry(
+                word: page.get(UInt64.self, at: 184),
+                checksum: page.get(UInt32.self, at: 192)
+            ),
+            count: page.get(UInt32.self, at: 196),
+            lastIdentifier: page.get(UInt64.self, at: 200)
+        )
         let number = page.get(UInt8.self, at: 344)
         guard let policy = CompressionPolicy(number: number) else {
             throw .impossible("compression \(number)")
@@ -199,6 +217,9 @@ extension Superblock {
         }
         guard tableRegion < 2 else { throw .impossible("segment table \(tableRegion)") }
         guard root.isValidPage(in: geometry) else { throw .impossible("root page") }
+        guard snapshots.isPossible(in: geometry, features) else {
+            throw .impossible("\(snapshots.count) snapshots")
+        }
         guard generation <= Geometry.counterMax, lsn <= Geometry.counterMax, epoch < UInt32.max
         else { throw .impossible("generation \(generation), LSN \(lsn), epoch \(epoch)") }
         for head in [user, collector] {

@@ -71,9 +71,9 @@ import Testing
         page.set(page.checksum(12..<4096), at: 8)
         #expect(throws: Superblock.Refusal.version(2)) { _ = try Superblock(page) }
         superblock().store(in: page)
-        page.set(UInt64(4), at: 32)
+        page.set(UInt64(1) << 40, at: 32)
         page.set(page.checksum(12..<4096), at: 8)
-        #expect(throws: Superblock.Refusal.features(4)) { _ = try Superblock(page) }
+        #expect(throws: Superblock.Refusal.features(1 << 40)) { _ = try Superblock(page) }
         // Features that may be ignored are.
         superblock().store(in: page)
         page.set(UInt64(4), at: 40)

@@ -1,3 +1,4 @@
+import FootingDisk
 import FootingSimulation
 import FootingSystem
 import FootingTestSupport
@@ -27,6 +28,13 @@ import Testing
         var simulation = Simulation()
         simulation.trouble = trouble
         run(5000..<5010, simulation)
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `Twenty seeds about snapshots`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isAboutSnapshots = true
+        run(part * 20 + 6000..<part * 20 + 6020, simulation)
     }
 
     @Test(arguments: 1...Sanitizer.rounds(2, sanitized: 1) as ClosedRange<UInt64>)
@@ -91,6 +99,16 @@ struct SabotageTests {
         simulation.trouble = .crashesOnly
         simulation.accelerator = LyingCodec(lie)
         #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test(arguments: SnapshotRule.allCases)
+    func `A broken rule of snapshots is noticed`(_ rule: SnapshotRule) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.isAboutSnapshots = true
+        #expect(!isNoticed(simulation, seeds: 1..<20))
+        simulation.leavesOut = rule
+        #expect(isNoticed(simulation, seeds: 1..<400))
     }
 
     @Test func `Checksums that are not compared are noticed`() {

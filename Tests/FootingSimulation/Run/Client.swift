@@ -22,6 +22,7 @@ final class Client: Sendable {
         /// The policies that may be in force after a restart: the last one known to be durable, and
         /// those that were asked for since.
         var policies: [CompressionPolicy]
+        var snapshots = SnapshotModel()
     }
 
     let store: SimulatedStore
@@ -71,7 +72,9 @@ final class Client: Sendable {
             switch error.kind {
             case .noSpace:
                 // Segments that could not be read are set aside.
+                // Snapshots keep what would be freed otherwise.
                 profile.trouble == .fullHost || isDamaged || counts.readErrors > 0
+                    || model.withLock { !$0.snapshots.all.isEmpty }
             case .inputOutput: counts != before
             case .corrupt: isDamaged
             // A superblock for which there is no space ends the engine too.
@@ -277,14 +280,17 @@ extension Client {
     @discardableResult
     private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) -> Bool {
         let before = store.counts
-        let count = model.withLock { $0.oracle.changeCount }
+        let (count, names) = model.withLock { ($0.oracle.changeCount, $0.snapshots.unconfirmed) }
         do throws(DiskError) {
             try body()
         } catch {
             judge(error, operation, before)
             return false
         }
-        model.withLock { $0.oracle.confirm(count) }
+        model.withLock { model in
+            model.oracle.confirm(count)
+            model.snapshots.confirm(names)
+        }
         return true
     }
 

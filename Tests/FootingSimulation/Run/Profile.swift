@@ -32,6 +32,8 @@ package struct Profile: Sendable {
     package var operationCount: Int
     /// Whether the disk is filled first, so that the log is as full as it gets.
     package var startsFull: Bool
+    /// Whether snapshots are made, and how many at most.
+    package var snapshotCountMax = 0
     /// Whether clients are active while the engine writes.
     package var isInterleaved: Bool
 
@@ -43,9 +45,12 @@ package struct Profile: Sendable {
         if random.oneIn(2) { sectors = sectors / 8 * 8 }
         if isLarge { sectors = UInt64(1 + random.below(64)) << 21 | UInt64(random.below(16)) }
         let spare = random.oneIn(2) ? 11 : 11 + random.below(60)
+        if random.oneIn(2) { snapshotCountMax = 1 + random.below(6) }
+        let reserves = [0, 50, 150, 400]
         geometry = Geometry(
             sizeBytes: sectors * 512,
             sparePercent: spare,
+            snapshotReservePercent: snapshotCountMax > 0 ? reserves[random.below(4)] : 0,
             segmentSizeBytes: segment
         )
         if isLarge {

@@ -50,6 +50,10 @@ struct Run {
             try run.end(cycle)
         }
         run.store.setHook(nil)
+        run.client.model.withLock { model in
+            run.summary.snapshotCount = model.snapshots.madeCount
+            run.summary.rollbackCount = model.snapshots.rollbackCount
+        }
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount
         return run.summary
@@ -89,6 +93,11 @@ struct Run {
         store.setHook(nil)
         if profile.trouble == .rot, client.canGoOn, random.oneIn(2) { rot() }
         if profile.trouble == .fullHost, client.canGoOn, random.oneIn(2) { recoverSpace() }
+        if profile.snapshotCountMax > 0, client.canGoOn, random.oneIn(4),
+            let engine = client.engine
+        {
+            client.deleteAllSnapshots(engine)
+        }
         if let engine = client.engine {
             try requireNothingSetAside(engine)
             summary.segmentsCollected += engine.statistics.segmentsCollected
@@ -240,6 +249,10 @@ struct Run {
             }
         }
         _ = try result.get()
+        if profile.snapshotCountMax > 0 {
+            client.verifySnapshots(engine, allowsLoss: misdirected)
+            try check()
+        }
     }
 
     private func observe(

@@ -32,12 +32,18 @@ final class RunningDisk: Sendable {
         startNanoseconds = clock.nanoseconds
     }
 
-    /// Answers `footing status` from now on.
+    /// Answers `footing status` and `footing disk snapshot` from now on.
     ///
     /// - Throws: a reason for people; the disk is served all the same.
     func listen(in folder: ControlFolder) throws(ControlError) {
-        let server = try folder.server(forContainer: path) { [weak self] command in
-            self?.answer(command)
+        let server = try folder.server(forContainer: path) {
+            [weak self] (request) throws(ControlError) -> JSONValue? in
+            guard let self else { return nil }
+            switch request.command {
+            case "status": return status
+            case "compression": return try compressionAnswer(to: request)
+            default: return try snapshotAnswer(to: request)
+            }
         }
         try server.start()
         control.withLock { $0 = server }
@@ -49,20 +55,18 @@ final class RunningDisk: Sendable {
         coordinator?.stop()
     }
 
-    /// Begins the command that changes the compression; the policy's name follows.
-    static let compressionCommand = "compression "
-
-    /// - Returns: nil where there is no such command.
-    private func answer(_ command: String) -> JSONValue? {
-        if command == "status" { return status }
-        guard command.hasPrefix(Self.compressionCommand) else { return nil }
-        let name = String(command.dropFirst(Self.compressionCommand.count))
-        guard let policy = CompressionPolicy(rawValue: name) else { return nil }
+    /// Changes how writes are compressed, to the policy of the argument's name.
+    private func compressionAnswer(
+        to request: ControlRequest
+    ) throws(ControlError) -> JSONValue {
+        guard let policy = CompressionPolicy(rawValue: request.arguments["policy"].text) else {
+            throw ControlError.refusal("no such compression")
+        }
         do throws(DiskError) {
             try disk.setCompression(policy)
             return ["compression": .string(policy.rawValue)]
         } catch {
-            return ["refused": .string(error.description)]
+            throw ControlError.refusal(error.description)
         }
     }
 
@@ -89,9 +93,16 @@ final class RunningDisk: Sendable {
                 "writtenBytes": JSONValue(served.writtenBytes),
             ],
             "disk": engine,
+            "snapshots": snapshots,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
+    }
+
+    /// Those that there are; null if what they keep cannot be read.
+    private var snapshots: JSONValue {
+        guard let snapshots = try? disk.snapshots() else { return .null }
+        return .array(snapshots.map { $0.json })
     }
 
     private var engine: JSONValue {
