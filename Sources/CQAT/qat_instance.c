@@ -1,0 +1,71 @@
+#include "cqat.h"
+
+#include <string.h>
+
+int32_t qat_describe(const struct qat_functions *functions, qat_instance instance,
+	uint32_t service, struct qat_description *description)
+{
+	struct qat_instance_information information;
+	struct qat_dc_capabilities dc;
+	struct qat_sym_capabilities sym;
+	int32_t status;
+	memset(&information, 0, sizeof information);
+	memset(description, 0, sizeof *description);
+	if (service == QAT_SERVICE_SYMMETRIC) {
+		memset(&sym, 0, sizeof sym);
+		if ((status = functions->cy_information(instance, &information)) != QAT_SUCCESS
+			|| (status = functions->sym_capabilities(instance, &sym)) != QAT_SUCCESS
+			|| (status = functions->cy_meta_size(instance, 1, &description->meta_size)) != QAT_SUCCESS)
+			return status;
+		description->is_able = sym.ciphers >> QAT_CIPHER_AES_GCM & 1;
+	} else {
+		memset(&dc, 0, sizeof dc);
+		if ((status = functions->dc_information(instance, &information)) != QAT_SUCCESS
+			|| (status = functions->dc_capabilities(instance, &dc)) != QAT_SUCCESS
+			|| (status = functions->dc_meta_size(instance, 1, &description->meta_size)) != QAT_SUCCESS
+			|| (status = functions->dc_intermediate_count(instance, &description->intermediate))
+				!= QAT_SUCCESS)
+			return status;
+		description->is_able = dc.deflate_compression && dc.verify;
+		description->decompresses = dc.deflate_decompression;
+		description->recovers = dc.verify_and_recover;
+		description->huffman = dc.dynamic_huffman ? QAT_HUFFMAN_DYNAMIC : QAT_HUFFMAN_STATIC;
+	}
+	memcpy(description->name, information.name, sizeof description->name);
+	description->name[sizeof description->name - 1] = 0;
+	description->node = (int32_t)information.node;
+	description->is_up = information.state == QAT_STATE_UP;
+	description->is_polled = information.is_polled;
+	return QAT_SUCCESS;
+}
+
+int32_t qat_start(const struct qat_functions *functions, qat_instance instance, uint32_t service)
+{
+	int32_t status;
+	if (service == QAT_SERVICE_SYMMETRIC) {
+		status = functions->cy_translate(instance, functions->memory_address);
+		return status == QAT_SUCCESS ? functions->cy_start(instance) : status;
+	}
+	status = functions->dc_translate(instance, functions->memory_address);
+	return status == QAT_SUCCESS ? functions->dc_start(instance, 0, NULL) : status;
+}
+
+int32_t qat_listen(const struct qat_functions *functions, qat_instance instance, uint32_t service,
+	qat_notification notification, void *tag)
+{
+	int32_t (*notify)(qat_instance, qat_notification, void *) =
+		service == QAT_SERVICE_SYMMETRIC ? functions->cy_notify : functions->dc_notify;
+	return notify && functions->poll_events ? notify(instance, notification, tag) : QAT_FAIL;
+}
+
+int32_t qat_stop(const struct qat_functions *functions, qat_instance instance, uint32_t service)
+{
+	return service == QAT_SERVICE_SYMMETRIC
+		? functions->cy_stop(instance) : functions->dc_stop(instance);
+}
+
+int32_t qat_poll(const struct qat_functions *functions, qat_instance instance, uint32_t service)
+{
+	return service == QAT_SERVICE_SYMMETRIC
+		? functions->sym_poll(instance, 0) : functions->dc_poll(instance, 0);
+}
