@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
+    ("FootingAcceleration", ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -42,6 +43,9 @@ let package = Package(
             ]
         ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],
@@ -73,6 +77,11 @@ let package = Package(
                 name: "FootingHostTests",
                 dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
                 exclude: ["Fixtures"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingAccelerationTests",
+                dependencies: ["FootingAcceleration", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -4,8 +4,12 @@ enum ImportRules {
     static let arrows: [String: Set<String>] = [
         "CFooting": [],
         "CZlib": [],
+        "CLZ4": [],
+        "CDeflate": [],
+        "CCrypto": [],
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
+        "FootingAcceleration": ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"],
         "FootingDisk": ["FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
