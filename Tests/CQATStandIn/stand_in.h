@@ -1,7 +1,7 @@
 #ifndef STAND_IN_H
 #define STAND_IN_H
 
-#include "../../Sources/CQAT/include/cqat.h"
+#include <cqat.h>
 #include "include/qat_stand_in.h"
 
 #include <stdbool.h>

@@ -9,7 +9,10 @@ enum ImportRules {
         "CCrypto": [],
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
-        "FootingAcceleration": ["FootingSystem", "CLZ4", "CDeflate", "CCrypto"],
+        "CQAT": [],
+        "FootingAcceleration": [
+            "FootingHost", "FootingSystem", "CLZ4", "CDeflate", "CCrypto", "CQAT",
+        ],
         "FootingDisk": ["FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],

@@ -35,7 +35,7 @@ final class QATEngine: Sendable {
         let services: [QATService] =
             configuration.encrypts ? [.compression, .encryption] : [.compression]
         for service in services {
-            for handle in unsafe library.instances(service).prefix(configuration.instanceMaximum) {
+            for unsafe handle in unsafe library.instances(service).prefix(configuration.instanceMaximum) {
                 do throws(AccelerationError) {
                     let instance = try unsafe QATInstance(library, handle, service, configuration)
                     instances.append(instance)
@@ -64,7 +64,11 @@ final class QATEngine: Sendable {
         self.refusals = refusals
         if compressing.isEmpty && encrypting.isEmpty {
             stop()
-            throw .unavailable(refusals.first ?? "the library has no instance for this process")
+            throw .unavailable(
+                refusals.first
+                    ?? "the library has no instance for this process;"
+                    + " ServicesEnabled in /etc/sysconfig/qat needs dc"
+            )
         }
     }
 
@@ -104,7 +108,14 @@ final class QATEngine: Sendable {
         keys.withLock { keys in
             for (identity, key) in keys where key.end() { keys[identity] = nil }
         }
-        for (instance, mayStop) in zip(queue.instances, mayStop) where mayStop { instance.stop() }
+        for (instance, mayStop) in zip(queue.instances, mayStop) {
+            if mayStop {
+                instance.stop()
+            } else {
+                // The library may still call it.
+                unsafe _ = Unmanaged.passRetained(instance)
+            }
+        }
         if !mayStop.contains(false) { library.stop() }
     }
 }

@@ -17,14 +17,14 @@ final class QATInstance: @unchecked Sendable {
     /// Whether it says when it restarts.
     private(set) var tellsEvents = false
     /// The memory of its requests.
-    private(set) var requests: [UnsafeMutablePointer<qat_request>] = []
+    private(set) var requests: [UnsafeMutablePointer<qat_request>] = unsafe []
     /// What may come out of a compression.
     private(set) var outputBytes = 0
 
     private let library: QATLibrary
     private let handle: qat_instance
     private let description: qat_description
-    private var memory: [UnsafeMutableRawBufferPointer] = []
+    private var memory: [UnsafeMutableRawBufferPointer] = unsafe []
     /// The session of all compressions.
     private var session: UnsafeMutableRawPointer?
     /// The last event that nobody has looked at, plus one; or 0.
@@ -123,7 +123,7 @@ final class QATInstance: @unchecked Sendable {
         if let session = unsafe session { unsafe _ = functions.pointee.dc_end(handle, session) }
         unsafe session = nil
         unsafe _ = qat_stop(functions, handle, service.rawValue)
-        for bytes in unsafe memory { unsafe give(bytes) }
+        for unsafe bytes in unsafe memory { unsafe give(bytes) }
         unsafe memory = []
         unsafe requests = []
     }
@@ -140,7 +140,7 @@ final class QATInstance: @unchecked Sendable {
 
     /// Gives memory back, without what was in it.
     private func give(_ bytes: UnsafeMutableRawBufferPointer) {
-        var start = unsafe bytes.baseAddress
+        var start = bytes.baseAddress
         if let start = unsafe start { unsafe explicit_bzero(start, bytes.count) }
         unsafe functions.pointee.memory_give(&start)
     }
@@ -172,7 +172,7 @@ final class QATInstance: @unchecked Sendable {
             let slab = try unsafe take(byteCount: count * size)
             unsafe memory.append(slab)
             for start in stride(from: 0, to: count * size, by: size) {
-                guard let place = unsafe slab.baseAddress,
+                guard let place = slab.baseAddress,
                     let request = unsafe qat_prepare(place + start, meta, inputBytes, outputBytes)
                 else { continue }
                 unsafe requests.append(request)
@@ -190,7 +190,7 @@ final class QATInstance: @unchecked Sendable {
         }
         let bytes = try unsafe take(byteCount: Int(size))
         unsafe memory.append(bytes)
-        let start = unsafe bytes.baseAddress
+        let start = bytes.baseAddress
         let status = unsafe qat_begin_deflate(functions, handle, &description, start)
         guard status == QAT_SUCCESS else {
             throw .unavailable("\(name) refuses a session (\(status))")
@@ -232,7 +232,7 @@ final class QATInstance: @unchecked Sendable {
     ) throws(AccelerationError) -> QATCipherSession {
         precondition(key.count == 32, "a key of \(key.count) bytes")
         let session = try unsafe key.withBytes { bytes throws(AccelerationError) in
-            let (start, way, size) = unsafe (
+            let (start, way, size) = (
                 bytes.baseAddress, Int32(encrypting ? 1 : 0), UInt32(associatedBytes)
             )
             var count: UInt32 = 0

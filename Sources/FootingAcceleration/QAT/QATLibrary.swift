@@ -4,12 +4,12 @@ internal import Glibc
 
 /// QATlib, loaded at run time: `libqat.so.4` and `libusdm.so.0`.
 ///
-/// Loaded once and for good. It allows one start in a process, so starts are counted here.
+/// Loaded once and for good. It allows one start in a process, and one thread that polls.
 @safe
 final class QATLibrary: @unchecked Sendable {
     // Sendable: the functions never change, and the library has locks of its own.
     let functions: UnsafePointer<qat_functions>
-    private let starts = Locked(0)
+    private let isStarted = Locked(false)
 
     /// The one that is installed.
     private static let installed = Result<QATLibrary, AccelerationError> {
@@ -47,33 +47,32 @@ final class QATLibrary: @unchecked Sendable {
     /// Whether it finds a device that is set up for it: silent, unlike ``start()``.
     var isAvailable: Bool { unsafe functions.pointee.is_available() != 0 }
 
-    /// Starts it for this process; each start wants a ``stop()``.
+    /// Starts it for this process; one at a time, until ``stop()``.
     func start() throws(AccelerationError) {
-        try starts.withLock { count throws(AccelerationError) in
-            if count == 0 {
-                // What it opens, it leaves open for programs that are executed later.
-                let before = Self.openDescriptors()
-                let status = unsafe functions.pointee.start("SSL")
-                for number in Self.openDescriptors().subtracting(before) {
-                    fcntl(number, F_SETFD, FD_CLOEXEC)
-                }
-                guard status == QAT_SUCCESS else {
-                    throw .unavailable(
-                        "icp_sal_userStart failed (\(status)): perhaps other processes use all of"
-                            + " it; see POLICY in /etc/sysconfig/qat"
-                    )
-                }
+        try isStarted.withLock { isStarted throws(AccelerationError) in
+            if isStarted { throw .unavailable("it is already used in this process") }
+            // What it opens, it leaves open for programs that are executed later.
+            let before = Self.openDescriptors()
+            let status = unsafe functions.pointee.start("SSL")
+            for number in Self.openDescriptors().subtracting(before) {
+                _ = fcntl(number, F_SETFD, FD_CLOEXEC)
             }
-            count += 1
+            guard status == QAT_SUCCESS else {
+                throw .unavailable(
+                    "icp_sal_userStart failed (\(status)): perhaps other processes use all of"
+                        + " it; see POLICY in /etc/sysconfig/qat"
+                )
+            }
+            isStarted = true
         }
     }
 
-    /// Ends a start; the last one unmaps all memory of the device.
+    /// Ends the start, and unmaps all memory of the device.
     func stop() {
-        starts.withLock { count in
-            precondition(count > 0, "stopped more often than started")
-            count -= 1
-            if count == 0 { unsafe _ = functions.pointee.stop() }
+        isStarted.withLock { isStarted in
+            precondition(isStarted, "stopped, but not started")
+            unsafe _ = functions.pointee.stop()
+            isStarted = false
         }
     }
 
@@ -89,7 +88,7 @@ final class QATLibrary: @unchecked Sendable {
             service == .compression
             ? unsafe functions.pointee.dc_count(&count)
             : unsafe functions.pointee.count(service.rawValue, &count)
-        guard counted == QAT_SUCCESS, count > 0 else { return [] }
+        guard counted == QAT_SUCCESS, count > 0 else { return unsafe [] }
         var handles = unsafe [qat_instance?](repeating: nil, count: Int(count))
         let given =
             service == .compression

@@ -1,7 +1,9 @@
 internal import CQAT
+internal import Glibc
 
 extension QATQueue {
     /// One of a batch, as it is handed over or as it came back.
+    @safe
     struct Entry {
         /// Its number in the batch.
         let number: Int
@@ -9,6 +11,12 @@ extension QATQueue {
         let lane: Int
         let instance: QATInstance
         let request: UnsafeMutablePointer<qat_request>
+
+        /// Copies the input in.
+        func fill(_ source: UnsafeRawBufferPointer) {
+            guard let start = source.baseAddress else { return }
+            unsafe _ = memcpy(request.pointee.input, start, source.count)
+        }
     }
 
     /// Runs a batch: all are handed over, then all are waited for.

@@ -78,8 +78,9 @@ final class QATQueue: Sendable {
             )
         }
         state = Locked(State(lanes: lanes), conditionCount: 2)
-        let thread = try Thread(name: "qat-poll") { [self] in pollUntilStopped() }
-        poller.withLock { $0 = consume thread }
+        try poller.withLock { thread throws(Errno) in
+            thread = try Thread(name: "qat-poll") { [self] in pollUntilStopped() }
+        }
     }
 
     // MARK: What is known
@@ -157,7 +158,7 @@ final class QATQueue: Sendable {
         }
         let status = call()
         guard status != QAT_SUCCESS else {
-            state.wakeAll(on: Self.pollerCondition)
+            state.withLock { _ in state.wakeAll(on: Self.pollerCondition) }
             return nil
         }
         return state.withLock { state in
@@ -173,7 +174,7 @@ final class QATQueue: Sendable {
                 state.counters.restarts &+= 1
                 // Without events nobody would say that it is back.
                 state.lanes[place.lane].isRestarting = instances[place.lane].tellsEvents
-                state.wakeAll(on: Self.pollerCondition)
+                self.state.wakeAll(on: Self.pollerCondition)
                 return .restarting
             default:
                 state.counters.errors &+= 1
@@ -276,7 +277,7 @@ final class QATQueue: Sendable {
 
     private func pollEvents() {
         guard let poll = unsafe library.functions.pointee.poll_events else { return }
-        unsafe _ = poll()
+        _ = poll()
         for (lane, instance) in instances.enumerated() {
             guard let event = instance.takeEvent() else { continue }
             state.withLock { state in
