@@ -89,6 +89,7 @@ int qat_load(const char *memory_library, const char *driver_library,
 		return -1;
 	}
 	fill(driver, optional_entries, COUNT(optional_entries), functions);
+	functions->is_stand_in = dlsym(driver, "qat_standin_marker") != NULL;
 	return 0;
 }
 

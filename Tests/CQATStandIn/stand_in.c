@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include "stand_in.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *qat_standin_marker = "stand-in";
 
@@ -27,18 +29,57 @@ void stand_in_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-void stand_in_configure(const struct stand_in_plan *plan)
+#define FIELD(type, field) { #field, offsetof(struct type, field) }
+
+struct field {
+	const char *name;
+	size_t offset;
+};
+
+static const struct field plan_fields[] = {
+	FIELD(stand_in_plan, is_available), FIELD(stand_in_plan, start_status),
+	FIELD(stand_in_plan, dc_instances), FIELD(stand_in_plan, sym_instances),
+	FIELD(stand_in_plan, depth), FIELD(stand_in_plan, is_down),
+	FIELD(stand_in_plan, has_decompression), FIELD(stand_in_plan, has_verify),
+	FIELD(stand_in_plan, has_recovery), FIELD(stand_in_plan, has_gcm),
+	FIELD(stand_in_plan, intermediate), FIELD(stand_in_plan, is_out_of_order),
+	FIELD(stand_in_plan, fault), FIELD(stand_in_plan, fault_after),
+	FIELD(stand_in_plan, fault_count), { NULL, 0 },
+};
+
+static const struct field count_fields[] = {
+	FIELD(stand_in_counts, descriptor), FIELD(stand_in_counts, starts), FIELD(stand_in_counts, stops),
+	FIELD(stand_in_counts, requests), FIELD(stand_in_counts, retries),
+	FIELD(stand_in_counts, answers), FIELD(stand_in_counts, polls),
+	FIELD(stand_in_counts, idle_polls), FIELD(stand_in_counts, live_sessions),
+	FIELD(stand_in_counts, live_instances), FIELD(stand_in_counts, live_memory),
+	FIELD(stand_in_counts, foreign_pointers), FIELD(stand_in_counts, freed_in_flight),
+	FIELD(stand_in_counts, nested_polls), FIELD(stand_in_counts, unverified),
+	FIELD(stand_in_counts, misuses), FIELD(stand_in_counts, kept_secrets), { NULL, 0 },
+};
+
+static uint32_t *find(const struct field *fields, void *start, const char *name)
+{
+	while (fields->name && strcmp(fields->name, name) != 0)
+		fields++;
+	if (!fields->name)
+		abort();
+	return (uint32_t *)(void *)((char *)start + fields->offset);
+}
+
+void stand_in_set(const char *name, uint32_t value)
 {
 	stand_in_lock();
-	stand_in.plan = *plan;
+	*find(plan_fields, &stand_in.plan, name) = value;
 	stand_in_unlock();
 }
 
-void stand_in_read(struct stand_in_counts *counts)
+uint32_t stand_in_get(const char *name)
 {
 	stand_in_lock();
-	*counts = stand_in.counts;
+	uint32_t value = *find(count_fields, &stand_in.counts, name);
 	stand_in_unlock();
+	return value;
 }
 
 void stand_in_notify(uint32_t event)
@@ -148,8 +189,11 @@ int32_t icp_sal_userStart(const char *section)
 {
 	(void)section;
 	stand_in_lock();
-	int32_t status = stand_in.plan.start_status;
+	int32_t status = (int32_t)stand_in.plan.start_status;
 	stand_in.counts.starts++;
+	/* As the library does: left open for every program that is executed later. */
+	if (status == QAT_SUCCESS)
+		stand_in.counts.descriptor = (uint32_t)open("/dev/null", O_RDONLY);
 	if (status == QAT_SUCCESS) {
 		stand_in.counts.misuses += stand_in.is_running;
 		stand_in.is_running = true;
@@ -170,6 +214,7 @@ int32_t icp_sal_userStop(void)
 	stand_in.counts.misuses += !stand_in.is_running;
 	stand_in.counts.misuses += stand_in.counts.live_instances + stand_in.counts.live_sessions;
 	stand_in.is_running = false;
+	close((int)stand_in.counts.descriptor);
 	stand_in_unlock();
 	return QAT_SUCCESS;
 }

@@ -21,7 +21,7 @@ int32_t cpaDcGetNumInstances(uint16_t *count)
 	/* The library answers so where there are none, and leaves the number alone. */
 	if (stand_in.plan.dc_instances == 0)
 		return QAT_RESOURCE;
-	*count = stand_in.plan.dc_instances;
+	*count = (uint16_t)stand_in.plan.dc_instances;
 	return QAT_SUCCESS;
 }
 
@@ -34,7 +34,7 @@ int32_t cpaGetNumInstances(uint32_t service, uint16_t *count)
 {
 	if (service != QAT_SERVICE_SYMMETRIC)
 		return QAT_RESOURCE;
-	*count = stand_in.plan.sym_instances;
+	*count = (uint16_t)stand_in.plan.sym_instances;
 	return QAT_SUCCESS;
 }
 

@@ -277,6 +277,9 @@ struct qat_functions {
 	int32_t (*dc_notify)(qat_instance, qat_notification, void *tag);
 	int32_t (*cy_notify)(qat_instance, qat_notification, void *tag);
 	int32_t (*poll_events)(void);
+
+	/* Not a device: the stand-in of the tests, which says so by a symbol of its own. */
+	int is_stand_in;
 };
 
 /* What one request needs, at the start of its piece of the device's memory: the library may write

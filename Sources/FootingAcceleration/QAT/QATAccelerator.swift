@@ -65,26 +65,27 @@ public final class QATAccelerator: Accelerator {
         _ configuration: QATConfiguration,
         obstacle: QATObstacle?,
         software: any Accelerator,
-        clock: any TimeSource,
-        isStandIn: Bool = false,
+        clock: any TimeSource = SystemClock(),
         library: () throws(AccelerationError) -> QATLibrary
     ) {
         self.configuration = configuration
         self.software = software
         self.clock = clock
-        self.isStandIn = isStandIn
+        var isStandIn = false
         var found = obstacle
         var engine: QATEngine?
         if found == nil {
             var step = QATObstacle.Step.library
             do throws(AccelerationError) {
                 let loaded = try library()
+                isStandIn = loaded.isStandIn
                 step = .start
                 engine = try QATEngine(loaded, configuration, software: software, clock: clock)
             } catch {
                 found = QATObstacle(step: step, problem: error.description, remedy: "")
             }
         }
+        self.isStandIn = isStandIn
         self.obstacle = found
         self.engine = engine
     }
@@ -216,7 +217,10 @@ public final class QATAccelerator: Accelerator {
         _ blocks: [AcceleratedBlock]
     ) throws(AccelerationError) -> [Result<Int?, AccelerationError>] {
         let engine = try demand(.compressDeflate)
-        var results = [Result<Int?, AccelerationError>](repeating: .success(nil), count: blocks.count)
+        var results = [Result<Int?, AccelerationError>](
+            repeating: .success(nil),
+            count: blocks.count
+        )
         let bySoftware = { [software] (block: AcceleratedBlock) in
             Result { () throws(AccelerationError) in
                 try unsafe software.compress(block.source, into: block.target, .deflate, .fast)
@@ -284,7 +288,10 @@ public final class QATAccelerator: Accelerator {
         _ blocks: [AcceleratedBlock]
     ) throws(AccelerationError) -> [Result<Void, AccelerationError>] {
         let engine = try demand(.decompressDeflate)
-        var results = [Result<Void, AccelerationError>](repeating: .success(()), count: blocks.count)
+        var results = [Result<Void, AccelerationError>](
+            repeating: .success(()),
+            count: blocks.count
+        )
         let bySoftware = { [software] (block: AcceleratedBlock) in
             Result { () throws(AccelerationError) in
                 try unsafe software.decompress(block.source, into: block.target, .deflate)

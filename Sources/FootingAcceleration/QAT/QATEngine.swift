@@ -35,9 +35,15 @@ final class QATEngine: Sendable {
         let services: [QATService] =
             configuration.encrypts ? [.compression, .encryption] : [.compression]
         for service in services {
-            for unsafe handle in unsafe library.instances(service).prefix(configuration.instanceMaximum) {
+            let handles = unsafe library.instances(service)
+            for index in unsafe handles.indices.prefix(configuration.instanceMaximum) {
                 do throws(AccelerationError) {
-                    let instance = try unsafe QATInstance(library, handle, service, configuration)
+                    let instance = try unsafe QATInstance(
+                        library,
+                        handles[index],
+                        service,
+                        configuration
+                    )
                     instances.append(instance)
                 } catch {
                     refusals.append(error.description)

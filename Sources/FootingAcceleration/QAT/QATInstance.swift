@@ -123,7 +123,7 @@ final class QATInstance: @unchecked Sendable {
         if let session = unsafe session { unsafe _ = functions.pointee.dc_end(handle, session) }
         unsafe session = nil
         unsafe _ = qat_stop(functions, handle, service.rawValue)
-        for unsafe bytes in unsafe memory { unsafe give(bytes) }
+        for index in unsafe memory.indices { unsafe give(memory[index]) }
         unsafe memory = []
         unsafe requests = []
     }

@@ -17,7 +17,9 @@ final class QATLibrary: @unchecked Sendable {
         guard qat_can_load() != 0 else {
             throw .unavailable("a static program cannot load libqat.so.4; footing-dynamic can")
         }
-        return try QATLibrary(memory: "libusdm.so.0", driver: "libqat.so.4")
+        let library = try QATLibrary(memory: "libusdm.so.0", driver: "libqat.so.4")
+        if library.isStandIn { throw .unavailable("libqat.so.4 is a stand-in for tests") }
+        return library
     }
 
     /// The one that is installed, loaded by the first who asks.
@@ -43,6 +45,9 @@ final class QATLibrary: @unchecked Sendable {
     }
 
     // The library stays loaded, and so may callers within it: the table is never freed.
+
+    /// Whether a test's stand-in was loaded: what that does says nothing about a device.
+    var isStandIn: Bool { unsafe functions.pointee.is_stand_in != 0 }
 
     /// Whether it finds a device that is set up for it: silent, unlike ``start()``.
     var isAvailable: Bool { unsafe functions.pointee.is_available() != 0 }

@@ -27,9 +27,9 @@ enum stand_in_fault {
 
 struct stand_in_plan {
 	uint32_t is_available;
-	int32_t start_status;
-	uint16_t dc_instances;
-	uint16_t sym_instances;
+	uint32_t start_status;        /* a CpaStatus */
+	uint32_t dc_instances;
+	uint32_t sym_instances;
 	uint32_t depth;
 	uint32_t is_down;             /* instances say that they are not up */
 	uint32_t has_decompression;
@@ -44,15 +44,17 @@ struct stand_in_plan {
 };
 
 struct stand_in_counts {
-	uint32_t starts, stops;
+	uint32_t starts, stops, descriptor;
 	uint32_t requests, retries, answers, polls, idle_polls;
 	uint32_t live_sessions, live_instances, live_memory;
 	/* Mistakes of the caller. */
 	uint32_t foreign_pointers, freed_in_flight, nested_polls, unverified, misuses, kept_secrets;
 };
 
-void stand_in_configure(const struct stand_in_plan *plan);
-void stand_in_read(struct stand_in_counts *counts);
+/* By name, so that who loads it needs no header: sets a field of the plan, or reads a field of the
+ * counts; an unknown name ends the process. */
+void stand_in_set(const char *field, uint32_t value);
+uint32_t stand_in_get(const char *field);
 /* Late answers come with the next poll. */
 void stand_in_release(void);
 /* Tells those who asked of an event, at their next poll for events. */
