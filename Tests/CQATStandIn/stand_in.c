@@ -44,7 +44,7 @@ static const struct field plan_fields[] = {
 	FIELD(stand_in_plan, has_recovery), FIELD(stand_in_plan, has_gcm),
 	FIELD(stand_in_plan, intermediate), FIELD(stand_in_plan, is_out_of_order),
 	FIELD(stand_in_plan, fault), FIELD(stand_in_plan, fault_after),
-	FIELD(stand_in_plan, fault_count), { NULL, 0 },
+	FIELD(stand_in_plan, fault_count), FIELD(stand_in_plan, stalled_requests), { NULL, 0 },
 };
 
 static const struct field count_fields[] = {
@@ -152,7 +152,7 @@ void qaeMemFreeNUMA(void **address)
 	for (int index = 0; index < MEMORY_MAX; index++) {
 		if (memory[index].address != *address)
 			continue;
-		stand_in.counts.kept_secrets += memmem(memory[index].address, memory[index].size,
+		stand_in.counts.kept_secrets += stand_in.has_secret && memmem(memory[index].address, memory[index].size,
 			stand_in.secret, sizeof stand_in.secret) != NULL;
 		/* Counted, and kept, so that a test ends with a number, not with a crash. */
 		if (stand_in_is_in_flight(memory[index].address, memory[index].size)) {

@@ -51,7 +51,7 @@ struct stand_in {
 	struct work held[QUEUE_MAX];
 	uint32_t held_count;
 	uint32_t pending_event;
-	bool has_event, is_running;
+	bool has_event, is_running, has_secret;
 	/* The key that was used last: memory that is given back must not hold it. */
 	uint8_t secret[32];
 };

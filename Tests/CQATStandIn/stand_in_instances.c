@@ -251,6 +251,7 @@ int32_t cpaCySymInitSession(struct instance *instance, qat_sym_callback callback
 	session->is_cipher = true;
 	session->sym = *setup;
 	memcpy(session->key, setup->cipher.key, sizeof session->key);
+	stand_in.has_secret = true;
 	memcpy(stand_in.secret, setup->cipher.key, sizeof stand_in.secret);
 	session->sym_callback = callback;
 	stand_in_unlock();

@@ -44,6 +44,8 @@ static int32_t submit(struct instance *instance, struct work work)
 {
 	int32_t status = QAT_SUCCESS;
 	stand_in_lock();
+	if (stand_in.plan.stalled_requests > 0)
+		stand_in.plan.stalled_requests--;
 	if (instance->count >= stand_in.plan.depth || instance->count >= QUEUE_MAX) {
 		stand_in.counts.retries++;
 		status = QAT_RETRY;
@@ -154,7 +156,8 @@ static int32_t poll(struct instance *instance, uint32_t quota)
 	stand_in.counts.nested_polls += instance->is_polling;
 	instance->is_polling = true;
 	stand_in.counts.polls++;
-	while ((quota == 0 || answered < quota) && take(instance, &work)) {
+	while (stand_in.plan.stalled_requests == 0 && (quota == 0 || answered < quota)
+		&& take(instance, &work)) {
 		stand_in_unlock();
 		answer(&work);
 		answered++;

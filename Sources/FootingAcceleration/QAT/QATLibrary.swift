@@ -83,7 +83,8 @@ final class QATLibrary: @unchecked Sendable {
 
     private static func openDescriptors() -> Set<Int32> {
         let names = (try? HostRoot().names("proc/self/fd")) ?? []
-        return Set(names.compactMap { Int32($0) })
+        // Those that listing them took are closed by now.
+        return Set(names.compactMap { Int32($0) }.filter { fcntl($0, F_GETFD) >= 0 })
     }
 
     /// The instances of one service.

@@ -41,6 +41,7 @@ struct stand_in_plan {
 	uint32_t fault;
 	uint32_t fault_after;         /* requests that go well first */
 	uint32_t fault_count;
+	uint32_t stalled_requests;    /* no answers before so many more were handed over or refused */
 };
 
 struct stand_in_counts {
