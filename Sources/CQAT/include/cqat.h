@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The part of Intel QuickAssist's published interface that Footing uses: libqat.so.4 (QATlib 23.08
  * and later) and libusdm.so.0. Nothing is linked; qat_load looks the functions up at run time.
@@ -367,5 +368,13 @@ int qat_load(const char *memory_library, const char *driver_library,
 
 /* Whether this process was started by a dynamic loader: a static one cannot load libraries. */
 int qat_can_load(void);
+
+/* The first bytes that a program prints for one argument, at most `size`, or -errno; it is ended
+ * then. Each piece may take so many milliseconds. */
+ssize_t qat_output(
+	const char *path, const char *argument, char *buffer, size_t size, int milliseconds);
+
+/* Goes on as another program (execve(2)); returns only to say why not. */
+int qat_become(const char *path, char *const *arguments);
 
 #endif
