@@ -21,13 +21,11 @@ public enum DynamicTwin {
     /// - Parameters:
     ///   - root: the machine.
     ///   - configuration: what QAT may be used for.
-    ///   - version: what the twin has to print for `--version`: the same code.
     /// - Returns: only where there is nothing to go on for.
     /// - Throws: why the twin cannot be run; the process is then as it was.
     public static func takeOver(
         root: HostRoot,
-        configuration: QATConfiguration,
-        version: String
+        configuration: QATConfiguration
     ) throws(AccelerationError) {
         guard isNeeded, QATObstacle.first(root: root, configuration: configuration) == nil else {
             return
@@ -40,7 +38,7 @@ public enum DynamicTwin {
         }
         let folder = program.split(separator: "/").dropLast().joined(separator: "/")
         let path = "/\(folder)/\(name)"
-        try check(path, version: version)
+        try check(path, version: Release.version)
         throw .unavailable("\(path): \(execute(path))")
     }
 

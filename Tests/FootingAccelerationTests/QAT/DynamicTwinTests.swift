@@ -44,10 +44,6 @@ import Testing
     @Test
     func `a process that can load libraries goes on as it is`() throws {
         #expect(!DynamicTwin.isNeeded)
-        try DynamicTwin.takeOver(
-            root: HostRoot(),
-            configuration: QATConfiguration(use: .all),
-            version: "1"
-        )
+        try DynamicTwin.takeOver(root: HostRoot(), configuration: QATConfiguration(use: .all))
     }
 }
