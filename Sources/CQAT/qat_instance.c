@@ -1,42 +1,55 @@
 #include "cqat.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+static int32_t describe_compression(const struct qat_functions *functions, qat_instance instance,
+	struct qat_description *description)
+{
+	struct qat_dc_capabilities able;
+	memset(&able, 0, sizeof able);
+	int32_t status = functions->dc_capabilities(instance, &able);
+	if (status == QAT_SUCCESS)
+		status = functions->dc_intermediate_count(instance, &description->intermediate);
+	if (status == QAT_SUCCESS)
+		status = functions->dc_meta_size(instance, 1, &description->meta_size);
+	description->is_able = able.deflate_compression && able.verify;
+	description->decompresses = able.deflate_decompression;
+	description->recovers = able.verify_and_recover;
+	description->huffman = able.dynamic_huffman ? QAT_HUFFMAN_DYNAMIC : QAT_HUFFMAN_STATIC;
+	return status;
+}
+
+static int32_t describe_encryption(const struct qat_functions *functions, qat_instance instance,
+	struct qat_description *description)
+{
+	struct qat_sym_capabilities able;
+	memset(&able, 0, sizeof able);
+	int32_t status = functions->sym_capabilities(instance, &able);
+	if (status == QAT_SUCCESS)
+		status = functions->cy_meta_size(instance, 1, &description->meta_size);
+	description->is_able = able.ciphers >> QAT_CIPHER_AES_GCM & 1;
+	return status;
+}
 
 int32_t qat_describe(const struct qat_functions *functions, qat_instance instance,
 	uint32_t service, struct qat_description *description)
 {
+	bool is_cipher = service == QAT_SERVICE_SYMMETRIC;
 	struct qat_instance_information information;
-	struct qat_dc_capabilities dc;
-	struct qat_sym_capabilities sym;
-	int32_t status;
 	memset(&information, 0, sizeof information);
 	memset(description, 0, sizeof *description);
-	if (service == QAT_SERVICE_SYMMETRIC) {
-		memset(&sym, 0, sizeof sym);
-		if ((status = functions->cy_information(instance, &information)) != QAT_SUCCESS
-			|| (status = functions->sym_capabilities(instance, &sym)) != QAT_SUCCESS
-			|| (status = functions->cy_meta_size(instance, 1, &description->meta_size)) != QAT_SUCCESS)
-			return status;
-		description->is_able = sym.ciphers >> QAT_CIPHER_AES_GCM & 1;
-	} else {
-		memset(&dc, 0, sizeof dc);
-		if ((status = functions->dc_information(instance, &information)) != QAT_SUCCESS
-			|| (status = functions->dc_capabilities(instance, &dc)) != QAT_SUCCESS
-			|| (status = functions->dc_meta_size(instance, 1, &description->meta_size)) != QAT_SUCCESS
-			|| (status = functions->dc_intermediate_count(instance, &description->intermediate))
-				!= QAT_SUCCESS)
-			return status;
-		description->is_able = dc.deflate_compression && dc.verify;
-		description->decompresses = dc.deflate_decompression;
-		description->recovers = dc.verify_and_recover;
-		description->huffman = dc.dynamic_huffman ? QAT_HUFFMAN_DYNAMIC : QAT_HUFFMAN_STATIC;
-	}
+	int32_t status = is_cipher ? functions->cy_information(instance, &information)
+		: functions->dc_information(instance, &information);
 	memcpy(description->name, information.name, sizeof description->name);
 	description->name[sizeof description->name - 1] = 0;
 	description->node = (int32_t)information.node;
 	description->is_up = information.state == QAT_STATE_UP;
 	description->is_polled = information.is_polled;
-	return QAT_SUCCESS;
+	if (status != QAT_SUCCESS)
+		return status;
+	return is_cipher ? describe_encryption(functions, instance, description)
+		: describe_compression(functions, instance, description);
 }
 
 int32_t qat_start(const struct qat_functions *functions, qat_instance instance, uint32_t service)

@@ -48,7 +48,8 @@ static const struct field plan_fields[] = {
 };
 
 static const struct field count_fields[] = {
-	FIELD(stand_in_counts, descriptor), FIELD(stand_in_counts, starts), FIELD(stand_in_counts, stops),
+	FIELD(stand_in_counts, descriptor), FIELD(stand_in_counts, starts),
+	FIELD(stand_in_counts, stops),
 	FIELD(stand_in_counts, requests), FIELD(stand_in_counts, retries),
 	FIELD(stand_in_counts, answers), FIELD(stand_in_counts, polls),
 	FIELD(stand_in_counts, idle_polls), FIELD(stand_in_counts, live_sessions),
@@ -152,8 +153,9 @@ void qaeMemFreeNUMA(void **address)
 	for (int index = 0; index < MEMORY_MAX; index++) {
 		if (memory[index].address != *address)
 			continue;
-		stand_in.counts.kept_secrets += stand_in.has_secret && memmem(memory[index].address, memory[index].size,
-			stand_in.secret, sizeof stand_in.secret) != NULL;
+		stand_in.counts.kept_secrets += stand_in.has_secret
+			&& memmem(memory[index].address, memory[index].size, stand_in.secret,
+				sizeof stand_in.secret) != NULL;
 		/* Counted, and kept, so that a test ends with a number, not with a crash. */
 		if (stand_in_is_in_flight(memory[index].address, memory[index].size)) {
 			stand_in.counts.freed_in_flight++;

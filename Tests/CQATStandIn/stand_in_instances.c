@@ -239,7 +239,8 @@ int32_t cpaCySymInitSession(struct instance *instance, qat_sym_callback callback
 	const struct qat_sym_setup *setup, struct session *session)
 {
 	bool is_gcm = setup->cipher.algorithm == QAT_CIPHER_AES_GCM && stand_in.plan.has_gcm
-		&& setup->operation == QAT_OPERATION_CHAIN && setup->hash.algorithm == QAT_HASH_AES_GCM
+		&& setup->operation == QAT_OPERATION_CHAIN
+		&& setup->hash.algorithm == QAT_HASH_AES_GCM
 		&& setup->hash.mode == QAT_HASH_MODE_AUTHENTICATE
 		&& setup->hash.digest_byte_count == 16 && setup->digest_is_appended
 		&& setup->order == (setup->cipher.direction == QAT_ENCRYPT

@@ -24,9 +24,10 @@ bool stand_in_is_in_flight(const void *address, size_t size)
 		if (overlaps(&stand_in.held[index], start, start + size))
 			return true;
 	}
-	for (int instance = 0; instance < INSTANCES_MAX; instance++) {
-		for (uint32_t index = 0; index < stand_in.instances[instance].count; index++) {
-			if (overlaps(&stand_in.instances[instance].queue[index], start, start + size))
+	for (int number = 0; number < INSTANCES_MAX; number++) {
+		const struct instance *instance = &stand_in.instances[number];
+		for (uint32_t index = 0; index < instance->count; index++) {
+			if (overlaps(&instance->queue[index], start, start + size))
 				return true;
 		}
 	}
@@ -52,7 +53,8 @@ static int32_t submit(struct instance *instance, struct work work)
 	} else if ((work.fault = stand_in_next_fault()) == STAND_IN_RESTARTING) {
 		status = QAT_RESTARTING;
 	} else {
-		stand_in.counts.misuses += !instance->is_started || work.session->magic != SESSION_MAGIC;
+		stand_in.counts.misuses += !instance->is_started;
+		stand_in.counts.misuses += work.session->magic != SESSION_MAGIC;
 		stand_in_touch(work.session, sizeof *work.session);
 		touch_list(work.source);
 		touch_list(work.destination);
@@ -80,8 +82,8 @@ int32_t cpaDcCompressData2(struct instance *instance, struct session *session,
 	struct qat_dc_operation *operation, struct qat_dc_results *results, void *tag)
 {
 	struct work work = {
-		.session = session, .source = source, .destination = destination, .results = results,
-		.tag = tag,
+		.session = session, .source = source, .destination = destination,
+		.results = results, .tag = tag,
 	};
 	return submit_dc(instance, work, operation);
 }
@@ -91,8 +93,8 @@ int32_t cpaDcDecompressData2(struct instance *instance, struct session *session,
 	struct qat_dc_operation *operation, struct qat_dc_results *results, void *tag)
 {
 	struct work work = {
-		.session = session, .source = source, .destination = destination, .results = results,
-		.is_decompression = true, .tag = tag,
+		.session = session, .source = source, .destination = destination,
+		.results = results, .is_decompression = true, .tag = tag,
 	};
 	return submit_dc(instance, work, operation);
 }
@@ -143,7 +145,8 @@ static void answer(struct work *work)
 	stand_in.counts.answers++;
 	stand_in_unlock();
 	if (is_cipher)
-		sym_callback(work->tag, status, QAT_OPERATION_CHAIN, NULL, work->destination, verified);
+		sym_callback(
+			work->tag, status, QAT_OPERATION_CHAIN, NULL, work->destination, verified);
 	else
 		dc_callback(work->tag, status);
 }

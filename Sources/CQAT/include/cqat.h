@@ -264,7 +264,8 @@ struct qat_functions {
 	int32_t (*cy_stop)(qat_instance);
 	int32_t (*cy_meta_size)(qat_instance, uint32_t buffer_count, uint32_t *byte_count);
 	int32_t (*sym_session_size)(qat_instance, const struct qat_sym_setup *, uint32_t *);
-	int32_t (*sym_begin)(qat_instance, qat_sym_callback, const struct qat_sym_setup *, void *session);
+	int32_t (*sym_begin)(
+		qat_instance, qat_sym_callback, const struct qat_sym_setup *, void *session);
 	int32_t (*sym_end)(qat_instance, void *session);
 	int32_t (*sym_perform)(qat_instance, void *tag, const struct qat_sym_operation *,
 		const struct qat_buffer_list *source, struct qat_buffer_list *destination,

@@ -3,13 +3,14 @@
 
 #include <stdint.h>
 
-/* A stand-in for libqat.so.4 and libusdm.so.0 in one library, for tests only: it has their functions
- * and layouts and does the work with zlib and OpenSSL. It is not named as they are, it exports the
- * marker below, and only a test can load it. Nothing that it shows is a property of hardware.
+/* A stand-in for libqat.so.4 and libusdm.so.0 in one library, for tests only: it has their
+ * functions and layouts, and does the work with zlib and OpenSSL. It is not named as they are, it
+ * exports a marker (qat_standin_marker), and only a test can load it. Nothing that it shows is a
+ * property of hardware.
  *
  * What it is strict about: a request is only queued when it is handed over, and a full queue says
- * RETRY; work is done and answers are given only inside a poll, on the polling thread; what a device
- * would touch must lie in memory taken from it, and not be given back before the answer. */
+ * RETRY; work is done and answers are given only inside a poll, on the polling thread; what a
+ * device would touch must lie in memory taken from it, and not be given back before the answer. */
 
 /* What goes wrong with a request. */
 enum stand_in_fault {
@@ -41,7 +42,7 @@ struct stand_in_plan {
 	uint32_t fault;
 	uint32_t fault_after;         /* requests that go well first */
 	uint32_t fault_count;
-	uint32_t stalled_requests;    /* no answers before so many more were handed over or refused */
+	uint32_t stalled_requests;    /* no answers before so many more came in */
 };
 
 struct stand_in_counts {
