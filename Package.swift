@@ -17,7 +17,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingHost", ["FootingSystem", "CFooting"]),
     (
         "FootingAcceleration",
-        ["FootingHost", "FootingSystem", "CLZ4", "CDeflate", "CCrypto", "CQAT"]
+        ["FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT"]
     ),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingSystem", "CFooting"]),
@@ -28,7 +28,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
 ]

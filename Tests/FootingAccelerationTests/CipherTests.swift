@@ -66,7 +66,7 @@ struct CipherVector: Sendable {
     }
 
     private static func cipher(_ key: [UInt8]) throws -> any BlockCipher {
-        let secret = try secret(key)
+        let secret = try makeSecret(key)
         return try SoftwareAccelerator().cipher(key: secret)
     }
 

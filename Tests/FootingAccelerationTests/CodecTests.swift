@@ -17,7 +17,7 @@ struct Compressor {
     ) throws(AccelerationError) -> [UInt8]? {
         let source = GuardedMemory(block)
         let target = GuardedMemory(room ?? block.count)
-        let count = unsafe try accelerator.compress(
+        let count = try unsafe accelerator.compress(
             UnsafeRawBufferPointer(source.bytes),
             into: target.bytes,
             method,
@@ -35,7 +35,7 @@ struct Compressor {
     ) throws(AccelerationError) -> [UInt8] {
         let source = GuardedMemory(stored, isAtEnd: isAtEnd)
         let target = GuardedMemory(count, isAtEnd: isAtEnd)
-        unsafe try accelerator.decompress(
+        try unsafe accelerator.decompress(
             UnsafeRawBufferPointer(source.bytes),
             into: target.bytes,
             method

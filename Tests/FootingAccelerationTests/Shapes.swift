@@ -135,7 +135,7 @@ func bytes(_ digits: String) -> [UInt8] {
 }
 
 /// Secrets from hexadecimal digits or other bytes of a test.
-func secret(_ content: [UInt8]) throws(Errno) -> SecretBytes {
+func makeSecret(_ content: [UInt8]) throws(Errno) -> SecretBytes {
     var result = try SecretBytes(count: content.count)
     unsafe result.withMutableBytes { unsafe $0.copyBytes(from: content) }
     return result

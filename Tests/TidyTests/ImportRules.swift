@@ -11,7 +11,7 @@ enum ImportRules {
         "FootingHost": ["FootingSystem", "CFooting"],
         "CQAT": [],
         "FootingAcceleration": [
-            "FootingHost", "FootingSystem", "CLZ4", "CDeflate", "CCrypto", "CQAT",
+            "FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT",
         ],
         "FootingDisk": ["FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
@@ -20,7 +20,7 @@ enum ImportRules {
         "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ],
         "footing": ["FootingCommands"],
     ]

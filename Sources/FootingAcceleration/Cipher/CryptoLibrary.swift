@@ -1,4 +1,5 @@
 internal import CCrypto
+internal import CFooting
 internal import FootingSystem
 
 /// libcrypto, set up once, by the first who needs it.
@@ -12,8 +13,6 @@ final class CryptoLibrary: @unchecked Sendable {
 
     let context: OpaquePointer
     let cipher: OpaquePointer
-    /// The library's own text, as `OpenSSL 3.0.19 27 Jan 2026`.
-    let version: String
 
     private static let result = Result<CryptoLibrary, AccelerationError> {
         () throws(AccelerationError) in
@@ -26,6 +25,7 @@ final class CryptoLibrary: @unchecked Sendable {
     static func shared() throws(AccelerationError) -> CryptoLibrary { try result.get() }
 
     private init() throws(AccelerationError) {
+        footing_crypto_setup()
         // Without its handler at exit, which would pull the rug from under threads that still run.
         let options = UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT)
         guard OPENSSL_init_crypto(options, nil) == 1, let made = unsafe OSSL_LIB_CTX_new()
@@ -42,7 +42,6 @@ final class CryptoLibrary: @unchecked Sendable {
         _ = unsafe provider
         unsafe context = made
         unsafe self.cipher = cipher
-        version = unsafe OpenSSL_version(OPENSSL_VERSION).map { unsafe String(cString: $0) } ?? ""
     }
 
     /// What failed, with the library's reason; its list of errors is empty afterwards.

@@ -20,7 +20,7 @@ public protocol Accelerator: Sendable {
     ///   - method: the form.
     ///   - effort: the time it may take.
     /// - Returns: the bytes that the result takes, always fewer than `source`; nil if it does not
-    ///   fit into `target` or does not get smaller.
+    ///   fit into `target`, or would save nothing or next to nothing.
     func compress(
         _ source: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer,

@@ -1,3 +1,6 @@
+internal import CCrypto
+internal import CDeflate
+internal import CLZ4
 public import FootingSystem
 
 /// The processor: liblz4, libdeflate and libcrypto, always there.
@@ -15,6 +18,14 @@ public final class SoftwareAccelerator: Accelerator {
 
     /// `software`.
     public var name: String { "software" }
+
+    /// The libraries behind it, with their versions.
+    public static var libraries: [String] {
+        let lz4 = unsafe LZ4_versionString().map { unsafe String(cString: $0) } ?? ""
+        let crypto =
+            unsafe OpenSSL_version(OPENSSL_VERSION).map { unsafe String(cString: $0) } ?? ""
+        return ["liblz4 \(lz4)", "libdeflate \(LIBDEFLATE_VERSION_STRING)", crypto]
+    }
 
     /// Everything.
     public var operations: Set<AccelerationOperation> { Set(AccelerationOperation.allCases) }
@@ -37,7 +48,12 @@ public final class SoftwareAccelerator: Accelerator {
         guard let operation = AccelerationOperation.compress(method, effort) else { return nil }
         return try codecs.run(operation, inputBytes: source.count, plainBytes: source.count) {
             (context) throws(AccelerationError) in
-            unsafe context.compress(source, into: target, method, effort)
+            if method == .deflate,
+                unsafe !Compressibility.isLikely(source, context, room: target)
+            {
+                return nil
+            }
+            return unsafe context.compress(source, into: target, method, effort)
         }
     }
 
