@@ -21,7 +21,7 @@ import Testing
         let unavailable = AccelerationError.unavailable("QAT: no QAT device")
         #expect(throws: unavailable) { try accelerator.compressed([Shapes.text(16_384)]) }
         #expect(throws: unavailable) { try accelerator.decompressed([([1], 16_384)]) }
-        #expect(throws: unavailable) { _ = try accelerator.cipher(key: secret(Array(0..<32))) }
+        #expect(throws: unavailable) { _ = try accelerator.cipher(key: makeSecret(Array(0..<32))) }
         var registry = CapabilityRegistry()
         accelerator.register(in: &registry)
         #expect(registry["qat.compression"].state == .absent("no QAT device"))

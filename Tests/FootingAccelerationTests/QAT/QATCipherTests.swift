@@ -14,7 +14,7 @@ import Testing
         _ accelerator: QATAccelerator,
         _ standIn: StandIn
     ) throws -> (device: any BlockCipher, processor: any BlockCipher) {
-        let key = try secret(Self.key)
+        let key = try makeSecret(Self.key)
         return (try accelerator.cipher(key: key), try standIn.software.cipher(key: key))
     }
 

@@ -154,7 +154,7 @@ import Testing
             try accelerator.compressed([Shapes.text(16_384)])
         }
         let before = standIn.get("requests")
-        let cipher = try accelerator.cipher(key: secret(Array(0..<32)))
+        let cipher = try accelerator.cipher(key: makeSecret(Array(0..<32)))
         _ = try cipher.sealed(Shapes.text(16_384), BlockNonce(epoch: 1, position: 1), [])
         #expect(standIn.get("requests") == before)
         accelerator.close()
