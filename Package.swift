@@ -77,6 +77,12 @@ let package = Package(
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
+        .target(
+            name: "FootingTestSupport",
+            dependencies: ["FootingSystem"],
+            path: "Tests/FootingTestSupport",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "footing-simulate",
             dependencies: ["FootingSimulation", "FootingSystem"],
@@ -90,12 +96,14 @@ let package = Package(
         + [
             .testTarget(
                 name: "FootingSystemTests",
-                dependencies: ["FootingSystem"],
+                dependencies: ["FootingTestSupport", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(
                 name: "FootingHostTests",
-                dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
+                dependencies: [
+                    "FootingHost", "FootingDeployment", "FootingTestSupport", "FootingSystem",
+                ],
                 exclude: ["Fixtures"],
                 swiftSettings: strict
             ),
@@ -116,12 +124,17 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingDiskTests",
-                dependencies: ["FootingDisk", "FootingSimulation", "FootingSystem"],
+                dependencies: [
+                    "FootingDisk", "FootingSimulation", "FootingTestSupport", "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(
                 name: "FootingNBDTests",
-                dependencies: ["FootingNBD", "FootingDisk", "FootingSimulation", "FootingSystem"],
+                dependencies: [
+                    "FootingNBD", "FootingDisk", "FootingSimulation", "FootingTestSupport",
+                    "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

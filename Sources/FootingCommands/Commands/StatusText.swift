@@ -67,8 +67,14 @@ struct StatusText {
             lines.append(("balloon", "none: \(JSONValue.string(reason).text)"))
         } else {
             let isActive = balloon["isActive"] == .bool(true)
-            let size = bytes("pressure", "balloon", "currentBalloonBytes")
-            lines.append(("balloon", size + (isActive ? ", active" : "")))
+            var text = bytes("pressure", "balloon", "currentBalloonBytes")
+            if case .string(let source) = balloon["targetSource"],
+                balloon["targetBalloonBytes"] != .null
+            {
+                text += " of \(bytes("pressure", "balloon", "targetBalloonBytes")) wanted"
+                text += " by \(JSONValue.string(source).text)"
+            }
+            lines.append(("balloon", text + (isActive ? ", active" : "")))
         }
         for source in status["pressure"]["sources"].elements {
             let name = source["name"].text

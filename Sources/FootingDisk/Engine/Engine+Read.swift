@@ -23,6 +23,7 @@ extension Engine {
     ) throws(DiskError) -> Bool {
         try checkBounds("read", offset, buffer.count)
         noteForReadAhead(offset, buffer.count)
+        var tally = ReadTally()
         var done = 0
         while done < buffer.count {
             let start = offset + UInt64(done)
@@ -32,10 +33,19 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-            guard try unsafe readPiece(at: start, into: piece, mode) else { return false }
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+                withdraw(tally)
+                return false
+            }
             done += count
         }
         return true
+    }
+
+    /// Makes an attempt that found too little not count: the read that follows counts all of it.
+    private func withdraw(_ tally: ReadTally) {
+        state.withLock { $0.statistics.blocksRead -= UInt64(tally.blocks) }
+        if tally.hits > 0 { blocks.withdraw(hits: tally.hits) }
     }
 
     /// Reads one whole block, also the part of the last one that is beyond the disk's end.
@@ -43,14 +53,16 @@ extension Engine {
         _ block: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        _ = try unsafe readPiece(at: block * 4096, into: buffer, .complete)
+        var tally = ReadTally()
+        _ = try unsafe readPiece(at: block * 4096, into: buffer, .complete, &tally)
     }
 
     /// Reads at most ``pieceBlockCount`` blocks.
     func readPiece(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        _ mode: ReadMode
+        _ mode: ReadMode,
+        _ tally: inout ReadTally
     ) throws(DiskError) -> Bool {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
@@ -76,11 +88,12 @@ extension Engine {
                 return (state.readerParity, state.superblock.root)
             }
             defer { endRead(parity) }
+            tally.blocks += count
             let waits = mode != .fromMemory
             guard try unsafe findInTree(first, entries, root: root, waits: waits) else {
                 return false
             }
-            return try unsafe readEntries(first, entries, target, mode)
+            return try unsafe readEntries(first, entries, target, mode, &tally)
         }
     }
 
@@ -123,7 +136,8 @@ extension Engine {
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         _ target: ReadTarget,
-        _ mode: ReadMode
+        _ mode: ReadMode,
+        _ tally: inout ReadTally
     ) throws(DiskError) -> Bool {
         var index = 0
         while index < entries.count {
@@ -135,7 +149,10 @@ extension Engine {
                 target.fillZeros(block)
                 continue
             }
-            if isAtHand(block, entry, target, mode) { continue }
+            if isAtHand(block, entry, target, mode) {
+                tally.hits += 1
+                continue
+            }
             if mode == .fromMemory { return false }
             var run = 1
             while index < entries.count, let next = unsafe entries[index],
@@ -238,6 +255,14 @@ extension Engine {
             )
         }
     }
+}
+
+/// What an attempt to read from memory has counted.
+struct ReadTally {
+    /// Blocks asked for.
+    var blocks = 0
+    /// Those of them found in the cache; for attempts alone.
+    var hits = 0
 }
 
 /// How a read goes about it.

@@ -38,7 +38,7 @@ struct MapReader: Sendable {
             let span = Self.span(level: level)
             let slot = Int(block / span % 336)
             let identity = MapPage.Identity(level: level, index: block / (span * 336))
-            var entry = cache.entry(of: page, slot: slot)
+            var entry = cache.entry(of: page, slot: slot, countsMiss: waits)
             if entry == nil {
                 if !waits { return nil }
                 let buffer = AlignedBuffer(count: 4096)

@@ -9,8 +9,13 @@ struct ReplyArena: ~Copyable {
     /// Replies up to this size are copied rather than sent on their own.
     private static let smallBytes = 16 << 10
 
-    private let buffer = AlignedBuffer(count: capacityBytes)
+    private let buffer: AlignedBuffer
     private(set) var count = 0
+
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    init(_ buffers: any BufferSource) throws(Errno) {
+        buffer = try buffers.buffer(count: Self.capacityBytes, isHuge: false)
+    }
 
     var isEmpty: Bool { count == 0 }
     var freeBytes: Int { Self.capacityBytes - count }
