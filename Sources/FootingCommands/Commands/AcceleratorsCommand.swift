@@ -19,7 +19,8 @@ enum AcceleratorsCommand {
             second, and remembers the figures. They are for one thread.
             """,
         parameters: [
-            bench, state, QATOptions.use, QATOptions.encrypts, SharedParameters.json,
+            bench.model, state.model, QATOptions.use.model, QATOptions.encrypts.model,
+            SharedParameters.json.model,
         ],
         run: run
     )
