@@ -114,6 +114,8 @@ import Testing
             #expect(!limit.allows(ScryptCost(logarithmOfN: logarithm, r: r, p: p)))
         }
         #expect(limit.allows(.standard))
+        #expect(ScryptCost(logarithmOfN: 1, r: .max, p: .max).memoryBytes == nil)
+        #expect(ScryptCost(logarithmOfN: 49, r: .max, p: 1).memoryBytes == nil)
         #expect(limit.allows(ScryptCost(logarithmOfN: 18, r: 8, p: 4)))
     }
 

@@ -35,11 +35,12 @@ public struct ScryptCost: Hashable, Sendable {
     /// Memory that a guess takes; nil beyond 64 bits.
     public var memoryBytes: UInt64? {
         guard logarithmOfN < 50 else { return nil }
-        let (large, overflows) = (128 * UInt64(r)).multipliedReportingOverflow(
-            by: 1 << UInt64(logarithmOfN)
-        )
-        let (sum, exceeds) = large.addingReportingOverflow(128 * UInt64(r) * UInt64(p))
-        return overflows || exceeds ? nil : sum
+        let blockBytes = 128 * UInt64(r)
+        let large = blockBytes.multipliedReportingOverflow(by: 1 << UInt64(logarithmOfN))
+        let small = blockBytes.multipliedReportingOverflow(by: UInt64(p))
+        let sum = large.partialValue.addingReportingOverflow(small.partialValue)
+        let overflows = large.overflow || small.overflow || sum.overflow
+        return overflows ? nil : sum.partialValue
     }
 }
 

@@ -5,7 +5,7 @@ internal import Glibc
 /// The same program, dynamically linked: `footing-dynamic`, installed beside `footing`.
 ///
 /// A static program cannot load libraries. Where one is needed, the process goes on as the twin,
-/// with the same command line, number and standard streams. Nothing else of it stays: do this first.
+/// with the same command line, number and standard streams. Nothing else stays: do this first.
 public enum DynamicTwin {
     /// Its name, in the folder of the program.
     public static let name = "footing-dynamic"

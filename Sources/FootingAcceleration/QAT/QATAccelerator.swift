@@ -21,9 +21,9 @@ public struct AcceleratedBlock {
 /// Intel QuickAssist: deflate and AES-256-GCM by a device.
 ///
 /// Experimental, and never run on a device. Construction never fails: where there is none,
-/// ``operations`` is empty, ``obstacle`` says why, and a direct call throws that. Where there is one,
-/// each request that it does not do rightly and in time is done by the processor instead; what is
-/// stored is the same either way.
+/// ``operations`` is empty, ``obstacle`` says why, and a direct call throws that. Where there is
+/// one, each request that it does not do rightly and in time is done by the processor instead; what
+/// is stored is the same either way.
 public final class QATAccelerator: Accelerator {
     /// What stands in the way; nil if nothing does.
     public let obstacle: QATObstacle?
@@ -135,7 +135,7 @@ public final class QATAccelerator: Accelerator {
                 let reason =
                     obstacle?.text
                     ?? (isAsked
-                        ? "no instance \(what): ServicesEnabled in /etc/sysconfig/qat needs \(service)"
+                        ? "no instance \(what): /etc/sysconfig/qat has to enable \(service)"
                         : "encryption by QAT was not asked for")
                 registry.note(absent: name, because: reason)
                 continue

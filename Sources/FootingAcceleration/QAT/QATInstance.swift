@@ -113,7 +113,7 @@ final class QATInstance: @unchecked Sendable {
         return value == 0 ? nil : Int32(truncatingIfNeeded: value) &- 1
     }
 
-    /// Gets answers: they are given before this returns, on this thread, which must be the only one.
+    /// Gets answers: they come before this returns, on this thread, which must be the only one.
     func poll() {
         unsafe _ = qat_poll(functions, handle, service.rawValue)
     }

@@ -1,6 +1,6 @@
 /// Who does what on this machine: for each operation the fastest that was measured.
 ///
-/// It is an accelerator itself, so that the engine asks one and need not know which answers. What an
+/// It is an accelerator itself: the engine asks one and need not know which answers. What an
 /// implementation cannot do at the moment, the processor does.
 public final class AcceleratorRegistry: Accelerator {
     /// Every implementation, the processor first.

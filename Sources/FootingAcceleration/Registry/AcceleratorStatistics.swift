@@ -102,7 +102,7 @@ public struct AcceleratorStatistics: Sendable, Equatable {
     /// What one kind of operation has done.
     public subscript(operation: AccelerationOperation) -> OperationStatistics {
         get { lines[operation.rawValue] }
-        set { lines[operation.rawValue] = newValue }
+        _modify { yield &lines[operation.rawValue] }
     }
 
     /// Adds what another has done.

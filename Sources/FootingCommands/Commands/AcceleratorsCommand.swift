@@ -8,7 +8,7 @@ enum AcceleratorsCommand {
     static let state = Option(
         optional: "state",
         .directory,
-        help: "Where figures are remembered. (default: FOOTING_STATE_DIR or /var/lib/footing)"
+        help: "Where figures are remembered; by default FOOTING_STATE_DIR or /var/lib/footing."
     )
 
     static let declaration = Command(
