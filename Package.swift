@@ -15,7 +15,10 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
-    ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
+    (
+        "FootingAcceleration",
+        ["FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT"]
+    ),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
@@ -33,7 +36,9 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
 let package = Package(
     name: "footing",
     products: modules.map { .library(name: $0.name, targets: [$0.name]) } + [
-        .executable(name: "footing", targets: ["footing"])
+        .executable(name: "footing", targets: ["footing"]),
+        // For tests alone, which load it by its path.
+        .library(name: "footing-qat-stand-in", type: .dynamic, targets: ["CQATStandIn"]),
     ],
     targets: [
         .target(
@@ -41,6 +46,21 @@ let package = Package(
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
             ]
+        ),
+        .target(
+            name: "CQAT",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        .target(
+            name: "CQATStandIn",
+            dependencies: ["CQAT"],
+            path: "Tests/CQATStandIn",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ],
+            linkerSettings: [.linkedLibrary("z"), .linkedLibrary("crypto")]
         ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs bin/footing and its completions below a prefix.
+# Installs bin/footing, its twin that can load libraries, and its completions below a prefix.
 set -euo pipefail
 
 prefix=${1:?usage: install.sh PREFIX}
@@ -12,7 +12,9 @@ completion() {
 }
 
 install -D -m 755 bin/footing "$prefix/bin/footing"
+# Beside it: that is where it is looked for.
+install -D -m 755 bin/footing-dynamic "$prefix/bin/footing-dynamic"
 completion bash bash-completion/completions/footing
 completion zsh zsh/site-functions/_footing
 completion fish fish/vendor_completions.d/footing.fish
-echo "Installed $prefix/bin/footing and the completions for bash, zsh and fish."
+echo "Installed $prefix/bin/footing, its twin and the completions for bash, zsh and fish."

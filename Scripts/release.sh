@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the static program and puts it, stripped, at bin/footing.
+# Builds the static program and puts it, stripped, at bin/footing; and its dynamically linked twin,
+# at bin/footing-dynamic.
 #
 # It starts often and runs for two milliseconds, of which each page of code that is touched first
 # costs one or two thousandths. So what a start needs is put side by side (start-order.txt, made by
@@ -28,4 +29,26 @@ if ldd bin/footing >/dev/null 2>&1; then
     ldd bin/footing >&2
     exit 1
 fi
+# The twin: the same compiled code, linked so that it can load libraries at run time. What is linked
+# into the program is linked into it too, and none of that is shown to what it loads: libqat brings
+# a libcrypto of its own.
+objects=$(dirname "$built")/footing.product/Objects.LinkFileList
+archives=.build/static/archives
+mkdir -p "$archives"
+for library in z lz4 deflate crypto; do
+    ln -sf "$(clang -print-file-name=lib$library.a)" "$archives/"
+done
+linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym=main=footing_main)
+options=(-static-stdlib -use-ld=lld -L "$archives")
+for flag in "${linker[@]}"; do options+=(-Xlinker "$flag"); done
+swiftc "${options[@]}" -o .build/static/footing-dynamic "@$objects"
+strip -o bin/footing-dynamic .build/static/footing-dynamic
+
+needed=$(ldd bin/footing-dynamic | grep -Ev '^\s*(linux-vdso|/lib|lib(c|m|gcc_s|stdc\+\+)\.so)' || true)
+if [[ -n $needed || $(bin/footing-dynamic --version) != "$(bin/footing --version)" ]]; then
+    echo "bin/footing-dynamic is not the same program with no more than the C and C++ libraries:" >&2
+    echo "$needed" >&2
+    exit 1
+fi
+echo "bin/footing-dynamic: its twin, which can load libraries, $(stat -c %s bin/footing-dynamic) bytes"
 echo "bin/footing $(bin/footing --version): static, $(stat -c %s bin/footing) bytes"

@@ -9,7 +9,10 @@ enum ImportRules {
         "CCrypto": [],
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
-        "FootingAcceleration": ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"],
+        "CQAT": [],
+        "FootingAcceleration": [
+            "FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT",
+        ],
         "FootingDisk": ["FootingAcceleration", "FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],

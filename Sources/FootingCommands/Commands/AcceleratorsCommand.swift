@@ -18,7 +18,10 @@ enum AcceleratorsCommand {
             Measures each implementation once for each model of processor, in about a third of a \
             second, and remembers the figures. They are for one thread.
             """,
-        parameters: [bench.model, state.model, SharedParameters.json.model],
+        parameters: [
+            bench.model, state.model, QATOptions.use.model, QATOptions.encrypts.model,
+            SharedParameters.json.model,
+        ],
         run: run
     )
 
@@ -33,14 +36,31 @@ enum AcceleratorsCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        let processor = try processorModel()
-        let tiers: [any Accelerator] = [SoftwareAccelerator()]
+        let root: HostRoot
+        do throws(Errno) {
+            root = try HostRoot()
+        } catch {
+            throw CommandError("cannot open", "/", error)
+        }
+        let software = SoftwareAccelerator()
+        let device = QATOptions.device(input, root: root, software: software)
+        defer { device.accelerator.close() }
+        let processor = processorModel(root)
+        // What is asked for reading only cannot make what it would read.
+        let others: [any Accelerator] =
+            device.use == .all && device.accelerator.isAvailable ? [device.accelerator] : []
+        let tiers: [any Accelerator] = [software] + others
         let circumstances = SpeedCircumstances(processor: processor, names: tiers.map(\.name))
         let figures = try figures(tiers, circumstances, folder: input[state] ?? StateFolder.user())
-        let registry = AcceleratorRegistry(speeds: figures.table)
+        let registry = AcceleratorRegistry(
+            software: software,
+            others: others,
+            speeds: figures.table
+        )
         let comparisons = input[bench] ? try compare(tiers[0], console) : []
         let view = AcceleratorsView(
             circumstances: circumstances,
+            device: device,
             figures: figures,
             registry: registry,
             comparisons: comparisons
@@ -52,13 +72,8 @@ enum AcceleratorsCommand {
         }
     }
 
-    private static func processorModel() throws(CommandError) -> String {
-        do throws(Errno) {
-            let report = HostReport.gather(root: try HostRoot())
-            return report.hardware.processor.model.value ?? "unknown"
-        } catch {
-            throw CommandError("cannot open", "/", error)
-        }
+    private static func processorModel(_ root: HostRoot) -> String {
+        HostReport.gather(root: root).hardware.processor.model.value ?? "unknown"
     }
 
     /// What is remembered; else measured now, and remembered where that is possible.
@@ -113,6 +128,7 @@ enum AcceleratorsCommand {
 /// What the command shows.
 struct AcceleratorsView {
     let circumstances: SpeedCircumstances
+    let device: QATOptions.Device
     let figures: AcceleratorsCommand.Figures
     let registry: AcceleratorRegistry
     let comparisons: [SpeedTrial.Comparison]
@@ -123,6 +139,7 @@ struct AcceleratorsView {
         let origin = figures.isRemembered ? "remembered in" : "measured now, kept in"
         text += "figures    "
         text += figures.path.map { "\(origin) \($0)\n" } ?? "not kept: \(figures.reason)\n"
+        text += "QAT        \(device.text)\n"
         text += "\n" + table
         if !comparisons.isEmpty { text += "\n" + bench }
         return text
@@ -184,6 +201,7 @@ struct AcceleratorsView {
             "processor": .string(circumstances.processor),
             "libraries": .array(circumstances.libraries.map { .string($0) }),
             "operations": .array(operations),
+            "qat": device.json,
             "bytesPerSecond": figures.table.json,
             "isRemembered": .bool(figures.isRemembered),
             "stateFile": figures.path.map { .string($0) } ?? .null,
