@@ -1,4 +1,4 @@
-/// A set of pages of a container, or of its units: a bit for each, in segments of which any is in it.
+/// A set of pages of a container, or of its units: a bit for each, in segments that have any in it.
 struct PageSet {
     private let geometry: Geometry
     private let unitsPerBit: Int
