@@ -8,7 +8,7 @@ extension Checker {
     }
 
     func loadSnapshots() -> Snapshots {
-        var snapshots = Snapshots(pages: PageSet(geometry))
+        var snapshots = Snapshots(pages: PageSet(geometry, unitsPerBit: unitsPerBit))
         guard superblock.snapshots.count > 0 else { return snapshots }
         let records: [SnapshotRecord]
         do throws(DiskError) {
