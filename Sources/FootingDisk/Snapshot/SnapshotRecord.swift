@@ -21,7 +21,7 @@ struct SnapshotRoot: Equatable, Sendable {
 
     func isPossible(in geometry: Geometry, _ features: UInt64) -> Bool {
         if features & Superblock.snapshotsFeature == 0 { return self == SnapshotRoot() }
-        return table.isValid(in: geometry) && table.isMapped == (count > 0)
+        return table.isValidPage(in: geometry) && table.isMapped == (count > 0)
             && count <= SnapshotLimits.countMax
             && lastIdentifier < SnapshotRecord.identifierMax && lastIdentifier >= count
     }
@@ -49,8 +49,8 @@ struct SnapshotRecord: Equatable, Sendable {
     func isPossible(in geometry: Geometry) -> Bool {
         (1..<Self.identifierMax).contains(identifier) && SnapshotName.isValid(name)
             && sizeBytes > 0 && sizeBytes <= Geometry.sizeBytesMax && sizeBytes % 512 == 0
-            && lsn <= Geometry.counterMax && root.isValid(in: geometry)
-            && counts.isMapped && counts.isValid(in: geometry)
+            && lsn <= Geometry.counterMax && root.isValidPage(in: geometry)
+            && counts.isMapped && counts.isValidPage(in: geometry)
             && unitCount <= geometry.containerSizeBytes / Geometry.unitSizeBytes
     }
 }

@@ -181,7 +181,7 @@ enum SnapshotTable {
         let pageCount = (count + perPage - 1) / perPage
         for number in 0..<pageCount {
             let offset = next.location.offset
-            guard next.isMapped, next.isValid(in: geometry) else { throw damage(chain, offset) }
+            guard next.isMapped, next.isValidPage(in: geometry) else { throw damage(chain, offset) }
             do throws(Errno) {
                 try unsafe store.readDirectly(at: offset, into: page.slice(0..<4096))
             } catch {
