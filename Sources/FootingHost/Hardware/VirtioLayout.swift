@@ -139,8 +139,8 @@ extension VirtioLayout.Ports {
     public static func hasVectors(_ control: UInt64) -> Bool { control & 0x8000 != 0 }
 }
 
-/// What was read of a PCI configuration space (PCI Local Bus 3.0, chapter 6); nothing of it is taken
-/// for granted.
+/// What was read of a PCI configuration space (PCI Local Bus 3.0, chapter 6); nothing of it is
+/// taken for granted.
 private struct Space {
     /// The header of a capability, and all of one that tells a place in a BAR.
     private static let headerBytes = 4

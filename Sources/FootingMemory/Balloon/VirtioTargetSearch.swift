@@ -4,8 +4,8 @@ internal import FootingSystem
 /// The way to a virtio balloon's target, which is looked for again where it was lost.
 ///
 /// A driver that is bound anew may use interrupts otherwise, which moves the device's ports, and a
-/// device that was plugged in again has other ways. What never was is not looked for: each attempt of
-/// one who may not would be a line in the kernel's log.
+/// device that was plugged in again has other ways. What never was is not looked for: each attempt
+/// of one who may not would be a line in the kernel's log.
 struct VirtioTargetSearch: Sendable {
     /// A way that is lost is looked for again so long after it was, in nanoseconds.
     private static let retryNanoseconds: UInt64 = 60_000_000_000
