@@ -27,6 +27,10 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
             "FootingDisk", "FootingSystem",
         ]
     ),
+    (
+        "FootingNBDKit",
+        ["FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit"]
+    ),
 ]
 
 let package = Package(
@@ -37,6 +41,13 @@ let package = Package(
     targets: [
         .target(
             name: "CFooting",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        // Debian: nbdkit-plugin-dev.
+        .target(
+            name: "CNBDKit",
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
             ]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the static program and puts it, stripped, at bin/footing.
+# Builds the static program and puts it, stripped, at bin/footing; with "plugin" behind it, the
+# plugin for nbdkit as well (Scripts/plugin.sh).
 #
 # It starts often and runs for two milliseconds, of which each page of code that is touched first
 # costs one or two thousandths. So what a start needs is put side by side (start-order.txt, made by
@@ -28,3 +29,4 @@ if ldd bin/footing >/dev/null 2>&1; then
     exit 1
 fi
 echo "bin/footing $(bin/footing --version): static, $(stat -c %s bin/footing) bytes"
+[[ ${1:-} != plugin ]] || Scripts/plugin.sh "${options[@]}"

@@ -15,6 +15,10 @@ enum ImportRules {
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
             "FootingDisk", "FootingSystem",
         ],
+        "CNBDKit": [],
+        "FootingNBDKit": [
+            "FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit",
+        ],
         "footing": ["FootingCommands"],
     ]
 
