@@ -18,8 +18,9 @@ folder=$(swift build "$@" --show-bin-path)
 work=$folder/plugin
 rm -rf "$work"
 mkdir -p "$work/archives" bin
-find "$folder"/{CFooting,CNBDKit,Footing*}.build -name '*.o' \
-    ! -path "$folder/FootingSimulation.build/*" | sort >"$work/objects"
+# Every module of the package; what only tests use is not built with these options.
+find "$folder"/{C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*' \
+    >"$work/objects"
 # The linker would take the shared ones, were they found first.
 for library in z; do
     ln -s "$(clang -print-file-name=lib$library.a)" "$work/archives/"

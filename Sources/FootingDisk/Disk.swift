@@ -52,8 +52,7 @@ public final class Disk: Sendable {
                 drive: .threads
             )
             information = DiskInformation(engine.state.withLock { $0.superblock })
-            threads = Locked(DiskThreads(engine))
-            if starts { try start() }
+            threads = try Locked(DiskThreads(engine, starts: starts))
         } catch {
             throw error.at(store.path)
         }

@@ -11,8 +11,9 @@ struct DiskThreads: ~Copyable {
     /// Whether they have been started; they may have been stopped since.
     private(set) var isStarted = false
 
-    init(_ engine: Engine) {
+    init(_ engine: Engine, starts: Bool = true) throws(DiskError) {
         self.engine = engine
+        if starts { try start() }
     }
 
     /// Starts all of them, or none.

@@ -6,8 +6,10 @@ enum NBDKit {
         ReleasedProgram.path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         .joined(separator: "/") + "/nbdkit-footing-plugin.so"
 
-    static let isMissing: Bool =
-        !ReleasedProgram.exists || unsafe access(plugin, R_OK) != 0 || !Script.has(.nbdkit)
+    static var isMissing: Bool {
+        let isBuilt = unsafe access(plugin, R_OK) == 0
+        return !isBuilt || !ReleasedProgram.exists || !Script.has(.nbdkit)
+    }
 
     /// What every script here begins with, after its common part.
     private static let prelude = """
