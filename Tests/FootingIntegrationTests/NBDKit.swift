@@ -42,7 +42,19 @@ enum NBDKit {
             rm -f pid "$socket"
             nbdkit --pidfile="$PWD/pid" --unix="$socket" "$@" >nbdkit.log 2>&1 </dev/null ||
                 fail "nbdkit's status was $?: $(cat nbdkit.log)"
+            # The daemon writes it, after what started it has ended.
+            for _ in {1..1000}; do [[ -s pid ]] && break; sleep 0.01; done
             server=$(cat pid)
+        }
+        # captive COMMAND OPTIONS...: nbdkit for as long as the command runs.
+        captive() {
+            local command=$1
+            shift
+            rm -f pid
+            timeout 20 nbdkit --pidfile="$PWD/pid" --unix=- "$@" --run "$command" \
+                >nbdkit.log 2>&1 </dev/null && return 0
+            server=$(cat pid)
+            fail "nbdkit's status was not 0: $(cat nbdkit.log)"
         }
         # gone: waits until the daemon has ended.
         gone() {

@@ -58,9 +58,9 @@ struct NBDKitProcessTests {
             head -c 12M /dev/urandom >source
             truncate -s 16M source
             create 16M
-            nbdkit --unix - "$plugin" disk.footing --run 'nbdcopy --flush source "$uri"'
+            captive 'nbdcopy --flush source "$uri"' "$plugin" disk.footing
             is_closed
-            nbdkit --unix - "$plugin" disk.footing --run 'nbdcopy "$uri" back'
+            captive 'nbdcopy "$uri" back' "$plugin" disk.footing
             cmp source back
             is_closed
             """
