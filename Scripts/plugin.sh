@@ -22,7 +22,7 @@ mkdir -p "$work/archives" bin
 find "$folder"/{C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*' \
     >"$work/objects"
 # The linker would take the shared ones, were they found first.
-for library in z; do
+for library in z lz4 deflate crypto; do
     ln -s "$(clang -print-file-name=lib$library.a)" "$work/archives/"
 done
 echo '{ global: plugin_init; local: *; };' >"$work/exports"

@@ -1,4 +1,4 @@
-/* The plugin as nbdkit sees it; nbdkit-plugin(3). Everything else is in the module FootingNBDKit. */
+/* The plugin as nbdkit sees it; nbdkit-plugin(3). The rest is in the module FootingNBDKit. */
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 

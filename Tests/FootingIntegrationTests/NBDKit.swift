@@ -51,7 +51,7 @@ enum NBDKit {
             local command=$1
             shift
             rm -f pid
-            timeout 20 nbdkit --pidfile="$PWD/pid" --unix=- "$@" --run "$command" \
+            timeout --signal=KILL 20 nbdkit --pidfile="$PWD/pid" --unix=- "$@" --run "$command" \
                 >nbdkit.log 2>&1 </dev/null && return 0
             server=$(cat pid)
             fail "nbdkit's status was not 0: $(cat nbdkit.log)"
