@@ -28,7 +28,7 @@ done
 echo '{ global: plugin_init; local: *; };' >"$work/exports"
 
 linker=(--gc-sections --icf=safe "--version-script=$work/exports" --exclude-libs=ALL -z nodelete
-    -z now)
+    -z now --wrap=OPENSSL_cpuid_setup)
 link=(-emit-library -static-stdlib -use-ld=lld -L "$work/archives")
 for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
 swiftc "${link[@]}" -o "$work/plugin.so" "@$work/objects"
