@@ -31,6 +31,10 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
             "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
+    (
+        "FootingNBDKit",
+        ["FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit"]
+    ),
 ]
 
 let package = Package(
@@ -49,6 +53,13 @@ let package = Package(
         ),
         .target(
             name: "CQAT",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        // Debian: nbdkit-plugin-dev.
+        .target(
+            name: "CNBDKit",
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
             ]

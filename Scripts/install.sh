@@ -1,6 +1,15 @@
 #!/usr/bin/env bash
-# Installs bin/footing, its twin that can load libraries, and its completions below a prefix.
+# Installs bin/footing, its twin that can load libraries, and its completions below a prefix; or, with
+# --plugin, the plugin to the folder where nbdkit looks for it, below a folder that stands for the root.
 set -euo pipefail
+
+if [[ ${1:-} == --plugin ]]; then
+    folder=$(nbdkit --dump-config | sed -n 's/^plugindir=//p')
+    plugin=${2:-}${folder:?nbdkit does not tell its folder of plugins}/nbdkit-footing-plugin.so
+    install -D -m 755 bin/nbdkit-footing-plugin.so "$plugin"
+    echo "Installed $plugin: 'nbdkit footing DISK' serves a disk."
+    exit 0
+fi
 
 prefix=${1:?usage: install.sh PREFIX}
 

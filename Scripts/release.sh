@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the static program and puts it, stripped, at bin/footing; and its dynamically linked twin,
-# at bin/footing-dynamic.
+# at bin/footing-dynamic; with "plugin" behind it, the plugin for nbdkit as well (Scripts/plugin.sh).
 #
 # It starts often and runs for two milliseconds, of which each page of code that is touched first
 # costs one or two thousandths. So what a start needs is put side by side (start-order.txt, made by
@@ -38,10 +38,11 @@ mkdir -p "$archives"
 for library in z lz4 deflate crypto; do
     ln -sf "$(clang -print-file-name=lib$library.a)" "$archives/"
 done
-linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym=main=footing_main)
-options=(-static-stdlib -use-ld=lld -L "$archives")
-for flag in "${linker[@]}"; do options+=(-Xlinker "$flag"); done
-swiftc "${options[@]}" -o .build/static/footing-dynamic "@$objects"
+linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym=main=footing_main
+    --wrap=OPENSSL_cpuid_setup)
+link=(-static-stdlib -use-ld=lld -L "$archives")
+for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
+swiftc "${link[@]}" -o .build/static/footing-dynamic "@$objects"
 strip -o bin/footing-dynamic .build/static/footing-dynamic
 
 needed=$(ldd bin/footing-dynamic | grep -Ev '^\s*(linux-vdso|/lib|lib(c|m|gcc_s|stdc\+\+)\.so)' || true)
@@ -52,3 +53,4 @@ if [[ -n $needed || $(bin/footing-dynamic --version) != "$(bin/footing --version
 fi
 echo "bin/footing-dynamic: its twin, which can load libraries, $(stat -c %s bin/footing-dynamic) bytes"
 echo "bin/footing $(bin/footing --version): static, $(stat -c %s bin/footing) bytes"
+[[ ${1:-} != plugin ]] || Scripts/plugin.sh "${options[@]}"

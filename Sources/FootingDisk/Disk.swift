@@ -27,19 +27,22 @@ public final class Disk: Sendable {
     /// - Parameters:
     ///   - path: a file or a block device.
     ///   - options: budgets and limits.
+    ///   - starts: whether to start the threads now; false for a process that forks first.
     public convenience init(
         path: String,
-        options: EngineOptions = EngineOptions()
+        options: EngineOptions = EngineOptions(),
+        starts: Bool = true
     ) throws(DiskError) {
         let store = try FileStore(path: path, access: .exclusive)
-        try self.init(store: store, options: options, clock: SystemClock())
+        try self.init(store: store, options: options, clock: SystemClock(), starts: starts)
     }
 
     /// Opens a container on any store.
     public init(
         store: any BlockStore,
         options: EngineOptions,
-        clock: any TimeSource
+        clock: any TimeSource,
+        starts: Bool = true
     ) throws(DiskError) {
         do throws(DiskError) {
             (engine, recovery) = try Engine.open(
@@ -49,10 +52,18 @@ public final class Disk: Sendable {
                 drive: .threads
             )
             information = DiskInformation(engine.state.withLock { $0.superblock })
-            threads = try Locked(DiskThreads(engine))
+            threads = try Locked(DiskThreads(engine, starts: starts))
         } catch {
             throw error.at(store.path)
         }
+    }
+
+    /// Starts the threads of a disk that was opened without them, before anything else is done with
+    /// it.
+    ///
+    /// Opening makes none: a process may fork between the two.
+    public func start() throws(DiskError) {
+        try threads.withLock { (threads) throws(DiskError) in try threads.start() }
     }
 
     deinit {
@@ -199,6 +210,8 @@ public final class Disk: Sendable {
     ///
     /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.
     public func close() throws(DiskError) {
+        // Nothing was written, and nobody would answer the flush.
+        guard threads.withLock({ $0.isStarted }) else { return engine.store.unlock() }
         var failure: DiskError?
         do throws(DiskError) { try flush() } catch { failure = error }
         let isFirst = threads.withLock { $0.stopMaintenance() }

@@ -29,7 +29,7 @@ import Testing
         #expect(
             names == [
                 "disk", "uri", "running", "clients", "memory", "cache", "log", "compression",
-                "machine", "group", "balloon", "decided",
+                "snapshots", "machine", "group", "balloon", "decided",
             ]
         )
     }

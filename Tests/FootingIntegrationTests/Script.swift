@@ -5,13 +5,14 @@ import Glibc
 enum Script {
     /// A client, or nothing, that a test needs beside the program.
     enum Tool: String, CaseIterable {
-        case nbdinfo, nbdcopy, nbdsh
+        case nbdinfo, nbdcopy, nbdsh, nbdkit
         case qemuImage = "qemu-img"
         case qemuIO = "qemu-io"
         case fio
         case makeFileSystem = "mkfs.ext4"
         case checkFileSystem = "e2fsck"
         case ip
+        case openSSL = "openssl"
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]

@@ -22,6 +22,10 @@ enum ImportRules {
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
             "FootingDisk", "FootingAcceleration", "FootingSystem",
         ],
+        "CNBDKit": [],
+        "FootingNBDKit": [
+            "FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit",
+        ],
         "footing": ["FootingCommands"],
     ]
 

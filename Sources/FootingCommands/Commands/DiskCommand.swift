@@ -69,7 +69,6 @@ enum DiskCreateCommand {
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
             compression.model, device.model, SharedParameters.json.model,
-            device.model, SharedParameters.json.model,
         ],
         run: run
     )

@@ -73,15 +73,7 @@ struct OpenedContainer: ~Copyable {
         if leavesOut == .split { changes = changes.unsplit() }
         snapshots.noteIdentifiers(of: changes)
         Self.freeDeadSegments(&segments, lastLSN, replay, snapshots)
-        // Segments may have been taken since the checkpoint, and what they hold been lost: no
-        // sequence number of theirs may come again. No more than all of them can have been.
-        nextSequence += UInt64(segments.count) + 1
-        for head in [replay.user, replay.collector] {
-            // The table may still have the number of its former life, whose remains are in it.
-            segments[Int(head.next)].sequence = nextSequence
-            nextSequence += 1
-        }
-        self.nextSequence = nextSequence
+        self.nextSequence = Self.renumber(&segments, replay, after: nextSequence)
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
@@ -97,6 +89,25 @@ struct OpenedContainer: ~Copyable {
             healedSuperblock: isHealed,
             nanoseconds: clock.nanoseconds &- start
         )
+    }
+
+    /// Gives the segments in which the log goes on numbers that never were.
+    ///
+    /// - Returns: the next number.
+    private static func renumber(
+        _ segments: inout [SegmentEntry],
+        _ replay: LogReplay.Result,
+        after nextSequence: UInt64
+    ) -> UInt64 {
+        // Segments may have been taken since the checkpoint, and what they hold been lost: no
+        // sequence number of theirs may come again. No more than all of them can have been.
+        var next = nextSequence + UInt64(segments.count) + 1
+        for head in [replay.user, replay.collector] {
+            // The table may still have the number of its former life, whose remains are in it.
+            segments[Int(head.next)].sequence = next
+            next += 1
+        }
+        return next
     }
 
     private static func requireDistinct(_ replay: LogReplay.Result) throws(DiskError) {

@@ -70,14 +70,9 @@ enum ServeCommand {
         }
         let detection = try detect(input[path])
         let placement = place(detection, console)
-        var options = EngineOptions()
-        options.apply(detection.profile)
-        options.pageSource = placement.source()
-        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
-        HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         let disk: Disk
         do throws(DiskError) {
-            disk = try Disk(path: input[path], options: options)
+            disk = try Disk(path: input[path], options: options(input, detection, placement))
         } catch {
             throw DiskCommand.failure(error)
         }
@@ -89,7 +84,21 @@ enum ServeCommand {
         }
     }
 
-    private static func detect(_ path: String) throws(CommandError) -> Detection {
+    /// What the disk is opened with: as the profile has it, but for what the user asked for.
+    static func options(
+        _ input: Invocation,
+        _ detection: Detection,
+        _ placement: DiskPlacement
+    ) -> EngineOptions {
+        var options = EngineOptions()
+        options.apply(detection.profile)
+        options.pageSource = placement.source()
+        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
+        HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
+        return options
+    }
+
+    static func detect(_ path: String) throws(CommandError) -> Detection {
         do throws(Errno) {
             return Detection(root: try HostRoot(), path: path)
         } catch {
@@ -100,7 +109,7 @@ enum ServeCommand {
     /// Decides where memory belongs, and moves this thread there: all others are started by it.
     ///
     /// Where the threads may not be moved, the disk is served from wherever they are.
-    private static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
+    static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
         let placement = DiskPlacement.decide(detection.report)
         do throws(Errno) { try placement.pin() } catch {
             console.remark("threads are not on the disk's node: \(error)")
@@ -177,7 +186,7 @@ enum ServeCommand {
     }
 
     /// What gives the disk's memory back, running already; nil where nothing can be watched.
-    private static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
+    static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
         do throws(Errno) {
             let coordinator = BalloonCoordinator(
                 holder: DiskMemoryHolder(disk: disk),
