@@ -1,4 +1,5 @@
-/// A set of pages of a container, or of its units: a bit for each, in segments of which any is in it.
+/// A set of pages of a container, or of its units: a bit for each, in segments of which any is in
+/// it.
 struct PageSet {
     private let geometry: Geometry
     private let unitsPerBit: Int
