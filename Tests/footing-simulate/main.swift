@@ -14,8 +14,8 @@ import Glibc
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
 // and the command that replays it. --snapshots: disks that are full and have some. --without:
 // breaks a rule of snapshots, to see that it is noticed. --cache-policies: the hit ratios of the
-// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while its
-// budget changes; fails if the process has more memory than that.
+// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while
+// its budget changes; fails if the process has more memory than that.
 
 func say(_ text: String) {
     print(text)
