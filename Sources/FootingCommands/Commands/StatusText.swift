@@ -2,7 +2,7 @@ internal import FootingSystem
 
 /// A running disk's status for people: a line for each thing, decisions last.
 struct StatusText {
-    private let status: JSONValue
+    let status: JSONValue
 
     init(_ status: JSONValue) {
         self.status = status
@@ -17,6 +17,7 @@ struct StatusText {
         ] {
             table.add([name, value])
         }
+        for (name, value) in requests + container { table.add([name, value]) }
         if status["pressure"] == .null {
             table.add(["pressure", "not watched: the budget is fixed"])
         } else {
@@ -114,36 +115,4 @@ struct StatusText {
     private func word(_ names: String...) -> String { value(names).text }
     private func number(_ names: String...) -> UInt64 { value(names).unsigned }
     private func bytes(_ names: String...) -> String { ByteSize.text(value(names).unsigned) }
-}
-
-extension JSONValue {
-    /// A member of an object; null where there is none.
-    fileprivate subscript(name: String) -> JSONValue {
-        if case .object(let members) = self { return members[name] ?? .null }
-        return .null
-    }
-
-    /// The members of a list; none of anything else.
-    fileprivate var elements: [JSONValue] {
-        if case .array(let values) = self { return values }
-        return []
-    }
-
-    /// A text; empty for anything else.
-    fileprivate var text: String {
-        // Whoever answers is another process: a text of its own makes no lines here.
-        if case .string(let text) = self {
-            return TerminalText.harmless(text, keepsLineFeeds: false)
-        }
-        return ""
-    }
-
-    /// A count; 0 for anything else.
-    fileprivate var unsigned: UInt64 {
-        switch self {
-        case .integer(let value): UInt64(clamping: value)
-        case .unsigned(let value): value
-        default: 0
-        }
-    }
 }
