@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=(
-    zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
+    zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client fio
+    e2fsprogs iproute2
     # The guests, what unpacks their kernels, and what links and strips their static programs.
     qemu-system-x86 busybox-static lz4 xz-utils zstd binutils libc6-dev
 )
