@@ -12,7 +12,7 @@ import Testing
             "requests": [
                 "read": [
                     "errors": 1, "bytes": 8192, "totalNanoseconds": 1_500_000_000,
-                    "buckets": [[1024, 2], [1088, 3], [1536, 1], [1 << 36, 1]],
+                    "buckets": [[1024, 2], [1088, 3], [1536, 1], [.integer(1 << 36), 1]],
                 ]
             ],
             "container": [

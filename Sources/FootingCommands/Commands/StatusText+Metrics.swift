@@ -48,7 +48,8 @@ extension StatusText {
         let size = container["segmentBytes"].unsigned
         let free = segments["free"].unsigned.multipliedReportingOverflow(by: size)
         let live = ByteSize.text(container["liveBytes"].unsigned)
-        var space = "\(live) live, \(ByteSize.text(container["deadBytes"].unsigned)) to collect, "
+        var space =
+            "\(live) live, at most \(ByteSize.text(container["deadBytes"].unsigned)) to collect, "
         space += "\(ByteSize.text(free.overflow ? .max : free.partialValue)) free"
         if container["allocatedBytes"] != .null {
             space += "; \(ByteSize.text(container["allocatedBytes"].unsigned)) of the host's"

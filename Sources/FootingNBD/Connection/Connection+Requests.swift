@@ -65,8 +65,8 @@ extension Connection {
     mutating func takeRequests() -> Ending? {
         let isStopping = link.isStopping
         while true {
-            if let payload {
-                currentArrival = payload.arrivalNanoseconds
+            if let arrivalNanoseconds = payload?.arrivalNanoseconds {
+                currentArrival = arrivalNanoseconds
                 guard takePayload() else { return nil }
                 continue
             }
