@@ -38,6 +38,17 @@ import Testing
         #expect(sum(test, .blockStatus) == Sum(count: 0))
     }
 
+    @Test func `requests of one turn are counted each`() throws {
+        let test = try TestServer()
+        let client = try test.client()
+        let trims = (1...100 as ClosedRange<UInt64>).flatMap { cookie in
+            TestClient.bytes(of: Request(.trim, cookie: cookie, length: 4096))
+        }
+        try client.send(trims)
+        for _ in 0..<100 { _ = try client.message() }
+        #expect(sum(test, .trim) == Sum(count: 100, bytes: 409_600))
+    }
+
     @Test(arguments: [true, false])
     func `reads on other threads are counted once, however many chunks they have`(
         _ structured: Bool
