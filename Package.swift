@@ -15,8 +15,9 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
+    ("FootingAcceleration", ["FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto"]),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
-    ("FootingDisk", ["FootingSystem", "CFooting"]),
+    ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
@@ -24,7 +25,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
 ]
@@ -42,6 +43,9 @@ let package = Package(
             ]
         ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],
@@ -49,7 +53,7 @@ let package = Package(
         ),
         .target(
             name: "FootingSimulation",
-            dependencies: ["FootingDisk", "FootingSystem"],
+            dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
@@ -61,7 +65,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "footing-simulate",
-            dependencies: ["FootingSimulation", "FootingSystem"],
+            dependencies: ["FootingSimulation", "FootingDisk", "FootingSystem"],
             path: "Tests/footing-simulate",
             swiftSettings: strict
         ),
@@ -84,6 +88,11 @@ let package = Package(
                 swiftSettings: strict
             ),
             .testTarget(
+                name: "FootingAccelerationTests",
+                dependencies: ["FootingAcceleration", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
                 name: "FootingLifecycleTests",
                 dependencies: ["FootingLifecycle", "FootingSystem"],
                 swiftSettings: strict
@@ -96,7 +105,8 @@ let package = Package(
             .testTarget(
                 name: "FootingDiskTests",
                 dependencies: [
-                    "FootingDisk", "FootingSimulation", "FootingTestSupport", "FootingSystem",
+                    "FootingDisk", "FootingSimulation", "FootingTestSupport",
+                    "FootingAcceleration", "FootingSystem",
                 ],
                 swiftSettings: strict
             ),

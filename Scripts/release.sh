@@ -4,7 +4,8 @@
 # It starts often and runs for two milliseconds, of which each page of code that is touched first
 # costs one or two thousandths. So what a start needs is put side by side (start-order.txt, made by
 # Scripts/start-order.sh; a name that is gone is ignored), and the types that generic code needs are
-# made by the compiler, not at run time.
+# made by the compiler, not at run time. Nor does libcrypto look at the processor before it is used
+# (Sources/CFooting/footing_crypto.c).
 set -euo pipefail
 
 # Other flags than the debug build's: a folder of its own, or each build would undo the other.
@@ -13,7 +14,7 @@ frontend=(-prespecialize-generic-metadata -function-sections)
 for flag in "${frontend[@]}"; do options+=(-Xswiftc -Xfrontend -Xswiftc "$flag"); done
 options+=(-Xswiftc -use-ld=lld)
 linker=(--gc-sections --icf=safe "--symbol-ordering-file=$PWD/Scripts/start-order.txt"
-    --no-warn-symbol-ordering)
+    --no-warn-symbol-ordering --wrap=OPENSSL_cpuid_setup)
 for flag in "${linker[@]}"; do options+=(-Xlinker "$flag"); done
 built=$(swift build "${options[@]}" --show-bin-path)/footing
 # The build does not know that the list is an input of the linker.

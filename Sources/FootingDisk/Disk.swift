@@ -84,6 +84,16 @@ public final class Disk: Sendable {
     /// have one slab more, which was being mapped for it.
     public func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
 
+    /// How writes are compressed.
+    public var compression: CompressionPolicy { engine.compression.withLock { $0 } }
+
+    /// Changes how writes are compressed; when this returns, that is durable.
+    ///
+    /// What was written before stays as it is until it is overwritten or moved.
+    public func setCompression(_ policy: CompressionPolicy) throws(DiskError) {
+        try engine.setCompression(policy)
+    }
+
     /// Reads bytes: any multiple of 512 at any sector.
     public func read(
         at offset: UInt64,
@@ -154,6 +164,38 @@ public final class Disk: Sendable {
     /// Writes the map out now, so that a later recovery has nothing to replay.
     public func checkpoint() throws(DiskError) {
         try engine.requestCheckpoint()
+    }
+
+    /// Makes a snapshot of the disk as it is now; durable when this returns, whatever its size.
+    ///
+    /// - Parameter name: 1 to 255 bytes without '@', '/' and control characters.
+    /// - Throws: kind `invalid` if the name is taken or impossible; kind `noSpace` if there is no
+    ///   room beside what it keeps.
+    @discardableResult
+    public func createSnapshot(_ name: String) throws(DiskError) -> SnapshotInformation {
+        try engine.createSnapshot(name)
+    }
+
+    /// Deletes a snapshot, and frees what only it needs.
+    ///
+    /// - Throws: kind `busy` while it is open; kind `invalid` if there is none.
+    public func deleteSnapshot(_ name: String) throws(DiskError) {
+        try engine.deleteSnapshot(name)
+    }
+
+    /// Makes the disk what it was when the snapshot was made; nobody may write meanwhile.
+    public func rollBack(to name: String) throws(DiskError) {
+        try engine.rollBack(to: name)
+    }
+
+    /// All snapshots, oldest first, with the space they take.
+    public func snapshots() throws(DiskError) -> [SnapshotInformation] {
+        try engine.snapshots()
+    }
+
+    /// Opens a snapshot for reading.
+    public func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {
+        try engine.openSnapshot(name)
     }
 
     /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.

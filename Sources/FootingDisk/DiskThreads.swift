@@ -128,7 +128,7 @@ extension Engine {
                 state.sealed.isEmpty, !state.flushWaiters.isEmpty
             else { return }
             let deadline = clock.nanoseconds + state.commitNanoseconds / 6
-            while let open = state.user.open, open.payloadCount < state.lastFlushBlocks,
+            while let open = state.user.open, open.blockCount < state.lastFlushBlocks,
                 state.sealed.isEmpty
             {
                 let now = clock.nanoseconds

@@ -63,7 +63,7 @@ enum Script {
         }
         trap leave EXIT
         fail() { echo "FAILED: $*"; exit 1; }
-        create() { "$footing" disk create disk.footing --size "$1" >/dev/null; }
+        create() { "$footing" disk create disk.footing --size "$@" >/dev/null; }
         # serve OPTIONS...: starts the server and waits until it listens.
         serve() {
             # The ready line of the server before would do otherwise.

@@ -13,7 +13,7 @@ struct StatusText {
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
-            ("log", log),
+            ("log", log), ("compression", compression), ("snapshots", snapshots),
         ] {
             table.add([name, value])
         }
@@ -59,6 +59,26 @@ struct StatusText {
         "\(number("disk", "commits")) commits, \(bytes("disk", "logBytes")); "
             + "\(number("disk", "blocksMoved")) blocks moved by the collector, "
             + "\(number("disk", "throttledWrites")) writes waited for it"
+    }
+
+    private var compression: String {
+        let policy = status["disk"]["compression"].text
+        let written = Double(number("disk", "blocksWritten")) * 4096
+        if written == 0 { return policy }
+        let percent = Int(Double(number("disk", "storedBytes")) * 100 / written)
+        return "\(policy); what was written takes \(percent) % of its size"
+    }
+
+    private var snapshots: String {
+        let snapshots = status["snapshots"].elements
+        if snapshots.isEmpty { return "none" }
+        let readers = snapshots.reduce(0 as UInt64) { $0 &+ $1["readers"].unsigned }
+        let names = snapshots.suffix(3).map { snapshot in
+            let frees = ByteSize.text(snapshot["exclusiveBytes"].unsigned)
+            return "\(snapshot["name"].text) (deleting it frees \(frees))"
+        }
+        return "\(snapshots.count), read by \(readers); the last: "
+            + names.joined(separator: ", ")
     }
 
     private var pressure: [(String, String)] {

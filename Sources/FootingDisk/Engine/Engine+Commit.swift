@@ -84,7 +84,15 @@ extension Engine {
     /// Before readers stop finding them in the commit itself. What clients write lately is in the
     /// commits anyway, and most of it they keep themselves and do not read again soon.
     private func refreshCache(from batch: Batch) {
-        unsafe batch.forEachBlock { block, entry, bytes in unsafe blocks.update(block, entry, bytes)
+        unsafe batch.forEachBlock { block, entry, stored in
+            guard let form = entry.form else { return }
+            if form.encoding == .plain { return unsafe blocks.update(block, entry, stored) }
+            guard blocks.contains(block) else { return }
+            unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
+                if unsafe coder.decode(form, stored, into: plain) {
+                    unsafe blocks.update(block, entry, UnsafeRawBufferPointer(plain))
+                }
+            }
         }
     }
 
@@ -109,7 +117,7 @@ extension Engine {
         let isAwaited = state.flushWaiters.contains { $0.serial > state.user.settledSerial }
         let age = now &- open.openedNanoseconds
         if isAwaited || age >= options.unflushedNanosecondsMax {
-            state.lastFlushBlocks = open.payloadCount
+            state.lastFlushBlocks = open.blockCount
             seal(.user, continues: false, &state)
         }
     }

@@ -114,7 +114,7 @@ extension Engine {
             let idleBytes = (state.user.free + state.collector.free)
                 .reduce(0) { $0 + MemoryPlan.batchBytes(isHuge: $1.isHuge) }
             let returned = state.hasReturnedMemory ? idleBytes : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 12
+            let tables = MemoryLayout<SegmentEntry>.stride + 16
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
                 floorBytes: plan.floorBytes,
@@ -154,7 +154,7 @@ extension EngineState {
 
     /// Bytes of changes of the map.
     var changeBytes: Int {
-        active.deltas.byteCount + (frozen?.deltas.byteCount ?? 0)
+        frozen.reduce(active.deltas.byteCount) { $0 + $1.overlay.deltas.byteCount }
     }
 
     /// Commits of clients that there should be.

@@ -15,14 +15,16 @@ extension Engine {
 
     /// Reads bytes, only what is in memory if `waits` is false.
     ///
+    /// - Parameter view: a snapshot to read instead.
     /// - Returns: false if it would have had to wait; the buffer's content is then undefined.
     func read(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        waits: Bool
+        waits: Bool,
+        view: TreeView? = nil
     ) throws(DiskError) -> Bool {
-        try checkBounds("read", offset, buffer.count)
-        noteForReadAhead(offset, buffer.count)
+        try checkBounds("read", offset, buffer.count, view?.geometry)
+        if view == nil { noteForReadAhead(offset, buffer.count) }
         var tally = ReadTally()
         var done = 0
         while done < buffer.count {
@@ -33,7 +35,7 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally, view) else {
                 withdraw(tally)
                 return false
             }
@@ -62,7 +64,8 @@ extension Engine {
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode,
-        _ tally: inout ReadTally
+        _ tally: inout ReadTally,
+        _ view: TreeView? = nil
     ) throws(DiskError) -> Bool {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
@@ -72,25 +75,26 @@ extension Engine {
             let (parity, root) = state.withLock { state in
                 for index in 0..<count {
                     let block = first + UInt64(index)
-                    let entry = overlayEntry(block, state)
+                    // A snapshot has no changes, and all of it is written.
+                    let entry = view == nil ? overlayEntry(block, state) : nil
                     if let entry, entry.isMapped,
                         let (batch, slot) = memory(of: entry.location, state)
                     {
-                        unsafe target.fill(block, from: UnsafeRawBufferPointer(batch.block(slot)))
-                        // Nothing left to do for it: as if it were a hole, but not filled again.
-                        unsafe entries.initializeElement(at: index, to: ReadTarget.filled)
+                        let rest = take(block, batch, slot, entry, target)
+                        unsafe entries.initializeElement(at: index, to: rest)
                     } else {
                         unsafe entries.initializeElement(at: index, to: entry)
                     }
                 }
                 state.readers[state.readerParity] += 1
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
-                return (state.readerParity, state.superblock.root)
+                return (state.readerParity, view?.root ?? state.superblock.root)
             }
             defer { endRead(parity) }
             tally.blocks += count
             let waits = mode != .fromMemory
-            guard try unsafe findInTree(first, entries, root: root, waits: waits) else {
+            let reader = view?.reader ?? reader
+            guard try unsafe findInTree(first, entries, in: reader, root: root, waits: waits) else {
                 return false
             }
             return try unsafe readEntries(first, entries, target, mode, &tally)
@@ -110,6 +114,7 @@ extension Engine {
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
+        in reader: MapReader,
         root: MapEntry,
         waits: Bool
     ) throws(DiskError) -> Bool {
@@ -145,6 +150,10 @@ extension Engine {
             let block = first + UInt64(index)
             index += 1
             if entry == ReadTarget.filled { continue }
+            if let entry = ReadTarget.inPlace(entry) {
+                try decodeInPlace(block, entry, target)
+                continue
+            }
             if !entry.isMapped {
                 target.fillZeros(block)
                 continue
@@ -155,11 +164,12 @@ extension Engine {
             }
             if mode == .fromMemory { return false }
             var run = 1
+            var end = entry.end
             while index < entries.count, let next = unsafe entries[index],
-                next.word
-                    == MapEntry(location: entry.location.advanced(byBlocks: run), checksum: 0).word
+                next.isMapped, next.location == end
             {
                 index += 1
+                end = next.end
                 if isAtHand(block + UInt64(run), next, target, mode) { break }
                 run += 1
             }
@@ -190,69 +200,36 @@ extension Engine {
 
     /// Reads blocks that are neighbours in the log, verifies each, and lets the cache have them.
     ///
-    /// Straight to where the client wants them if that is aligned as direct input needs it.
+    /// Straight to where the client wants them if that is aligned as direct input needs it, and
+    /// they are stored as they are.
     private func readRun(
         _ block: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         _ target: ReadTarget,
         _ mode: ReadMode
     ) throws(DiskError) {
-        if let bytes = unsafe target.alignedBytes(block, entries.count) {
-            return try unsafe fetch(block, entries, into: bytes, target.use(mode))
+        let run = try unsafe StoredRun(entries, geometry)
+        if run.isPlainPages, let bytes = unsafe target.alignedBytes(block, entries.count) {
+            try unsafe read(run, into: bytes)
+            return try unsafe deliver(block, entries, run, bytes, nil, target.use(mode))
         }
         try unsafe withUnsafeTemporaryAllocation(
-            byteCount: entries.count * 4096,
+            byteCount: run.coveringByteCount,
             alignment: 4096
         ) { (bounce) throws(DiskError) in
-            try unsafe fetch(block, entries, into: bounce, target.use(mode))
-            for index in 0..<entries.count {
-                let bytes = unsafe UnsafeRawBufferPointer(
-                    rebasing: bounce[index * 4096..<(index + 1) * 4096]
-                )
-                unsafe target.fill(block + UInt64(index), from: bytes)
-            }
+            try unsafe read(run, into: bounce)
+            try unsafe deliver(block, entries, run, bounce, target, target.use(mode))
         }
     }
 
-    private func fetch(
-        _ block: UInt64,
-        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        into bytes: UnsafeMutableRawBufferPointer,
-        _ use: CacheUse
+    private func read(
+        _ run: StoredRun,
+        into bytes: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        guard let entry = unsafe entries[0] else { return }
-        let offset = entry.location.offset
-        guard entry.isValid(in: geometry) else {
-            throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
-        }
         do throws(Errno) {
-            try unsafe store.readDirectly(at: offset, into: bytes)
+            try unsafe store.readDirectly(at: run.coveringOffset, into: bytes)
         } catch {
-            throw DiskError("read", offset: offset, cause: error)
-        }
-        for index in 0..<entries.count {
-            guard let entry = unsafe entries[index] else { continue }
-            let part = unsafe UnsafeRawBufferPointer(
-                rebasing: bytes[index * 4096..<(index + 1) * 4096]
-            )
-            try unsafe verify(block + UInt64(index), entry, part)
-            unsafe blocks.insert(block + UInt64(index), entry, part, use)
-        }
-    }
-
-    private func verify(
-        _ block: UInt64,
-        _ entry: MapEntry,
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(DiskError) {
-        guard options.verifiesChecksums else { return }
-        if unsafe Checksum.crc32c(bytes) != entry.checksum {
-            throw DiskError(
-                .corrupt,
-                "read",
-                offset: entry.location.offset,
-                "block \(block) does not have the checksum it was written with"
-            )
+            throw DiskError("read", offset: run.coveringOffset, cause: error)
         }
     }
 }
@@ -280,6 +257,20 @@ enum ReadMode: Sendable {
 struct ReadTarget {
     /// Marks a block whose bytes are already in place; not a location that can be.
     static let filled = MapEntry(word: .max, checksum: .max)
+
+    /// Marks a block whose stored bytes are where the block belongs, to be decoded there; no
+    /// encoding has that bit.
+    private static let inPlaceMark: UInt64 = 1 << 63
+
+    static func markInPlace(_ entry: MapEntry) -> MapEntry {
+        MapEntry(word: entry.word | inPlaceMark, checksum: entry.checksum)
+    }
+
+    /// The entry of a block that is marked so; nil for others.
+    static func inPlace(_ entry: MapEntry) -> MapEntry? {
+        guard entry.word & inPlaceMark != 0 else { return nil }
+        return MapEntry(word: entry.word & ~inPlaceMark, checksum: entry.checksum)
+    }
 
     private let offset: UInt64
     private let buffer: UnsafeMutableRawBufferPointer

@@ -51,10 +51,10 @@ struct EngineState: ~Copyable {
 
     // The map.
     var active = Overlay()
-    /// The changes that the checkpoint in progress is writing out.
-    var frozen: Overlay?
-    /// Where the log stood when they were set aside.
-    var frozenSuperblock: Superblock?
+    /// The changes that the checkpoint in progress is writing out, and those for the ones after it:
+    /// each snapshot has one of its own. Oldest first.
+    var frozen: [FrozenChanges] = []
+    var snapshots: SnapshotState
 
     // The segments.
     var segments: [SegmentEntry]
@@ -93,6 +93,8 @@ struct EngineState: ~Copyable {
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    /// What the next checkpoint writes into the superblock.
+    var compressionWanted: CompressionPolicy
     /// The memory of the free commits was given back; they have not been used since.
     var hasReturnedMemory = false
     /// How the memory is divided.
@@ -126,6 +128,10 @@ struct EngineState: ~Copyable {
 public struct EngineStatistics: Sendable, Equatable {
     /// Blocks that clients wrote.
     public internal(set) var blocksWritten: UInt64 = 0
+    /// Blocks of those that were stored in fewer bytes.
+    public internal(set) var compressedBlocks: UInt64 = 0
+    /// Bytes that clients' blocks took in the log, without headers.
+    public internal(set) var storedBytes: UInt64 = 0
     /// Blocks that clients read.
     public internal(set) var blocksRead: UInt64 = 0
     /// Commits, of both streams.
@@ -136,6 +142,8 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var synchronizations: UInt64 = 0
     /// Blocks that the collector moved.
     public internal(set) var blocksMoved: UInt64 = 0
+    /// Blocks of those that it compressed anew.
+    public internal(set) var recompressedBlocks: UInt64 = 0
     /// Segments that the collector emptied.
     public internal(set) var segmentsCollected: UInt64 = 0
     /// Checkpoints.
@@ -163,5 +171,12 @@ public struct EngineStatistics: Sendable, Equatable {
     public var writeAmplification: Double? {
         if blocksWritten == 0 { return nil }
         return Double(written.totalBytes) / (Double(blocksWritten) * 4096)
+    }
+
+    /// Counts a block that a client wrote.
+    mutating func count(_ form: BlockForm) {
+        blocksWritten += 1
+        storedBytes += UInt64(form.byteCount)
+        if form.encoding != .plain { compressedBlocks += 1 }
     }
 }

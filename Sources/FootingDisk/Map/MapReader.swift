@@ -74,7 +74,7 @@ struct MapReader: Sendable {
         into buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
         let offset = page.location.offset
-        guard page.isValid(in: geometry) else {
+        guard page.isValidPage(in: geometry) else {
             throw DiskError(.corrupt, "read map page", offset: offset, "impossible location")
         }
         do throws(Errno) {

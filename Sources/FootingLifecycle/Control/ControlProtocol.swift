@@ -3,7 +3,7 @@ public import FootingSystem
 /// What goes over a control socket: one line of JSON each way, then the connection ends.
 ///
 /// ```
-/// request   {"command":"status"}
+/// request   {"command":"status"}, or with what it takes: {"arguments":{...},"command":"..."}
 /// answer    {"format":1,"result":{...}}
 /// refusal   {"error":"no such command: 'x'","format":1}
 /// ```
@@ -17,6 +17,14 @@ enum ControlProtocol {
     static let answerBytesMaximum = 4 << 20
     /// How long one side gives the other for a whole line.
     static let lineNanoseconds: UInt64 = 2_000_000_000
+}
+
+/// What is asked for over a control socket.
+public struct ControlRequest: Sendable, Equatable {
+    /// What to do.
+    public let command: String
+    /// What the command takes; null where it takes nothing.
+    public let arguments: JSONValue
 }
 
 /// One connection: a line each way, each within a time of its own.
@@ -40,10 +48,13 @@ struct ControlConnection: ~Copyable {
     }
 
     /// Receives one line; the line feed is not part of it.
-    func line(bytesMaximum: Int) throws(ControlError) -> [UInt8] {
+    func line(
+        bytesMaximum: Int,
+        nanoseconds: UInt64 = ControlProtocol.lineNanoseconds
+    ) throws(ControlError) -> [UInt8] {
         var line: [UInt8] = []
         let buffer = AlignedBuffer(count: 4096)
-        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
+        let deadline = clock.nanoseconds + nanoseconds
         while true {
             guard let count = try received(into: buffer) else {
                 try wait(for: .readable, until: deadline, "receive")
@@ -171,6 +182,9 @@ public struct ControlError: Error, Sendable, CustomStringConvertible {
         self.detail = detail
         self.cause = cause
     }
+
+    /// The server cannot or will not do what was asked.
+    public static func refusal(_ reason: String) -> ControlError { ControlError(.refused, reason) }
 
     /// What failed and why.
     public var description: String { cause.map { "\(detail): \($0)" } ?? detail }

@@ -6,8 +6,8 @@ public import FootingSystem
 /// the answer, so that whoever hangs delays others and stops nothing. The disk's own threads never
 /// wait for it, and ``stop()`` interrupts it.
 public final class ControlServer: Sendable {
-    /// Answers a command; nil where it is unknown.
-    public typealias Answer = @Sendable (_ command: String) -> JSONValue?
+    /// Answers a request; nil where the command is unknown, and an error where it is refused.
+    public typealias Answer = @Sendable (ControlRequest) throws(ControlError) -> JSONValue?
 
     /// What it does beside answering commands.
     public struct Duties: Sendable {
@@ -137,9 +137,12 @@ public final class ControlServer: Sendable {
         }
         guard case .object(let members) = request, case .string(let command)? = members["command"]
         else { return Self.refusal("a request is an object with a 'command'") }
-        guard let result = answer(command) else {
-            return Self.refusal("no such command: '\(command)'")
+        let asked = ControlRequest(command: command, arguments: members["arguments"] ?? .null)
+        let result: JSONValue?
+        do throws(ControlError) { result = try answer(asked) } catch {
+            return Self.refusal(error.description)
         }
+        guard let result else { return Self.refusal("no such command: '\(command)'") }
         return ["format": .integer(ControlProtocol.format), "result": result]
     }
 

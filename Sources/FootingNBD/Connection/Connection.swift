@@ -14,8 +14,10 @@ enum Ending: Equatable, Sendable {
 /// hands on the slow ones, and answers all that are done with one call.
 struct Connection: ~Copyable {
     let link: Link
-    let export: any Export
-    let offer: Offer
+    /// The server's own export, unless the client chooses another.
+    private(set) var export: any Export
+    private(set) var offer: Offer
+    private let others: (any ExportSource)?
     let configuration: Configuration
     let pool: ReaderPool
     let counters: Counters
@@ -42,6 +44,7 @@ struct Connection: ~Copyable {
     init(
         link: Link,
         export: any Export,
+        others: (any ExportSource)?,
         configuration: Configuration,
         pool: ReaderPool,
         counters: Counters
@@ -53,6 +56,7 @@ struct Connection: ~Copyable {
         self.replies = replies
         self.link = link
         self.export = export
+        self.others = others
         self.configuration = configuration
         self.pool = pool
         self.counters = counters
@@ -82,6 +86,7 @@ extension Connection {
         let deadline = clock.nanoseconds + UInt64(limit) * 1_000_000
         var negotiation = Handshake(
             offer: offer,
+            others: others,
             maximumOptionBytes: configuration.maximumOptionBytes,
             maximumOptions: configuration.maximumOptions
         )
@@ -104,6 +109,7 @@ extension Connection {
             case .ready(let byteCount, let session):
                 input.consume(byteCount)
                 self.session = session
+                if let chosen = negotiation.chosen { (export, offer) = chosen }
                 rules = RequestRules(offer: offer, session: session)
                 return link.send(&replies) ? nil : link.endingOfSend
             case .close(let reason):

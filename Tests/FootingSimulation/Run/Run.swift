@@ -32,7 +32,8 @@ struct Run {
                 run.store,
                 run.profile.geometry,
                 identifier: Identifier(using: &generator),
-                unixSeconds: run.clock.unixSeconds
+                unixSeconds: run.clock.unixSeconds,
+                compression: run.profile.compression
             )
         } catch {
             throw SimulationFailure("create: \(error)")
@@ -51,6 +52,10 @@ struct Run {
             try run.end(cycle)
         }
         run.store.setHook(nil)
+        run.client.model.withLock { model in
+            run.summary.snapshotCount = model.snapshots.madeCount
+            run.summary.rollbackCount = model.snapshots.rollbackCount
+        }
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount
         return run.summary
@@ -90,9 +95,17 @@ struct Run {
         store.setHook(nil)
         if profile.trouble == .rot, client.canGoOn, random.oneIn(2) { rot() }
         if profile.trouble == .fullHost, client.canGoOn, random.oneIn(2) { recoverSpace() }
+        if profile.snapshotCountMax > 0, client.canGoOn, random.oneIn(4),
+            let engine = client.engine
+        {
+            client.deleteAllSnapshots(engine)
+        }
         if let engine = client.engine {
+            try requireNothingSetAside(engine)
             summary.segmentsCollected += engine.statistics.segmentsCollected
             summary.checkpoints += engine.statistics.checkpoints
+            summary.compressedBlocks += engine.statistics.compressedBlocks
+            summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
             try checkTraffic(engine)
         }
@@ -108,6 +121,16 @@ struct Run {
         let given = store.writtenBytes - writtenBefore
         guard told == given else {
             throw SimulationFailure("\(told) bytes counted as written, and \(given) were")
+        }
+    }
+
+    /// The collector must find all that it looks for on a disk to which nothing was done.
+    private func requireNothingSetAside(_ engine: EngineDriver) throws(SimulationFailure) {
+        let isDamaged = client.model.withLock { $0.isDamaged }
+        let counts = store.counts
+        if isDamaged || counts.readErrors + counts.misdirectedWrites > 0 || store.isDown { return }
+        if engine.segmentsSetAside > 0 {
+            throw SimulationFailure("\(engine.segmentsSetAside) segments were set aside")
         }
     }
 
@@ -209,6 +232,7 @@ struct Run {
             return
         }
         summary.restartCount += 1
+        try client.requirePolicyKept()
         try verify()
         if random.oneIn(4) { try checkImage(isRecovered: true) }
         store.setFaults(faults)
@@ -241,6 +265,10 @@ struct Run {
             }
         }
         _ = try result.get()
+        if profile.snapshotCountMax > 0 {
+            client.verifySnapshots(engine, allowsLoss: misdirected)
+            try check()
+        }
     }
 
     private func observe(

@@ -34,12 +34,18 @@ final class RunningDisk: Sendable {
         recent = Locked(RecentRequests(at: startNanoseconds))
     }
 
-    /// Answers `footing status` from now on.
+    /// Answers `footing status` and `footing disk snapshot` from now on.
     ///
     /// - Throws: a reason for people; the disk is served all the same.
     func listen(in folder: ControlFolder) throws(ControlError) {
-        let server = try folder.server(forContainer: path) { [weak self] command in
-            command == "status" ? self?.status : nil
+        let server = try folder.server(forContainer: path) {
+            [weak self] (request) throws(ControlError) -> JSONValue? in
+            guard let self else { return nil }
+            switch request.command {
+            case "status": return status
+            case "compression": return try compressionAnswer(to: request)
+            default: return try snapshotAnswer(to: request)
+            }
         }
         try server.start(duties)
         control.withLock { $0 = server }
@@ -71,6 +77,21 @@ final class RunningDisk: Sendable {
         coordinator?.stop()
     }
 
+    /// Changes how writes are compressed, to the policy of the argument's name.
+    private func compressionAnswer(
+        to request: ControlRequest
+    ) throws(ControlError) -> JSONValue {
+        guard let policy = CompressionPolicy(rawValue: request.arguments["policy"].text) else {
+            throw ControlError.refusal("no such compression")
+        }
+        do throws(DiskError) {
+            try disk.setCompression(policy)
+            return ["compression": .string(policy.rawValue)]
+        } catch {
+            throw ControlError.refusal(error.description)
+        }
+    }
+
     /// All there is to know of it, as docs/status.md describes it.
     var status: JSONValue {
         let served = server.statistics
@@ -96,6 +117,7 @@ final class RunningDisk: Sendable {
             "requests": requests,
             "disk": engine,
             "container": container,
+            "snapshots": snapshots,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
@@ -144,12 +166,22 @@ final class RunningDisk: Sendable {
         ]
     }
 
+    /// Those that there are; null if what they keep cannot be read.
+    private var snapshots: JSONValue {
+        guard let snapshots = try? disk.snapshots() else { return .null }
+        return .array(snapshots.map { $0.json })
+    }
+
     private var engine: JSONValue {
         let engine = disk.statistics
         return [
             "blocksRead": JSONValue(engine.blocksRead),
             "blocksWritten": JSONValue(engine.blocksWritten),
             "blocksMoved": JSONValue(engine.blocksMoved),
+            "compression": .string(disk.compression.rawValue),
+            "compressedBlocks": JSONValue(engine.compressedBlocks),
+            "recompressedBlocks": JSONValue(engine.recompressedBlocks),
+            "storedBytes": JSONValue(engine.storedBytes),
             "commits": JSONValue(engine.commits),
             "logBytes": JSONValue(engine.logBytes),
             "synchronizations": JSONValue(engine.synchronizations),

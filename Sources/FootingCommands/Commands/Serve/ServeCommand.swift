@@ -126,7 +126,11 @@ enum ServeCommand {
         let server: Server
         let uri: String
         do throws(NBDError) {
-            server = try Server(export: DiskExport(disk, name: name), configuration: configuration)
+            server = try Server(
+                export: DiskExport(disk, name: name),
+                others: SnapshotSource(disk, diskName: name),
+                configuration: configuration
+            )
             uri = try listen(server, input)
             try server.start()
         } catch {
