@@ -19,7 +19,7 @@ public final class Histogram: Sendable {
         /// The largest value that is not rounded down.
         public static let maximum = upperBound(count - 1)
 
-        /// The bucket of a value: it is above the bucket's predecessor's limit, and at most its own.
+        /// The bucket of a value: above the limit of the bucket before it, and at most its own.
         public static func index(_ value: UInt64) -> Int {
             let units = (max(value, 1) - 1) >> unitBits
             let perDoubling = UInt64(1) << perDoublingBits

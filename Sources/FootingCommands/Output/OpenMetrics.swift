@@ -98,7 +98,7 @@ struct OpenMetrics {
         )
     }
 
-    /// Two for each doubling, from 1 microsecond to 17 seconds: each is the limit of a bucket of the
+    /// Two for each doubling, from 1 µs to 17 seconds: each is the limit of a bucket of the
     /// server's, so that nothing is guessed.
     private static let bounds: [UInt64] =
         (10...33).flatMap { [UInt64(1) << $0, UInt64(3) << ($0 - 1)] } + [1 << 34]

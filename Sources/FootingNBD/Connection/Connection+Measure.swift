@@ -2,7 +2,7 @@ internal import FootingSystem
 
 /// What a connection's own thread has answered and not sent yet.
 ///
-/// All that came in one piece began at one time, and all that is sent in one piece ends at one time:
+/// What came in one piece began at one time, and all that is sent in one piece ends at one time:
 /// the clock is read twice per turn, however many requests there are.
 struct TurnTiming {
     /// When the requests of this turn were received.
