@@ -80,6 +80,9 @@ public final class Disk: Sendable {
     /// Counters since it was opened.
     public var statistics: EngineStatistics { engine.statistics }
 
+    /// What is in the container.
+    public var space: DiskSpace { engine.space }
+
     /// What it may use of memory, and what it uses.
     public var memory: DiskMemory { engine.memory }
 

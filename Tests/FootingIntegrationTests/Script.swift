@@ -31,6 +31,10 @@ enum Script {
     /// Whether Python finds libnbd; looked up once.
     static let hasLibnbd = unsafe system("/usr/bin/python3 -c 'import nbd' 2>/dev/null") == 0
 
+    /// Whether Python finds the parser of OpenMetrics; looked up once.
+    static let hasPrometheusClient =
+        unsafe system("/usr/bin/python3 -c 'import prometheus_client.openmetrics' 2>/dev/null") == 0
+
     /// Whether a network and a mount namespace can be made; tried once.
     static let hasNamespaces =
         unsafe system("/usr/bin/unshare --net --mount --propagation private true 2>/dev/null") == 0

@@ -2,7 +2,7 @@ internal import FootingSystem
 
 /// A running disk's status for people: a line for each thing, decisions last.
 struct StatusText {
-    private let status: JSONValue
+    let status: JSONValue
 
     init(_ status: JSONValue) {
         self.status = status
@@ -17,6 +17,7 @@ struct StatusText {
         ] {
             table.add([name, value])
         }
+        for (name, value) in requests + container { table.add([name, value]) }
         if status["pressure"] == .null {
             table.add(["pressure", "not watched: the budget is fixed"])
         } else {

@@ -1,4 +1,5 @@
 import FootingSystem
+import Synchronization
 
 // Writing the map out, so that recovery is short and segments become free.
 extension Engine {
@@ -184,6 +185,7 @@ extension Engine {
         } catch {
             throw DiskError("write segment table", offset: offset, cause: error)
         }
+        traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
         return checksum
     }
 
@@ -197,6 +199,7 @@ extension Engine {
             } catch {
                 throw DiskError("write superblock", offset: offset, cause: error)
             }
+            traffic.superblockBytes.wrappingAdd(4096, ordering: .relaxed)
             try synchronizeStore("write superblock")
         }
     }
@@ -414,5 +417,6 @@ final class MapStream: MapUpdate.Output {
         } catch {
             throw DiskError("write map pages", offset: bufferOffset, cause: error)
         }
+        engine.traffic.mapBytes.wrappingAdd(UInt64(buffered) * 4096, ordering: .relaxed)
     }
 }

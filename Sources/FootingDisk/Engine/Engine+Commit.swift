@@ -1,4 +1,5 @@
 import FootingSystem
+import Synchronization
 
 // Making things durable: seal, write, sync.
 extension Engine {
@@ -105,6 +106,8 @@ extension Engine {
         } catch {
             throw DiskError("write commit", offset: offset, cause: error)
         }
+        let bytes = batches.reduce(0) { $0 + UInt64($1.sizeBytes) }
+        traffic.logBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
 
     /// Seals the open commits if a flush waits for them, or they have been open for too long.
@@ -184,6 +187,7 @@ extension Engine {
             state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
             let due = state.flushWaiters.filter { $0.serial <= target.user }
             state.flushWaiters.removeAll { $0.serial <= target.user }
+            state.statistics.flushGroups.add(due.count)
             return due
         }
         for waiter in waiters { waiter.completion(nil) }

@@ -177,6 +177,7 @@ extension Engine {
         _ change: (inout EngineState) -> Bool
     ) throws(DiskError) -> Bool {
         var hasWaited = false
+        var waitNanoseconds: UInt64 = 0
         while true {
             let result = try state.withLock { (state) throws(DiskError) -> Bool? in
                 while true {
@@ -184,11 +185,18 @@ extension Engine {
                     if isMapFull(blocks, state) {
                         state.checkpointRequested = true
                     } else if hasRoom(forBlocks: blocks, isTrim: isTrim, state) {
+                        if hasWaited {
+                            let waited = clock.nanoseconds &- waitNanoseconds
+                            state.statistics.throttledNanoseconds += waited
+                        }
                         return change(&state)
                     }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
                     if state.isCommitBlocked && drive == .threads { throw fullError(state) }
-                    if !hasWaited { state.statistics.throttledWrites += 1 }
+                    if !hasWaited {
+                        state.statistics.throttledWrites += 1
+                        waitNanoseconds = clock.nanoseconds
+                    }
                     hasWaited = true
                     if drive == .callers { return nil }
                     self.state.wakeAll(on: Condition.committer)

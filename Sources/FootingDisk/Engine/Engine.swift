@@ -48,6 +48,8 @@ final class Engine: Sendable {
     let checkpointMemory: CheckpointMemory
     /// Blocks that were read.
     let blocks: BlockCache
+    /// What was written to the store.
+    let traffic = TrafficMeter()
     /// Who reads in sequence, and what is to be read before they ask.
     let ahead: Locked<ReadAhead>
     /// What decodes what was compressed once, and encodes as ``compression`` says.
@@ -108,6 +110,7 @@ final class Engine: Sendable {
         var statistics = state.withLock { $0.statistics }
         statistics.blockCache = blocks.statistics
         statistics.mapCache = reader.cache.blocks.statistics
+        statistics.written = traffic.read()
         statistics.readsAhead = ahead.withLock { $0.rangeCount }
         return statistics
     }

@@ -27,6 +27,9 @@ package struct EngineDriver: Sendable {
     /// Counters since it was opened.
     package var statistics: EngineStatistics { engine.statistics }
 
+    /// What is in the container.
+    package var space: DiskSpace { engine.space }
+
     /// What it may use of memory, and what it uses.
     package var memory: DiskMemory { engine.memory }
 

@@ -154,6 +154,12 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapPagesWritten: UInt64 = 0
     /// Times a writer had to wait for the collector.
     public internal(set) var throttledWrites: UInt64 = 0
+    /// How long writers waited for it, in nanoseconds.
+    public internal(set) var throttledNanoseconds: UInt64 = 0
+    /// How many flushes each synchronization answered.
+    public internal(set) var flushGroups = FlushGroups()
+    /// What was written to the container.
+    public internal(set) var written = ContainerTraffic()
     /// Commits for which there was no memory: those that are there were used instead.
     public internal(set) var refusedCommits: UInt64 = 0
     /// What the cache of blocks did.
@@ -162,6 +168,12 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapCache = CacheStatistics()
     /// Ranges that were read ahead.
     public internal(set) var readsAhead: UInt64 = 0
+
+    /// Bytes written to the container for each that clients wrote; nil before they wrote any.
+    public var writeAmplification: Double? {
+        if blocksWritten == 0 { return nil }
+        return Double(written.totalBytes) / (Double(blocksWritten) * 4096)
+    }
 
     /// Counts a block that a client wrote.
     mutating func count(_ form: BlockForm) {

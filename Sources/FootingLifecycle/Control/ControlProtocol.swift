@@ -11,6 +11,8 @@ enum ControlProtocol {
     static let format: Int64 = 1
     /// No request is longer.
     static let requestBytesMaximum = 4096
+    /// No head of a request by HTTP is longer.
+    static let headBytesMaximum = 8192
     /// No answer is longer: a status has some kilobytes.
     static let answerBytesMaximum = 4 << 20
     /// How long one side gives the other for a whole line.
@@ -69,9 +71,41 @@ struct ControlConnection: ~Copyable {
         }
     }
 
+    /// Receives a request: one line without its line feed, or the head of one by HTTP.
+    func request() throws(ControlError) -> (bytes: [UInt8], isHTTP: Bool) {
+        var bytes: [UInt8] = []
+        let buffer = AlignedBuffer(count: 4096)
+        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
+        while true {
+            guard let count = try received(into: buffer) else {
+                try wait(for: .readable, until: deadline, "receive")
+                continue
+            }
+            if count == 0 { throw ControlError(.broken, "receive: the line has no end") }
+            unsafe bytes += buffer.bytes[..<count]
+            let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+            let line = bytes[..<(end ?? bytes.count)]
+            if end != nil, HTTPExchange.isRequestLine(line) {
+                // All of it: a client that is still sending would not see its answer.
+                let isTooLong = bytes.count > ControlProtocol.headBytesMaximum
+                if isTooLong || HTTPExchange.isWhole(bytes) { return (bytes, true) }
+                continue
+            }
+            if line.count > ControlProtocol.requestBytesMaximum {
+                let most = ControlProtocol.requestBytesMaximum
+                throw ControlError(.invalid, "a line of more than \(most) bytes")
+            }
+            if end != nil { return (Array(line), false) }
+        }
+    }
+
     /// Sends one line.
     func send(_ value: JSONValue) throws(ControlError) {
-        let bytes = Array(value.line().utf8) + [UInt8(ascii: "\n")]
+        try send(Array(value.line().utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// Sends bytes as they are.
+    func send(_ bytes: [UInt8]) throws(ControlError) {
         let buffer = AlignedBuffer(count: bytes.count)
         unsafe bytes.withUnsafeBytes { unsafe buffer.copy(from: $0, at: 0) }
         let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds

@@ -28,6 +28,9 @@ struct Connection: ~Copyable {
     var input: ReceiveBuffer
     var replies: ReplyArena
     var turn = Statistics()
+    var timing = TurnTiming()
+    /// When the request that is being handled was received.
+    var currentArrival: UInt64 = 0
     /// A write whose payload is still arriving.
     var payload: Payload?
     /// The last flush, as long as nothing else came after it, and only for what was received
@@ -157,6 +160,7 @@ extension Connection {
         } catch {
             return .broken("cannot set the socket's time limits: \(error)")
         }
+        timing.arrivalNanoseconds = clock.nanoseconds
         while true {
             let requestsBefore = turn.requests
             let start = deadlineNanoseconds == nil ? 0 : clock.nanoseconds
@@ -167,7 +171,7 @@ extension Connection {
             // The time that the disk took is not the client's.
             deadlineNanoseconds = deadlineNanoseconds.map { $0 + clock.nanoseconds - start }
             counters.add(&turn)
-            guard link.send(&replies) else { return link.endingOfSend }
+            guard sendReplies() else { return link.endingOfSend }
             watch(hasProgress)
             do throws(Errno) {
                 guard try receive() else { return leave(endOfStream()) }
@@ -231,7 +235,9 @@ extension Connection {
         // under way does not cover.
         flushGroup = nil
         if let count = try receiveStaged(waits: waits) { return count }
-        return try input.receive(from: link, waits: waits)
+        let count = try input.receive(from: link, waits: waits)
+        timing.arrivalNanoseconds = clock.nanoseconds
+        return count
     }
 
     /// Nothing came for a while: a request that is late ends the connection, and one that does not
@@ -249,7 +255,7 @@ extension Connection {
     /// Answers what is under way before the connection ends.
     private mutating func leave(_ ending: Ending) -> Ending {
         counters.add(&turn)
-        while link.send(&replies), !link.isDrained() {
+        while sendReplies(), !link.isDrained() {
             waitForOthers()
         }
         return ending

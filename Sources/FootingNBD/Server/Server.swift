@@ -88,6 +88,9 @@ public final class Server: Sendable {
         counters.read(activeConnections: state.withLock { $0.links.count })
     }
 
+    /// How long requests took, and what became of them.
+    public var requestStatistics: RequestStatistics { counters.meter.read() }
+
     /// Starts to accept connections, on a thread of its own.
     public func start() throws(NBDError) {
         guard begin() else { return }

@@ -13,6 +13,8 @@ struct Run {
     private var faults = Faults()
     /// A disk that damage made unreadable; there is nothing more to be learned from it.
     private var isGone = false
+    /// What had been written when the engine was opened.
+    private var writtenBefore: UInt64 = 0
 
     init(_ simulation: Simulation, _ profile: Profile, seed: UInt64, _ random: SeededRandom) {
         self.simulation = simulation
@@ -105,8 +107,21 @@ struct Run {
             summary.compressedBlocks += engine.statistics.compressedBlocks
             summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
+            try checkTraffic(engine)
         }
         try check()
+    }
+
+    /// What the engine says it wrote must be what the store was given, to the byte.
+    private func checkTraffic(_ engine: EngineDriver) throws(SimulationFailure) {
+        // Of a write in several parts, some may be there that the engine does not count.
+        let counts = store.counts
+        if store.isDown || counts.writeErrors > 0 || counts.spaceErrors > 0 { return }
+        let told = engine.statistics.written.totalBytes
+        let given = store.writtenBytes - writtenBefore
+        guard told == given else {
+            throw SimulationFailure("\(told) bytes counted as written, and \(given) were")
+        }
     }
 
     /// The collector must find all that it looks for on a disk to which nothing was done.
@@ -223,8 +238,9 @@ struct Run {
         store.setFaults(faults)
     }
 
-    private func openOnce() throws(DiskError) -> EngineDriver {
-        try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
+    private mutating func openOnce() throws(DiskError) -> EngineDriver {
+        writtenBefore = store.writtenBytes
+        return try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
     }
 
     /// Reads everything, and asks the oracle whether it can be.

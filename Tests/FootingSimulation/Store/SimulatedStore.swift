@@ -26,6 +26,8 @@ package final class SimulatedStore: BlockStore {
         var counts = FaultCounts()
         /// Writes and syncs so far, and the number of the one that finds the power gone.
         var callCount = 0
+        /// Bytes of all writes that succeeded.
+        var writtenBytes: UInt64 = 0
         var crashAtCall = Int.max
         /// Superblocks until the power goes; 0: it does not for that.
         var superblocksToCrash = 0

@@ -16,6 +16,7 @@ final class RunningDisk: Sendable {
     private let startNanoseconds: UInt64
     private let clock = SystemClock()
     private let control = Locked<ControlServer?>(nil)
+    private let recent: Locked<RecentRequests>
 
     init(
         disk: Disk,
@@ -30,6 +31,7 @@ final class RunningDisk: Sendable {
         self.uri = uri
         self.coordinator = coordinator
         startNanoseconds = clock.nanoseconds
+        recent = Locked(RecentRequests(at: startNanoseconds))
     }
 
     /// Answers `footing status` and `footing disk snapshot` from now on.
@@ -45,8 +47,28 @@ final class RunningDisk: Sendable {
             default: return try snapshotAnswer(to: request)
             }
         }
-        try server.start()
+        try server.start(duties)
         control.withLock { $0 = server }
+    }
+
+    /// Looks at the requests now and then, and gives the metrics to who asks by HTTP.
+    private var duties: ControlServer.Duties {
+        var duties = ControlServer.Duties()
+        duties.tickMilliseconds = RecentRequests.periodMilliseconds
+        duties.onTick = { [weak self] in
+            guard let self else { return }
+            let statistics = server.requestStatistics
+            let now = clock.nanoseconds
+            recent.withLock { $0.note(statistics, at: now) }
+        }
+        duties.page = { [weak self] path in
+            guard let self, path == "/metrics" else { return nil }
+            return ControlPage(
+                contentType: OpenMetrics.contentType,
+                text: OpenMetrics([status]).text
+            )
+        }
+        return duties
     }
 
     /// Stops to answer and to watch.
@@ -92,10 +114,55 @@ final class RunningDisk: Sendable {
                 "readBytes": JSONValue(served.readBytes),
                 "writtenBytes": JSONValue(served.writtenBytes),
             ],
+            "requests": requests,
             "disk": engine,
+            "container": container,
             "snapshots": snapshots,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
+        ]
+    }
+
+    private var requests: JSONValue {
+        let statistics = server.requestStatistics
+        let now = clock.nanoseconds
+        return recent.withLock { $0.json(statistics, at: now) }
+    }
+
+    /// Nil for a block device, and for a file that has another name by now.
+    private var allocatedBytes: UInt64? {
+        let status = try? FileStatus(
+            directory: Socket.workingDirectory,
+            path: path,
+            followsLink: true
+        )
+        return status?.kind == .regular ? status?.allocatedBytes : nil
+    }
+
+    /// What is in the container, and what was written to it.
+    private var container: JSONValue {
+        let space = disk.space
+        let statistics = disk.statistics
+        return [
+            "allocatedBytes": allocatedBytes.map { JSONValue($0) } ?? .null,
+            "liveBytes": JSONValue(space.liveBytes),
+            "deadBytes": JSONValue(space.deadBytes),
+            "segmentBytes": JSONValue(space.segmentBytes),
+            "segments": [
+                "used": JSONValue(space.usedSegmentCount),
+                "free": JSONValue(space.freeSegmentCount),
+                "unallocated": JSONValue(space.unallocatedSegmentCount),
+                "evacuated": JSONValue(space.evacuatedSegmentCount),
+                "quarantined": JSONValue(space.quarantinedSegmentCount),
+                "wanted": JSONValue(space.wantedSegmentCount),
+            ],
+            "written": [
+                "logBytes": JSONValue(statistics.written.logBytes),
+                "mapBytes": JSONValue(statistics.written.mapBytes),
+                "tableBytes": JSONValue(statistics.written.tableBytes),
+                "superblockBytes": JSONValue(statistics.written.superblockBytes),
+            ],
+            "writeAmplification": statistics.writeAmplification.map { .number($0) } ?? .null,
         ]
     }
 
@@ -122,6 +189,8 @@ final class RunningDisk: Sendable {
             "mapPagesWritten": JSONValue(engine.mapPagesWritten),
             "segmentsCollected": JSONValue(engine.segmentsCollected),
             "throttledWrites": JSONValue(engine.throttledWrites),
+            "throttledNanoseconds": JSONValue(engine.throttledNanoseconds),
+            "flushGroups": engine.flushGroups.json,
             "refusedCommits": JSONValue(engine.refusedCommits),
             "readsAhead": JSONValue(engine.readsAhead),
             "blockCache": engine.blockCache.json,
@@ -137,6 +206,26 @@ extension CacheStatistics {
             "misses": JSONValue(misses),
             "insertions": JSONValue(insertions),
             "evictions": JSONValue(evictions),
+            "updates": JSONValue(updates),
+            "bypasses": JSONValue(bypasses),
+            "aheadInsertions": JSONValue(aheadInsertions),
+            "aheadHits": JSONValue(aheadHits),
+        ]
+    }
+}
+
+extension FlushGroups {
+    /// Pairs of the largest size and how many groups there were; the last has all larger ones.
+    var json: JSONValue {
+        let last = counts.count - 1
+        return [
+            "flushes": JSONValue(flushCount),
+            "buckets": .array(
+                counts.enumerated().map { index, count in
+                    let limit = index < last ? FlushGroups.limit(index) : .max
+                    return [JSONValue(limit), JSONValue(count)]
+                }
+            ),
         ]
     }
 }
