@@ -26,7 +26,6 @@ extension SimulatedStore.State {
     mutating func accept(_ write: SimulatedStore.Write) {
         unsafe write.bytes.withUnsafeBytes { unsafe current.write(at: write.offset, $0) }
         pending.append(write)
-        writtenBytes += UInt64(write.bytes.count)
         if write.offset == 0, superblocksToCrash > 0 {
             superblocksToCrash -= 1
             if superblocksToCrash == 0 { crashAtCall = callCount + 1 }

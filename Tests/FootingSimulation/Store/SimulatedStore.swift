@@ -115,6 +115,7 @@ extension SimulatedStore {
                 target = UInt64(state.random.below(pages + 1)) * 4096
             }
             state.accept(Write(offset: target, bytes: copy))
+            state.writtenBytes += UInt64(count)
         }
     }
 
