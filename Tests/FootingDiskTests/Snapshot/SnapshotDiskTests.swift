@@ -17,6 +17,7 @@ import Testing
     /// One writer numbers its writes; each snapshot must be the disk after some number of them.
     @Test func `A snapshot made while clients write is one moment of the disk`() throws {
         let file = TemporaryFile()
+        defer { file.remove() }
         try create(file)
         let disk = try Disk(path: file.path)
         let written = Locked<UInt64>(0)
@@ -88,6 +89,7 @@ import Testing
 
     @Test func `A clone is the snapshot, in a container of its own`() throws {
         let file = TemporaryFile()
+        defer { file.remove() }
         try create(file)
         let disk = try Disk(path: file.path)
         let buffer = AlignedBuffer(count: 1 << 20)
