@@ -19,6 +19,13 @@ public struct DiskOptions: Sendable {
     /// How writes are compressed.
     public var compression = CompressionPolicy.none
 
+    /// Room for snapshots in a file, in percent: half the data, but not more than 128 GiB.
+    ///
+    /// It costs memory, 84 bytes for each segment: a disk of 1 TiB is to be served with 32 MiB.
+    public static func snapshotReservePercent(sizeBytes: UInt64) -> Int {
+        Int(min(50, (128 << 30) * 100 / max(sizeBytes, 1)))
+    }
+
     /// Largest room for snapshots.
     public static let snapshotReservePercentMax = 10_000
     /// Smallest room that lets the collector keep up.

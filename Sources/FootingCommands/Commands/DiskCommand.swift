@@ -37,7 +37,10 @@ enum DiskCreateCommand {
     static let snapshotReserve = Option(
         optional: "snapshot-reserve",
         .integer(0...DiskOptions.snapshotReservePercentMax),
-        help: "Room for what snapshots keep, in percent of the size; 50 in a file, 0 on a device."
+        help: """
+            Room for what snapshots keep, in percent of the size; 50 in a file, but at most 128G, \
+            and 0 on a device.
+            """
     )
     static let segment = Option(
         optional: "segment",
@@ -79,7 +82,8 @@ enum DiskCreateCommand {
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
         options.compression = input[compression]
-        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : 50)
+        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: input[size])
+        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : reserve)
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
             throw CommandError(

@@ -126,8 +126,10 @@ extension Engine {
 
     // MARK: - Commits in memory
 
-    /// Takes a block out of a commit in memory, under the lock. What is encoded is copied as it is
-    /// and decoded later, without the lock; but the part of a block, for which there is no place.
+    /// Takes a block out of a commit in memory, under the lock.
+    ///
+    /// What is encoded is copied as it is and decoded later, without the lock; but the part of a
+    /// block, for which there is no place.
     ///
     /// - Returns: what is left to be done for it.
     func take(

@@ -34,7 +34,9 @@ public final class StagedWrite {
     /// How many bytes it takes.
     public var count: Int { blockCount * 4096 }
 
-    /// Where the bytes go; valid until ``commit()``. What was filled already may change.
+    /// Where the bytes go.
+    ///
+    /// Valid until ``commit()``; what was filled already may change.
     public var bytes: UnsafeMutableRawBufferPointer {
         guard let batch else { preconditionFailure("used after its commit") }
         return unsafe batch.buffer.slice(4096..<4096 + count)
