@@ -19,8 +19,8 @@ work=$folder/plugin
 rm -rf "$work"
 mkdir -p "$work/archives" bin
 # Every module of the package; what only tests use is not built with these options.
-find "$folder"/{C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*' \
-    >"$work/objects"
+(cd "$folder" && find {C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*') |
+    sed "s:^:$folder/:" >"$work/objects"
 # The linker would take the shared ones, were they found first.
 for library in z lz4 deflate crypto; do
     ln -s "$(clang -print-file-name=lib$library.a)" "$work/archives/"

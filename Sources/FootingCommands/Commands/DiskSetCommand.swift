@@ -54,7 +54,9 @@ enum DiskSetCommand {
             _ = try ControlFolder.user().ask(
                 "compression",
                 ["policy": .string(policy.rawValue)],
-                ofContainer: path
+                ofContainer: path,
+                // A checkpoint of a large disk on a slow device.
+                seconds: 600
             )
         } catch {
             if error.kind == .notServed || error.kind == .unusable { return false }
