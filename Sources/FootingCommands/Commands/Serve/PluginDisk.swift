@@ -21,6 +21,7 @@ public final class PluginDisk: Sendable {
     public let isReadOnly: Bool
 
     private let keepsBudget: Bool
+    private let placement: DiskPlacement
     private let console: Console
     private let coordinator = Locked<BalloonCoordinator?>(nil)
 
@@ -36,13 +37,14 @@ public final class PluginDisk: Sendable {
         console = Console(columns: 80, progressColumns: nil) { (_, text) throws(Errno) in
             for line in text.split(separator: "\n") { log(String(line)) }
         }
-        let opened: Disk
+        let opened: (disk: Disk, placement: DiskPlacement)
         do throws(CommandError) {
             opened = try Self.open(options, console)
         } catch {
             throw Failure(message: TerminalText.harmless(error.message, keepsLineFeeds: false))
         }
-        disk = opened
+        disk = opened.disk
+        placement = opened.placement
         name = String(options.path.split(separator: "/").last ?? "disk")
         isReadOnly = options.isReadOnly
         keepsBudget = options.input[ServeCommand.fixedMemory]
@@ -51,22 +53,26 @@ public final class PluginDisk: Sendable {
     private static func open(
         _ options: PluginOptions,
         _ console: Console
-    ) throws(CommandError) -> Disk {
+    ) throws(CommandError) -> (Disk, DiskPlacement) {
         let detection = try ServeCommand.detect(options.path)
-        let placement = ServeCommand.place(detection, console)
+        let placement = DiskPlacement.decide(detection.report)
         let engine = ServeCommand.options(options.input, detection, placement)
         do throws(DiskError) {
             let disk = try Disk(path: options.path, options: engine, starts: false)
             ServeReport(disk: disk, detection: detection, placement: placement, uri: "opened")
                 .print(console, isJSON: false)
-            return disk
+            return (disk, placement)
         } catch {
             throw DiskCommand.failure(error)
         }
     }
 
     /// Starts the disk's threads, and gives its memory back under pressure from now on.
+    ///
+    /// On the disk's node, as are the threads that the caller starts afterwards: not before, since
+    /// what nbdkit runs with `--run` is started by then and may run anywhere.
     public func start() throws(Failure) {
+        ServeCommand.pin(placement, console)
         do throws(DiskError) { try disk.start() } catch {
             throw Failure(message: error.description)
         }

@@ -111,10 +111,15 @@ enum ServeCommand {
     /// Where the threads may not be moved, the disk is served from wherever they are.
     static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
         let placement = DiskPlacement.decide(detection.report)
+        pin(placement, console)
+        return placement
+    }
+
+    /// Keeps this thread, and those it starts, on the disk's node.
+    static func pin(_ placement: DiskPlacement, _ console: Console) {
         do throws(Errno) { try placement.pin() } catch {
             console.remark("threads are not on the disk's node: \(error)")
         }
-        return placement
     }
 
     private static func serve(
