@@ -120,7 +120,7 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingAccelerationTests",
-                dependencies: ["FootingAcceleration", "FootingSystem"],
+                dependencies: ["FootingAcceleration", "FootingTestSupport", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(
