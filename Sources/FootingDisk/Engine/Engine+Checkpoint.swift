@@ -112,6 +112,7 @@ extension Engine {
                 seal(.user, continues: false, &state)
                 seal(.collector, continues: false, &state)
                 state.setAside(nil)
+                state.snapshots.giveUpLostRollback()
                 state.frozen[0].rollback = state.snapshots.rollback
             }
             let changes = state.frozen[0]

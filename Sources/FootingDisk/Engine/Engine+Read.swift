@@ -128,6 +128,11 @@ extension Engine {
             }
             guard let answer = try reader.find(first + UInt64(index), root: root, waits: waits)
             else { return false }
+            // Before it is compared with the marks for what is in place, which no entry can be.
+            guard answer.entry.isValid(in: geometry) else {
+                let offset = answer.entry.location.offset
+                throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
+            }
             unsafe entries[index] = answer.entry
             index += 1
             while first + UInt64(index) < answer.end, index < entries.count {

@@ -56,16 +56,12 @@ extension Engine {
 
     /// Puts a snapshot into the log, and sets the changes up to there aside.
     private func append(_ snapshot: PendingSnapshot, _ state: inout EngineState) {
-        // What the collector copied belongs to it as well.
+        // What the collector copied belongs to it as well. Clients' commit comes before, as always:
+        // the collector's may say that a segment is free because of what is newer in theirs.
+        seal(.user, continues: false, &state)
         seal(.collector, continues: false, &state)
-        let descriptors = snapshot.descriptors
-        if let open = state.user.open,
-            open.descriptorCount + descriptors.count > Geometry.entriesPerPage
-        {
-            seal(.user, continues: false, &state)
-        }
         let batch = open(.user, &state)
-        for descriptor in descriptors { batch.append(descriptor) }
+        for descriptor in snapshot.descriptors { batch.append(descriptor) }
         seal(.user, continues: false, &state)
         state.setAside(snapshot)
         callMaintenance(&state)

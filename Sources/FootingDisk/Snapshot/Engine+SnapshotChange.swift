@@ -28,6 +28,9 @@ extension Engine {
                     "'\(name)' is being read by \(readerCount) clients; disconnect them first"
                 )
             }
+            guard state.snapshots.rollback?.record.identifier != record.identifier else {
+                throw DiskError(.busy, "delete snapshot", "the disk is going back to '\(name)'")
+            }
             if state.snapshots.isGoing(record.identifier) { return }
             guard state.snapshots.records.contains(where: { $0.identifier == record.identifier })
             else { return }
@@ -136,5 +139,14 @@ extension SnapshotState {
     /// Whether the next checkpoint deletes it.
     func isGoing(_ identifier: UInt64) -> Bool {
         deletions.contains { $0.identifier == identifier }
+    }
+
+    /// Goes back to no snapshot that a checkpoint deleted meanwhile: its segments are others' now.
+    mutating func giveUpLostRollback() {
+        guard let record = rollback?.record,
+            isGoing(record.identifier) || !records.contains(record)
+        else { return }
+        rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+        rollback = nil
     }
 }
