@@ -132,13 +132,14 @@ extension Engine {
     /// block, for which there is no place.
     ///
     /// - Returns: what is left to be done for it.
+    /// - Throws: kind `corrupt` if it cannot be decompressed.
     func take(
         _ block: UInt64,
         _ batch: Batch,
         _ slot: Int,
         _ entry: MapEntry,
         _ target: ReadTarget
-    ) -> MapEntry {
+    ) throws(DiskError) -> MapEntry {
         guard let (form, stored) = unsafe batch.stored(slot) else {
             preconditionFailure("the map points to a void block")
         }
@@ -152,9 +153,10 @@ extension Engine {
             unsafe place.copyMemory(from: bytes)
             return ReadTarget.markInPlace(entry)
         }
-        unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { whole in
-            let isDecoded = unsafe coder.decode(form, bytes, into: whole)
-            precondition(isDecoded, "a block that was just encoded cannot be decoded")
+        try unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) {
+            (whole) throws(DiskError) in
+            // The collector moves what a forged disk holds as it is.
+            try unsafe decode(block, entry, form, bytes, into: whole)
             unsafe target.fill(block, from: UnsafeRawBufferPointer(whole))
         }
         return ReadTarget.filled

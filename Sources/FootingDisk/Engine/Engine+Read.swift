@@ -74,7 +74,8 @@ extension Engine {
         return try unsafe withUnsafeTemporaryAllocation(of: MapEntry?.self, capacity: count) {
             (entries) throws(DiskError) -> Bool in
             let target = unsafe ReadTarget(offset: offset, buffer: buffer)
-            let (parity, root) = state.withLock { state in
+            let (parity, root) = try state.withLock {
+                (state) throws(DiskError) -> (Int, MapEntry) in
                 for index in 0..<count {
                     let block = first + UInt64(index)
                     // A snapshot has no changes, and all of it is written.
@@ -82,7 +83,7 @@ extension Engine {
                     if let entry, entry.isMapped,
                         let (batch, slot) = memory(of: entry.location, state)
                     {
-                        let rest = take(block, batch, slot, entry, target)
+                        let rest = try take(block, batch, slot, entry, target)
                         unsafe entries.initializeElement(at: index, to: rest)
                     } else {
                         unsafe entries.initializeElement(at: index, to: entry)

@@ -126,7 +126,9 @@ extension Engine {
                 state.checkpointRequested = true
                 callMaintenance(&state)
                 try requireWritable(state)
-                if state.hostIsFull {
+                // One that is going back already tells itself how that ended.
+                let isGoingBack = state.frozen.contains { $0.rollback != nil }
+                if state.hostIsFull, !isGoingBack {
                     throw DiskError(.noSpace, "checkpoint", "the host has no space left")
                 }
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
