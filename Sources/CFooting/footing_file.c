@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -154,6 +155,18 @@ int footing_punch_hole(int file, int64_t offset, int64_t length)
 {
 	return result_of(
 		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int footing_rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* Not every file system has that; a second name is as good, and fails if it is there. */
+	if (link(from, to) < 0)
+		return -errno;
+	return result_of(unlink(from));
 }
 
 int footing_block_discard(int file, uint64_t offset, uint64_t length)

@@ -19,7 +19,7 @@ public final class Disk: Sendable {
     /// What it is.
     public let information: DiskInformation
 
-    private let engine: Engine
+    let engine: Engine
     private let threads: Locked<DiskThreads>
 
     /// Opens a container, recovers it if it was not closed, and starts its threads.
@@ -199,9 +199,12 @@ public final class Disk: Sendable {
         try engine.rollBack(to: name)
     }
 
-    /// All snapshots, oldest first, with the space they take.
-    public func snapshots() throws(DiskError) -> [SnapshotInformation] {
-        try engine.snapshots()
+    /// All snapshots, oldest first, with the space they take; reads nothing.
+    ///
+    /// - Parameter countsSpace: false leaves out what each alone keeps, which takes the longer the
+    ///   more segments there are.
+    public func snapshots(countsSpace: Bool = true) -> [SnapshotInformation] {
+        engine.snapshots(countsSpace: countsSpace)
     }
 
     /// Opens a snapshot for reading.
@@ -219,7 +222,7 @@ public final class Disk: Sendable {
         do throws(DiskError) { try flush() } catch { failure = error }
         let isFirst = threads.withLock { $0.stopMaintenance() }
         guard isFirst else { return }
-        engine.state.withLock { $0.isClosed = true }
+        engine.beginClosing()
         if failure == nil {
             do throws(DiskError) { try engine.checkpoint(isClosing: true) } catch {
                 failure = error

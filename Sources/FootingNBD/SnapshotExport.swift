@@ -14,9 +14,7 @@ public struct SnapshotSource: ExportSource {
 
     /// All snapshots.
     public func list() -> [ExportListing] {
-        // Whoever asks for one by its name is told what is wrong with it.
-        let snapshots = (try? disk.snapshots()) ?? []
-        return snapshots.map { snapshot in
+        disk.snapshots(countsSpace: false).map { snapshot in
             ExportListing(
                 name: "\(diskName)@\(snapshot.name)",
                 summary: "snapshot \(snapshot.identifier) of \(disk.information.identifier)"
@@ -92,7 +90,7 @@ final class SnapshotExport: Export {
     }
 
     func cache(_ range: Range<UInt64>) throws(Errno) {
-        let buffer = AlignedBuffer(count: 256 << 10)
+        let buffer = try AlignedBuffer(refusable: 256 << 10)
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(buffer.count, Int(range.upperBound - offset))

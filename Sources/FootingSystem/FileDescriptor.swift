@@ -301,6 +301,13 @@ extension FileDescriptor {
         _ = unsafe unlink(path)
     }
 
+    /// Gives a file another name, which must not be there (`renameat2(2)`, `RENAME_NOREPLACE`).
+    ///
+    /// - Throws: `EEXIST` if it is.
+    public static func rename(_ path: String, toNew newPath: String) throws(Errno) {
+        _ = try retrying { unsafe footing_rename_new(path, newPath) }
+    }
+
     /// Makes a directory's entries durable, as after creating a file in it.
     public static func synchronizeDirectory(of path: String) throws(Errno) {
         let slash = path.lastIndex(of: "/")

@@ -6,7 +6,7 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--without release|pins|split]
+//                    [--without release|pins|split|attempt]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //

@@ -18,7 +18,7 @@ enum DiskSetCommand {
             lz4 for what is written, and deflate for what has grown cold. A program that knows no \
             compression cannot open a disk on which it was ever on.
             """,
-        parameters: [DiskCommand.path.model, compression.model],
+        parameters: [DiskCommand.path.model, compression.model, SharedParameters.json.model],
         run: run
     )
 
@@ -39,6 +39,13 @@ enum DiskSetCommand {
             } catch {
                 throw DiskCommand.failure(error)
             }
+        }
+        if input[SharedParameters.json] {
+            return console.print([
+                "schema": "footing.set/1",
+                "path": .string(path),
+                "compression": .string(policy.rawValue),
+            ])
         }
         console.print("compression \(policy.rawValue)")
     }

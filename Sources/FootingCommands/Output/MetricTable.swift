@@ -147,14 +147,27 @@ enum MetricTable {
         bytes("footing_container_allocated_bytes", "Taken of the host.", "allocatedBytes"),
         bytes("footing_container_live_bytes", "What the map refers to.", "liveBytes"),
         bytes("footing_container_dead_bytes", "What the collector can win.", "deadBytes"),
+        bytes("footing_container_pinned_bytes", "What snapshots keep.", "pinnedBytes"),
         bytes("footing_container_segment_bytes", "Size of a segment.", "segmentBytes"),
         Metric(
             name: "footing_segments",
             kind: .gauge,
             help: "Segments by what is in them.",
-            points: ["free", "unallocated", "used", "evacuated", "quarantined"].map {
+            points: ["free", "unallocated", "used"].map {
                 Point(labels: "state=\"\($0)\"", path: ["container", "segments", $0])
             }
+        ),
+        Metric(
+            name: "footing_segments_evacuated",
+            kind: .gauge,
+            help: "Used segments that were emptied and wait for a flush.",
+            points: [Point(path: ["container", "segments", "evacuated"])]
+        ),
+        Metric(
+            name: "footing_segments_quarantined",
+            kind: .gauge,
+            help: "Used segments of which a part cannot be read.",
+            points: [Point(path: ["container", "segments", "quarantined"])]
         ),
         Metric(
             name: "footing_segments_wanted",

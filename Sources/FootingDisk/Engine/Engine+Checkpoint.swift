@@ -36,7 +36,7 @@ extension Engine {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
             output.abandon()
-            giveUpRollback(error)
+            giveUp(start, error)
             throw error
         }
         do throws(DiskError) {
@@ -45,6 +45,7 @@ extension Engine {
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
+            giveUp(start, error)
             throw error
         }
         let end = CheckpointEnd(
@@ -68,7 +69,7 @@ extension Engine {
         var snapshot: PendingSnapshot?
         var rollback: SnapshotRollback?
         /// Snapshots that go.
-        var deletions: [SnapshotDeletion]
+        var deletions: [SnapshotNeeds]
     }
 
     /// What a checkpoint has made.
@@ -108,6 +109,7 @@ extension Engine {
     /// a checkpoint of its own.
     private func freeze() -> CheckpointStart {
         state.withLock { state in
+            state.checkpoints.begin()
             if state.frozen.isEmpty {
                 seal(.user, continues: false, &state)
                 seal(.collector, continues: false, &state)
@@ -212,8 +214,9 @@ extension Engine {
             try? end.ledger.apply(to: &state.segments)
             state.superblock = end.superblock
             // With it, at once: whoever waits for a rollback reads what it brought back.
-            state.finish(end.snapshots, isRollback: end.isRollback)
+            state.finish(end.snapshots, isRollback: end.isRollback, geometry)
             state.frozen.removeFirst()
+            state.checkpoints.end()
             state.touches = []
             state.statistics.checkpoints += 1
             state.statistics.mapPagesWritten += UInt64(end.pageCount)
@@ -242,15 +245,7 @@ extension Engine {
 
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.
     private func freeDeadSegments(_ state: inout EngineState) {
-        var inUse: Set<UInt32> = [
-            state.user.head.segment, state.user.head.next,
-            state.collector.head.segment, state.collector.head.next,
-            // Where recovery starts, also if the log went on from there meanwhile: another stream
-            // that used them could not be told from this one.
-            state.superblock.user.segment, state.superblock.user.next,
-            state.superblock.collector.segment, state.superblock.collector.next,
-        ]
-        if let mapHead = state.mapHead { inUse.insert(mapHead.segment) }
+        let inUse = segmentsOfStreams(state)
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
@@ -265,11 +260,32 @@ extension Engine {
     }
 }
 
+/// How many checkpoints were begun, and how the last ones ended.
+struct CheckpointCount: Sendable {
+    private(set) var begunCount: UInt64 = 0
+    /// The number of the last one that failed; the first is 1.
+    private(set) var lastFailed: UInt64 = 0
+    /// Whether one is being made.
+    private(set) var isRunning = false
+
+    mutating func begin() {
+        begunCount += 1
+        isRunning = true
+    }
+
+    mutating func end() { isRunning = false }
+
+    mutating func fail() {
+        lastFailed = begunCount
+        isRunning = false
+    }
+}
+
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of 512 bytes.
-    private var changes: [Int]
+    /// By segment, in units of 512 bytes: at most what all pages of a segment have.
+    private var changes: [Int32]
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
 
@@ -280,7 +296,7 @@ final class Ledger: MapUpdate.Accounting {
 
     func count(_ entry: MapEntry, _ change: Int) {
         guard geometry.contains(entry.location) else { return }
-        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
+        changes[Int(geometry.segment(of: entry.location))] += Int32(change * Int(entry.storedUnits))
     }
 
     /// Another tree, whose counts are known, takes the place of the current one.
@@ -293,20 +309,41 @@ final class Ledger: MapUpdate.Accounting {
             for (segment, count) in counts.enumerated() { segments[segment].liveUnits = count }
             return
         }
-        let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
-            let live = Int(segments[segment].liveUnits)
-            let units = live + change
-            guard (0...limit).contains(units) else {
-                throw DiskError(
-                    .corrupt,
-                    "checkpoint",
-                    offset: geometry.offset(segment: UInt32(segment), page: 0),
-                    "segment \(segment) has \(live) live units, which the map contradicts"
-                )
-            }
-            segments[segment].liveUnits = UInt32(units)
+            segments[segment].liveUnits = try units(segment, segments[segment].liveUnits, change)
         }
+    }
+
+    /// What every segment holds then, without changing anything.
+    ///
+    /// - Throws: as ``apply(to:)``.
+    func counts(after segments: borrowing [SegmentEntry]) throws(DiskError) -> [UInt32] {
+        if let counts { return counts }
+        var result: [UInt32] = []
+        result.reserveCapacity(segments.count)
+        for segment in segments.indices {
+            let live = segments[segment].liveUnits
+            let change = segment < changes.count ? changes[segment] : 0
+            result.append(change == 0 ? live : try units(segment, live, change))
+        }
+        return result
+    }
+
+    private func units(
+        _ segment: Int,
+        _ live: UInt32,
+        _ change: Int32
+    ) throws(DiskError) -> UInt32 {
+        let units = Int(live) + Int(change)
+        guard (0...geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)).contains(units) else {
+            throw DiskError(
+                .corrupt,
+                "checkpoint",
+                offset: geometry.offset(segment: UInt32(segment), page: 0),
+                "segment \(segment) has \(live) live units, which the map contradicts"
+            )
+        }
+        return UInt32(units)
     }
 }
 

@@ -35,6 +35,20 @@ extension Engine {
         state.snapshots.isPinned(segment) && options.leavesOut != .pins
     }
 
+    /// Where the streams go on, and where a recovery would start.
+    func segmentsOfStreams(_ state: borrowing EngineState) -> Set<UInt32> {
+        var segments: Set<UInt32> = [
+            state.user.head.segment, state.user.head.next,
+            state.collector.head.segment, state.collector.head.next,
+            // Also if the log went on from there meanwhile: another stream that used them could
+            // not be told from this one.
+            state.superblock.user.segment, state.superblock.user.next,
+            state.superblock.collector.segment, state.superblock.collector.next,
+        ]
+        if let mapHead = state.mapHead { segments.insert(mapHead.segment) }
+        return segments
+    }
+
     /// Free segments below which clients wait.
     func segmentsReserved(_ state: borrowing EngineState) -> Int {
         geometry.reservedForCollector + segmentsForMap(state)

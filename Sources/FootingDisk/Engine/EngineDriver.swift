@@ -152,9 +152,7 @@ package struct EngineDriver: Sendable {
     package func rollBack(to name: String) throws(DiskError) { try engine.rollBack(to: name) }
 
     /// All snapshots.
-    package func snapshots() throws(DiskError) -> [SnapshotInformation] {
-        try engine.snapshots()
-    }
+    package func snapshots() -> [SnapshotInformation] { engine.snapshots() }
 
     /// Opens a snapshot.
     package func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {

@@ -94,6 +94,7 @@ struct EngineState: ~Copyable {
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    var checkpoints = CheckpointCount()
     /// What the next checkpoint writes into the superblock.
     var compressionWanted: CompressionPolicy
     /// The memory of the free commits was given back; they have not been used since.

@@ -16,7 +16,8 @@ public enum SnapshotClone {
     /// - Parameters:
     ///   - path: the source.
     ///   - name: the snapshot.
-    ///   - target: a file that is not there yet; it is removed if anything fails.
+    ///   - target: a file that is not there yet; it has the name with `.partial` until it is
+    ///     complete, and is removed if anything fails.
     ///   - progress: called from time to time.
     /// - Returns: bytes that were copied.
     /// - Throws: kind `invalid` if there is no such snapshot, or the target is there.
@@ -40,22 +41,10 @@ public enum SnapshotClone {
             segmentSizeBytes: geometry.segmentSizeBytes,
             segmentCount: geometry.segmentCount
         )
-        try Disk.create(path: target, own, superblock.compression)
-        do throws(DiskError) {
-            let disk = try Disk(path: target)
-            let total = record.unitCount * Geometry.unitSizeBytes
-            let count: UInt64
-            do throws(DiskError) {
-                count = try copy(snapshot, to: disk, total, progress)
-            } catch {
-                try? disk.close()
-                throw error
-            }
-            try disk.close()
-            return count
-        } catch {
-            FileDescriptor.remove(target)
-            throw error
+        let total = record.unitCount * Geometry.unitSizeBytes
+        return try NewDisk.make(path: target, own, superblock.compression) {
+            (disk) throws(DiskError) in
+            try copy(snapshot, to: disk, total, progress)
         }
     }
 

@@ -82,6 +82,10 @@ public final class FileStore: BlockStore {
         try self.init(path: path, access: .exclusive)
     }
 
+    /// A child that another thread has just forked still has the descriptors, until it runs its
+    /// program; closed here alone, they would keep the lock.
+    deinit { reading.unlock() }
+
     /// A second description with `O_DIRECT`, or nil where the file system has no such thing (tmpfs)
     /// or wants more than 4 KiB of alignment.
     private static func openForDirectWrites(

@@ -10,7 +10,7 @@ extension RunningDisk {
     func snapshotAnswer(to request: ControlRequest) throws(ControlError) -> JSONValue? {
         do throws(DiskError) {
             switch request.command {
-            case "snapshot-list": return SnapshotCommand.json(try disk.snapshots())
+            case "snapshot-list": return SnapshotCommand.json(disk.snapshots())
             case "snapshot-create": return try disk.createdSnapshot(request.name)
             case "snapshot-delete":
                 try disk.deleteSnapshot(request.name)

@@ -147,6 +147,7 @@ final class RunningDisk: Sendable {
             "allocatedBytes": allocatedBytes.map { JSONValue($0) } ?? .null,
             "liveBytes": JSONValue(space.liveBytes),
             "deadBytes": JSONValue(space.deadBytes),
+            "pinnedBytes": JSONValue(space.pinnedBytes),
             "segmentBytes": JSONValue(space.segmentBytes),
             "segments": [
                 "used": JSONValue(space.usedSegmentCount),
@@ -166,11 +167,7 @@ final class RunningDisk: Sendable {
         ]
     }
 
-    /// Those that there are; null if what they keep cannot be read.
-    private var snapshots: JSONValue {
-        guard let snapshots = try? disk.snapshots() else { return .null }
-        return .array(snapshots.map { $0.json })
-    }
+    private var snapshots: JSONValue { .array(disk.snapshots().map { $0.json }) }
 
     private var engine: JSONValue {
         let engine = disk.statistics
