@@ -157,6 +157,19 @@ int footing_punch_hole(int file, int64_t offset, int64_t length)
 		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
 }
 
+int footing_next_data(int file, int64_t offset, int64_t *start, int64_t *end)
+{
+	off_t data = lseek(file, offset, SEEK_DATA);
+	if (data < 0)
+		return -errno;
+	off_t hole = lseek(file, data, SEEK_HOLE);
+	if (hole < 0)
+		return -errno;
+	*start = data;
+	*end = hole;
+	return 0;
+}
+
 int footing_rename_new(const char *from, const char *to)
 {
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)

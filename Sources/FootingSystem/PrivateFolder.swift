@@ -29,6 +29,21 @@ public enum PrivateFolder {
         try create(path)
     }
 
+    /// Makes a new one for files that do not outlive this process.
+    ///
+    /// - Returns: its path, below `/tmp`.
+    public static func createTemporary() throws(Errno) -> String {
+        var random = SystemRandomNumberGenerator()
+        let path = "/tmp/footing-" + hexadecimal(random.next(), digits: 16)
+        guard unsafe mkdir(path, 0o700) == 0 else { throw Errno.current }
+        return path
+    }
+
+    /// Removes an empty one.
+    public static func remove(_ path: String) {
+        _ = unsafe rmdir(path)
+    }
+
     /// Makes sure that a folder is one.
     ///
     /// - Throws: as ``create(_:)``, and `ENOENT` where nothing is.

@@ -80,6 +80,7 @@ struct Progress {
     var recompressedBlocks: UInt64 = 0
     var snapshotCount = 0
     var rollbackCount = 0
+    var resizeCount = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -136,6 +137,7 @@ let start = clock.nanoseconds
                 progress.recompressedBlocks += summary.recompressedBlocks
                 progress.snapshotCount += summary.snapshotCount
                 progress.rollbackCount += summary.rollbackCount
+                progress.resizeCount += summary.resizeCount
             }
         } catch {
             progress.withLock { progress in
@@ -167,6 +169,7 @@ progress.withLock { total in
         \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
         \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
         \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
+        \(total.resizeCount) resizes; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -176,6 +179,7 @@ progress.withLock { total in
             ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
             ("compressed once more", total.recompressedBlocks),
             ("rolled back", UInt64(total.rollbackCount)),
+            ("resized", UInt64(total.resizeCount)),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

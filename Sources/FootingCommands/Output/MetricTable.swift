@@ -29,7 +29,7 @@ enum MetricTable {
         "read", "write", "flush", "trim", "writeZeroes", "blockStatus", "cache",
     ]
 
-    static let all: [Metric] = clients + container + space + caches + memory
+    static let all: [Metric] = clients + container + space + upkeep + caches + memory
 
     private static let clients: [Metric] = [
         Metric(
@@ -174,6 +174,34 @@ enum MetricTable {
             kind: .gauge,
             help: "Free segments below which the collector works.",
             points: [Point(path: ["container", "segments", "wanted"])]
+        ),
+    ]
+
+    private static let upkeep: [Metric] = [
+        Metric(
+            name: "footing_scrub_running",
+            kind: .gauge,
+            help: "1 while what is stored is being verified.",
+            points: [Point(path: ["scrub", "running"])]
+        ),
+        Metric(
+            name: "footing_scrub_verified_bytes",
+            kind: .counter,
+            unit: .bytes,
+            help: "Bytes that were read to be verified.",
+            points: [Point(path: ["scrub", "verifiedBytes"])]
+        ),
+        Metric(
+            name: "footing_scrub_passes",
+            kind: .counter,
+            help: "Times that everything was verified.",
+            points: [Point(path: ["scrub", "passes"])]
+        ),
+        Metric(
+            name: "footing_scrub_damaged_blocks",
+            kind: .gauge,
+            help: "Blocks that cannot be read, as the last pass found them so far.",
+            points: [Point(path: ["scrub", "damagedBlocks"])]
         ),
     ]
 

@@ -152,6 +152,7 @@ struct OpenMetrics {
             let number = value.unsigned
             return metric.scale == 1 ? "\(number)" : "\(Double(number) / metric.scale)"
         case .number(let number): return "\(number / metric.scale)"
+        case .bool(let isTrue): return isTrue ? "1" : "0"
         default: return nil
         }
     }

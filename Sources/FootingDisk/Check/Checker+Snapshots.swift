@@ -81,11 +81,7 @@ extension Checker {
         isOfSnapshot = true
         for (record, counts) in snapshots.all {
             report.context = "snapshot '\(record.name)': "
-            treeGeometry = Geometry(
-                sizeBytes: record.sizeBytes,
-                segmentSizeBytes: geometry.segmentSizeBytes,
-                segmentCount: geometry.segmentCount
-            )
+            treeGeometry = geometry.with(sizeBytes: record.sizeBytes)
             isUsed = snapshots.pages
             liveUnits = Array(repeating: 0, count: Int(geometry.segmentCount))
             checkTree(record.root, progress)

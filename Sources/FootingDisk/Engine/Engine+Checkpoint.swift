@@ -19,7 +19,7 @@ extension Engine {
         // own.
         while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
         let start = freeze()
-        let ledger = Ledger(geometry: geometry)
+        let ledger = Ledger(geometry: start.superblock.geometry)
         let output = MapStream(engine: self)
         var next = start.superblock
         next.generation += 1
@@ -28,7 +28,7 @@ extension Engine {
         let snapshots: SnapshotChange?
         do throws(DiskError) {
             try writeCommits(upTo: next.lsn)
-            next.root = try writeTree(start, next.generation, ledger, to: output)
+            next.root = try writeTree(start, next, ledger, to: output)
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             next.tableChecksum = try writeTable(next, ledger)
@@ -70,6 +70,8 @@ extension Engine {
         var rollback: SnapshotRollback?
         /// Snapshots that go.
         var deletions: [SnapshotNeeds]
+        /// How deep the present tree is.
+        var geometry: Geometry
     }
 
     /// What a checkpoint has made.
@@ -84,7 +86,7 @@ extension Engine {
     /// Writes the new tree, or takes the one that the disk is to be again.
     private func writeTree(
         _ start: CheckpointStart,
-        _ generation: UInt64,
+        _ next: Superblock,
         _ ledger: Ledger,
         to output: MapStream
     ) throws(DiskError) -> MapEntry {
@@ -92,14 +94,23 @@ extension Engine {
             ledger.become(rollback.counts)
             return rollback.record.root
         }
-        return try MapUpdate(
+        let root = try MapUpdate(
             reader: reader,
+            geometry: start.geometry,
             output: output,
             accounting: ledger,
-            generation: generation,
+            generation: next.generation,
             overlay: start.overlay,
             touches: start.touches
         ).run(root: start.superblock.root)
+        return try MapUpdate.reshape(
+            root,
+            levels: (start.geometry.levels, next.geometry.levels),
+            reader: reader,
+            output: output,
+            accounting: ledger,
+            generation: next.generation
+        )
     }
 
     /// Seals what is open, and sets the changes so far aside; later ones are for the next
@@ -116,6 +127,7 @@ extension Engine {
                 state.setAside(nil)
                 state.snapshots.giveUpLostRollback()
                 state.frozen[0].rollback = state.snapshots.rollback
+                state.frozen[0].geometry = state.resizeTarget
             }
             let changes = state.frozen[0]
             var superblock = state.superblock
@@ -124,13 +136,20 @@ extension Engine {
             superblock.user = changes.position.user
             superblock.collector = changes.position.collector
             superblock.setCompression(state.compressionWanted)
+            superblock.scrub = state.scrub
+            let geometry = superblock.geometry
+            if let target = changes.geometry {
+                superblock.geometry = target
+                superblock.features |= Superblock.resizedFeature
+            }
             return CheckpointStart(
                 overlay: changes.overlay,
                 touches: state.touches,
                 superblock: superblock,
                 snapshot: changes.snapshot,
                 rollback: changes.rollback,
-                deletions: state.snapshots.deletions
+                deletions: state.snapshots.deletions,
+                geometry: geometry
             )
         }
     }
@@ -169,24 +188,25 @@ extension Engine {
         _ ledger: Ledger
     ) throws(DiskError) -> UInt32 {
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
+        let geometry = superblock.geometry
+        entries.grow(toCount: Int(geometry.segmentCount))
         try ledger.apply(to: &entries)
-        let checksum = SegmentTable.store(
-            entries,
-            nextSequence: nextSequence,
-            volume: volume,
-            generation: superblock.generation,
-            in: checkpointMemory.table
-        )
         let offset = geometry.tableOffset(region: superblock.tableRegion)
-        do throws(Errno) {
-            try unsafe store.write(
-                at: offset,
-                UnsafeRawBufferPointer(
-                    checkpointMemory.table.slice(0..<Int(geometry.tableRegionSizeBytes))
-                )
+        let checksum = try checkpointMemory.table.withLock { (table) throws(DiskError) in
+            let checksum = SegmentTable.store(
+                entries,
+                nextSequence: nextSequence,
+                volume: volume,
+                generation: superblock.generation,
+                in: table
             )
-        } catch {
-            throw DiskError("write segment table", offset: offset, cause: error)
+            do throws(Errno) {
+                let bytes = unsafe table.slice(0..<Int(geometry.tableRegionSizeBytes))
+                try unsafe store.write(at: offset, UnsafeRawBufferPointer(bytes))
+            } catch {
+                throw DiskError("write segment table", offset: offset, cause: error)
+            }
+            return checksum
         }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
         return checksum
@@ -210,6 +230,10 @@ extension Engine {
     /// Makes the new tree the current one and frees what only the old one needed.
     private func finishCheckpoint(_ end: CheckpointEnd) {
         state.withLock { state in
+            if end.superblock.geometry != state.superblock.geometry {
+                state.finishResize(end.superblock.geometry)
+                layout.change(to: end.superblock.geometry)
+            }
             // It was possible for the table, and since then no segment has gained or lost a block.
             try? end.ledger.apply(to: &state.segments)
             state.superblock = end.superblock
@@ -357,18 +381,31 @@ final class CheckpointMemory: Sendable {
     /// Map pages on their way out.
     let pages: AlignedBuffer
     /// The segment table as it is stored.
-    let table: AlignedBuffer
+    let table: Locked<AlignedBuffer>
 
     /// - Throws: kind `noMemory`.
     init(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
         pages = try buffers.buffer(for: "open", count: Self.pageCount * 4096)
-        table = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
+        let count = Int(geometry.tableRegionSizeBytes)
+        table = Locked(try buffers.buffer(for: "open", count: count))
+    }
+
+    /// Makes room for the table of a larger container; one for a smaller one fits as well.
+    ///
+    /// - Throws: kind `noMemory`.
+    func fit(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
+        let count = Int(geometry.tableRegionSizeBytes)
+        if table.withLock({ $0.count >= count }) { return }
+        var larger: AlignedBuffer? = try buffers.buffer(for: "resize", count: count)
+        table.withLock { table in
+            if let new = larger.take() { table = new }
+        }
     }
 
     /// Gives the pages back to the kernel.
     func discard() {
         pages.discard()
-        table.discard()
+        table.withLock { $0.discard() }
     }
 }
 

@@ -127,9 +127,18 @@ extension Engine {
 
     /// Gives back to the host the free segments that are not needed soon.
     func returnSurplus() {
-        let surplus = state.withLock { state -> [UInt32] in
+        _ = returnSurplus { state in
             let used = state.segments.count - state.virgin.count - state.ready.count
-            let keep = segmentsWanted(state) * 2 + used / 4
+            return self.segmentsWanted(state) * 2 + used / 4
+        }
+    }
+
+    /// Gives back to the host the free segments beyond a number.
+    ///
+    /// - Returns: bytes that were given back.
+    func returnSurplus(keeping count: (borrowing EngineState) -> Int) -> UInt64 {
+        let surplus = state.withLock { state -> [UInt32] in
+            let keep = count(state)
             guard state.ready.count > keep else { return [] }
             let surplus = Array(state.ready[keep...])
             state.ready.removeSubrange(keep...)
@@ -141,5 +150,6 @@ extension Engine {
             try? store.discard(geometry.range(ofSegment: segment))
         }
         state.withLock { state in state.virgin.append(contentsOf: surplus) }
+        return UInt64(surplus.count) * geometry.segmentSizeBytes
     }
 }

@@ -90,7 +90,9 @@ enum SegmentTable {
         generation: UInt64,
         in buffer: borrowing AlignedBuffer
     ) -> UInt32 {
-        buffer.clear(0..<buffer.count)
+        // The buffer may be larger.
+        let count = Int(Geometry.tableRegionSize(UInt32(entries.count)))
+        buffer.clear(0..<count)
         buffer.set(magic, at: 0)
         buffer.set(volume, at: 8)
         buffer.set(generation, at: 16)
@@ -104,7 +106,7 @@ enum SegmentTable {
             buffer.set(entry.storedFlags, at: offset + 13)
             buffer.set(UInt16(entry.pagesWritten), at: offset + 14)
         }
-        let checksum = buffer.checksum(8..<buffer.count)
+        let checksum = buffer.checksum(8..<count)
         buffer.set(checksum, at: 4)
         return checksum
     }
@@ -115,9 +117,10 @@ enum SegmentTable {
         _ superblock: Superblock
     ) -> (entries: [SegmentEntry], nextSequence: UInt64)? {
         let count = Int(superblock.geometry.segmentCount)
+        let end = Int(superblock.geometry.tableRegionSizeBytes)
         guard buffer.get(UInt32.self, at: 0) == magic,
             buffer.get(UInt32.self, at: 4) == superblock.tableChecksum,
-            buffer.checksum(8..<buffer.count) == superblock.tableChecksum,
+            buffer.checksum(8..<end) == superblock.tableChecksum,
             buffer.get(UInt64.self, at: 8) == superblock.volume,
             buffer.get(UInt32.self, at: 24) == UInt32(count)
         else { return nil }
@@ -146,5 +149,13 @@ enum SegmentTable {
             entries.append(entry)
         }
         return (entries, nextSequence)
+    }
+}
+
+extension [SegmentEntry] {
+    /// Adds free segments.
+    mutating func grow(toCount count: Int) {
+        let missing = count - self.count
+        if missing > 0 { self += [SegmentEntry](repeating: SegmentEntry(), count: missing) }
     }
 }

@@ -80,6 +80,10 @@ extension Engine {
     func giveUp(_ start: CheckpointStart, _ error: DiskError) {
         state.withLock { state in
             state.checkpoints.fail()
+            if state.resizeTarget != nil {
+                state.resizeTarget = nil
+                for index in state.frozen.indices { state.frozen[index].geometry = nil }
+            }
             guard start.rollback != nil || !start.deletions.isEmpty else { return }
             state.giveUpSnapshotChanges(error)
         }

@@ -4,9 +4,6 @@ import FootingSystem
 public enum SnapshotClone {
     /// Most memory that reading takes.
     private static let memoryBudgetBytes = 24 << 20
-    private static let pieceBytes = 1 << 20
-    /// How much of the disk is asked about at a time.
-    private static let stepBytes: UInt64 = 1 << 30
 
     /// Copies a snapshot to a new container, holes as holes; every block's checksum is verified on
     /// the way, and the copy has its own.
@@ -41,10 +38,9 @@ public enum SnapshotClone {
             segmentSizeBytes: geometry.segmentSizeBytes,
             segmentCount: geometry.segmentCount
         )
-        let total = record.unitCount * Geometry.unitSizeBytes
         return try NewDisk.make(path: target, own, superblock.compression) {
             (disk) throws(DiskError) in
-            try copy(snapshot, to: disk, total, progress)
+            try copy(snapshot, to: disk, progress)
         }
     }
 
@@ -78,32 +74,21 @@ public enum SnapshotClone {
     private static func copy(
         _ snapshot: DiskSnapshot,
         to disk: Disk,
-        _ total: UInt64,
         _ progress: (CheckProgress) -> Void
     ) throws(DiskError) -> UInt64 {
-        let buffer = AlignedBuffer(count: pieceBytes)
-        var copied: UInt64 = 0
-        var offset: UInt64 = 0
-        while offset < snapshot.sizeBytes {
-            let end = min(offset + stepBytes, snapshot.sizeBytes)
-            for extent in try snapshot.extents(offset..<end, limit: 1024) {
-                if extent.isAllocated {
-                    var at = extent.offset
-                    while at < extent.offset + extent.count {
-                        let count = min(pieceBytes, Int(extent.offset + extent.count - at))
-                        let bytes = unsafe buffer.slice(0..<count)
-                        try unsafe snapshot.read(at: at, into: bytes)
-                        try unsafe disk.write(at: at, UnsafeRawBufferPointer(bytes))
-                        at += UInt64(count)
-                        copied += UInt64(count)
-                        progress(CheckProgress(bytesDone: copied, bytesTotal: max(total, copied)))
-                    }
-                }
-                offset = extent.offset + extent.count
-            }
+        let count = try unsafe snapshot.forEachPiece(progress) { (offset, bytes) throws(DiskError) in
+            try unsafe disk.write(at: offset, bytes)
         }
         try disk.flush()
-        return copied
+        return count
+    }
+
+    /// Opens a snapshot of a container that may be in use, for reading only.
+    ///
+    /// Nothing keeps it from being deleted meanwhile; that is noticed by its checksums.
+    public static func open(path: String, snapshot name: String) throws(DiskError) -> DiskSnapshot {
+        let store = try FileStore(path: path, access: .readOnly)
+        do throws(DiskError) { return try open(store, name).0 } catch { throw error.at(path) }
     }
 }
 

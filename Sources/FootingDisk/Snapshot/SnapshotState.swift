@@ -18,6 +18,8 @@ struct FrozenChanges: Sendable {
     var snapshot: PendingSnapshot?
     /// They are dropped, and another tree is the current one.
     var rollback: SnapshotRollback?
+    /// What the container becomes with them.
+    var geometry: Geometry?
 
     /// At most so many leaves of the map change.
     var pathCount: Int { overlay.pathCount }

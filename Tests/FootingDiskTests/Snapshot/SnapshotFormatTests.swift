@@ -102,7 +102,10 @@ import Testing
         try disk.engine.createSnapshot("old")
         try disk.engine.checkpoint()
         let record = try disk.engine.engine.settledSnapshot("old", "test")
-        let answer = try disk.engine.engine.reader.find(3, root: record.root)
+        let answer = try disk.engine.engine.reader.find(
+            3,
+            root: MapRoot(record.root, disk.geometry)
+        )
         try disk.write(0, 65536, 2)
         try disk.engine.close()
         #expect(try disk.check().findings == [])

@@ -15,6 +15,8 @@ struct SnapshotModel {
     struct Snapshot {
         /// The version of each sector.
         let content: [UInt64]
+        /// What the disk's size was.
+        let sizeBytes: UInt64
         var existence: Existence
     }
 
@@ -39,8 +41,8 @@ struct SnapshotModel {
 
     var unconfirmed: [String] { names.filter { all[$0]?.existence == .unconfirmed } }
 
-    mutating func add(_ name: String, _ content: [UInt64]) {
-        all[name] = Snapshot(content: content, existence: .unconfirmed)
+    mutating func add(_ name: String, _ content: [UInt64], sizeBytes: UInt64) {
+        all[name] = Snapshot(content: content, sizeBytes: sizeBytes, existence: .unconfirmed)
     }
 
     mutating func confirm(_ names: [String]) {

@@ -29,7 +29,7 @@ extension Client {
         let isSwift = engine.admitsSnapshot
         let (name, allowed) = model.withLock { model in
             let name = model.snapshots.newName()
-            model.snapshots.add(name, model.oracle.current)
+            model.snapshots.add(name, model.oracle.current, sizeBytes: engine.sizeBytes)
             let allowed = model.allowsInterleaving
             model.allowsInterleaving = allowed && isSwift
             return (name, allowed)
@@ -53,7 +53,7 @@ extension Client {
             let before = store.counts
             let name = model.withLock { model in
                 let name = model.snapshots.newName()
-                model.snapshots.add(name, model.oracle.current)
+                model.snapshots.add(name, model.oracle.current, sizeBytes: engine.sizeBytes)
                 return name
             }
             do throws(DiskError) { try engine.beginSnapshot(name) } catch {
@@ -104,15 +104,18 @@ extension Client {
             model.allowsInterleaving = false
             return (model.snapshots.all[name]?.content ?? [], allowed)
         }
+        let size = model.withLock { $0.snapshots.all[name]?.sizeBytes }
         do throws(DiskError) {
             try engine.rollBack(to: name)
+            if size != engine.sizeBytes { report("roll back to \(name): it had another size") }
             model.withLock { model in
                 model.oracle.become(content)
                 model.oracle.confirm(model.oracle.changeCount)
                 model.snapshots.rollbackCount += 1
             }
         } catch {
-            judge(error, "roll back to \(name)", before)
+            let isOfOtherSize = error.kind == .invalid && size != engine.sizeBytes
+            if !isOfOtherSize { judge(error, "roll back to \(name)", before) }
             // Whether it happened is not known, unless the engine goes on.
             if store.isDown || engine.hasFailed {
                 model.withLock { $0.oracle.become(content) }
@@ -126,11 +129,15 @@ extension Client {
     /// Reads a part of a snapshot and compares it with what it must be.
     private func readSnapshot(_ name: String, _ engine: EngineDriver) {
         let before = store.counts
-        let sectors = model.withLock { model in
-            profile.layout.pick(&model.random, countMax: 300)
-        }
         do throws(DiskError) {
             let snapshot = try engine.openSnapshot(name)
+            let sectors = model.withLock { model in
+                profile.layout.pick(
+                    &model.random,
+                    countMax: 300,
+                    below: snapshot.sizeBytes / 512
+                )
+            }
             if let wrong = try compare(snapshot, sectors) { report(wrong) }
         } catch {
             judge(error, "read \(name)", before)
@@ -171,12 +178,17 @@ extension Client {
         let wrong = model.withLock { $0.snapshots.recover(found, allowsLoss: allowsLoss) }
         if let wrong { return report("after recovery, snapshots: \(wrong)") }
         for name in model.withLock({ $0.snapshots.names }) {
-            for window in profile.layout.windows {
+            let size = model.withLock { $0.snapshots.all[name]?.sizeBytes ?? 0 }
+            for window in profile.layout.windows(below: size / 512) {
                 var start = window.lowerBound
                 while start < window.upperBound {
                     let end = min(window.upperBound, start + 64)
                     do throws(DiskError) {
                         let snapshot = try engine.openSnapshot(name)
+                        if snapshot.sizeBytes != size {
+                            let other = snapshot.sizeBytes
+                            return report("after recovery: \(name) has \(other) bytes, not \(size)")
+                        }
                         if let wrong = try compare(snapshot, start..<end) {
                             return report("after recovery: \(wrong)")
                         }

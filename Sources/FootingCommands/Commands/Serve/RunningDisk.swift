@@ -44,7 +44,7 @@ final class RunningDisk: Sendable {
             switch request.command {
             case "status": return status
             case "compression": return try compressionAnswer(to: request)
-            default: return try snapshotAnswer(to: request)
+            default: return try diskAnswer(to: request)
             }
         }
         try server.start(duties)
@@ -118,6 +118,8 @@ final class RunningDisk: Sendable {
             "disk": engine,
             "container": container,
             "snapshots": snapshots,
+            "compaction": disk.compaction.json,
+            "scrub": disk.scrubJSON,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]

@@ -3,11 +3,11 @@ internal import FootingLifecycle
 internal import FootingNBD
 internal import FootingSystem
 
-// What `footing disk snapshot` asks of a disk that is served.
+// What `footing disk` asks of a disk that is served.
 extension RunningDisk {
-    /// - Returns: nil if it is not about snapshots.
+    /// - Returns: nil if it is not about that.
     /// - Throws: why not, for people.
-    func snapshotAnswer(to request: ControlRequest) throws(ControlError) -> JSONValue? {
+    func diskAnswer(to request: ControlRequest) throws(ControlError) -> JSONValue? {
         do throws(DiskError) {
             switch request.command {
             case "snapshot-list": return SnapshotCommand.json(disk.snapshots())
@@ -20,11 +20,45 @@ extension RunningDisk {
                 _ = try disk.openSnapshot(request.name)
                 return SnapshotCommand.done("settled", request.name)
             case "snapshot-rollback": return try rollBack(to: request.name)
+            case "resize": return try resize(toBytes: request.arguments["sizeBytes"].unsigned)
+            case "compact-start":
+                try disk.startCompaction()
+                return disk.compaction.json
+            case "compact-stop":
+                disk.stopCompaction()
+                return disk.compaction.json
+            case "compact-status": return disk.compaction.json
+            case "scrub-start":
+                let rate = request.arguments["bytesPerSecond"].unsigned
+                try disk.startScrub(bytesPerSecond: rate)
+                return disk.scrubJSON
+            case "scrub-stop":
+                disk.stopScrub()
+                return disk.scrubJSON
+            case "scrub-status": return disk.scrubJSON
             default: return nil
             }
         } catch {
             throw ControlError.refusal(error.description)
         }
+    }
+
+    private func resize(toBytes size: UInt64) throws(DiskError) -> JSONValue {
+        let before = disk.sizeBytes
+        if size >= before {
+            try disk.resize(toBytes: size)
+            return ResizeCommand.json(before, size)
+        }
+        let isDone = try server.withoutClients { () throws(DiskError) in
+            try disk.resize(toBytes: size)
+            return true
+        }
+        if isDone == true { return ResizeCommand.json(before, size) }
+        throw DiskError(
+            .busy,
+            "resize",
+            "clients are connected, and would write beyond the new end; disconnect them first"
+        )
     }
 
     private func rollBack(to name: String) throws(DiskError) -> JSONValue {
