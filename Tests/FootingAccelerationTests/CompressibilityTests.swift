@@ -66,7 +66,8 @@ import Testing
     @Test(arguments: [2048, 4096, 16_384, 65_536])
     func `random and compressed blocks are not tried`(size: Int) throws {
         var wrong = 0
-        for seed in 0..<200 where try Self.isLikely(Shapes.random(size, seed: UInt64(1000 + seed))) {
+        for seed in 0..<200 where try Self.isLikely(Shapes.random(size, seed: UInt64(1000 + seed)))
+        {
             wrong += 1
         }
         #expect(wrong == 0)

@@ -64,9 +64,19 @@ import Testing
         #expect(buckets.count == 50)
         #expect(text.contains("_seconds_count{disk=\"a\",uuid=\"1-2\",kind=\"read\"} 7\n"))
         #expect(text.contains("_seconds_sum{disk=\"a\",uuid=\"1-2\",kind=\"read\"} 1.5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"2.0\"} 5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"256.0\"} 5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"+Inf\"} 6\n"))
+        #expect(
+            text.contains("footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"2.0\"} 5\n")
+        )
+        #expect(
+            text.contains(
+                "footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"256.0\"} 5\n"
+            )
+        )
+        #expect(
+            text.contains(
+                "footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"+Inf\"} 6\n"
+            )
+        )
         #expect(text.contains("footing_flush_group_size_sum{disk=\"a\",uuid=\"1-2\"} 9\n"))
     }
 
@@ -99,7 +109,9 @@ import Testing
         let path = "a\"b\\c\nfooting_evil 1\n# EOF\u{1b}[2J{}é"
         let text = OpenMetrics([status(path)]).text
         #expect(
-            text.contains("{disk=\"a\\\"b\\\\c\\nfooting_evil 1\\n# EOF.[2J{}é\",uuid=\"1-2\"} 4096\n")
+            text.contains(
+                "{disk=\"a\\\"b\\\\c\\nfooting_evil 1\\n# EOF.[2J{}é\",uuid=\"1-2\"} 4096\n"
+            )
         )
         #expect(lines(text, "footing_evil").isEmpty)
         #expect(lines(text, "# EOF").count == 1)

@@ -85,7 +85,7 @@ extension Engine {
             if state.ready.count < segmentsWanted(state) {
                 if prefersGrowth(state) { return .grow }
                 let task = spaceTask(&state)
-                if case .none = task {} else { return task }
+                guard case .none = task else { return task }
             }
             return state.isStuck ? .none : compactionTask(&state)
         }

@@ -73,10 +73,9 @@ extension Engine {
     var compaction: CompactionStatus {
         state.withLock { state in
             var status = state.compaction.status
-            if status.isRunning, let failure = state.failure {
-                status.isRunning = false
-                status.failure = failure
-            }
+            guard status.isRunning, state.failure != nil || state.isClosed else { return status }
+            status.isRunning = false
+            status.failure = state.failure ?? DiskError(.closed, "compact", "the disk was closed")
             return status
         }
     }

@@ -31,7 +31,8 @@ extension Engine {
             step.damages = search.damages
             next.block = search.nextBlock
             if let leaf {
-                let blocks = try wanted(leaf, view)
+                // Another tree is the current one by now: from there on once more.
+                guard let blocks = try wanted(leaf, view) else { return step }
                 try verify(blocks, &step)
             } else {
                 next = ScrubPosition(snapshot: view.nextSnapshot ?? 0, block: 0)
@@ -88,14 +89,15 @@ extension Engine {
     }
 
     /// The blocks of a leaf that are where it says, and were not verified with the disk itself.
+    ///
+    /// - Returns: nil if the overlays no longer tell what this tree lacks.
     private func wanted(
         _ leaf: [ScrubBlock],
         _ view: ScrubView
-    ) throws(DiskError) -> [ScrubBlock] {
+    ) throws(DiskError) -> [ScrubBlock]? {
         if view.position.snapshot == 0 {
-            return state.withLock { state in
-                // Another tree is the current one: the overlays no longer tell what this one lacks.
-                if state.superblock.generation != view.generation { return [] }
+            return state.withLock { state -> [ScrubBlock]? in
+                if state.superblock.generation != view.generation { return nil }
                 return leaf.filter { overlayEntry($0.block, state) == nil }
             }
         }
@@ -236,7 +238,11 @@ struct LeafSearch {
             }
             do throws(DiskError) {
                 byteCount += 4096
-                try engine.reader.read(entry, MapPage.Identity(level: level, index: index), into: page)
+                try engine.reader.read(
+                    entry,
+                    MapPage.Identity(level: level, index: index),
+                    into: page
+                )
             } catch {
                 damages.append(
                     ScrubDamage(

@@ -84,8 +84,10 @@ extension Engine {
                 state.resizeTarget = nil
                 for index in state.frozen.indices { state.frozen[index].geometry = nil }
             }
-            guard start.rollback != nil || !start.deletions.isEmpty else { return }
-            state.giveUpSnapshotChanges(error)
+            // Others may have come since, which were not tried.
+            let tried = Set(start.deletions.map { $0.identifier })
+            state.giveUpDeletions(error) { tried.contains($0.identifier) }
+            if start.rollback != nil { state.giveUpRollback(error) }
         }
         state.wakeAll(on: Condition.progress)
     }
@@ -94,7 +96,9 @@ extension Engine {
     func beginClosing() {
         state.withLock { state in
             state.isClosed = true
-            state.giveUpSnapshotChanges(DiskError(.closed, "change snapshots", "the disk was closed"))
+            state.giveUpSnapshotChanges(
+                DiskError(.closed, "change snapshots", "the disk was closed")
+            )
         }
         state.wakeAll(on: Condition.progress)
     }
@@ -103,10 +107,20 @@ extension Engine {
 extension EngineState {
     /// Deletes no snapshot, and goes back to none.
     mutating func giveUpSnapshotChanges(_ error: DiskError) {
-        if !snapshots.deletions.isEmpty {
-            snapshots.deletions = []
-            snapshots.deletionFailure = error
-        }
+        giveUpDeletions(error) { _ in true }
+        giveUpRollback(error)
+    }
+
+    fileprivate mutating func giveUpDeletions(
+        _ error: DiskError,
+        where isGivenUp: (SnapshotNeeds) -> Bool
+    ) {
+        guard snapshots.deletions.contains(where: isGivenUp) else { return }
+        snapshots.deletions.removeAll(where: isGivenUp)
+        snapshots.deletionFailure = error
+    }
+
+    fileprivate mutating func giveUpRollback(_ error: DiskError) {
         guard snapshots.rollback != nil else { return }
         snapshots.rollback = nil
         snapshots.rollbackFailure = error

@@ -30,12 +30,20 @@ struct SegmentPins: Sendable, Equatable {
     /// Takes in what a snapshot needs.
     mutating func add(_ needs: SnapshotNeeds, _ geometry: Geometry) {
         grow(geometry)
-        change(needs, geometry) { $0 += $1 } _: { $0 += 1 << Self.ownerShift }
+        change(needs, geometry) {
+            $0 += $1
+        } _: {
+            $0 += 1 << Self.ownerShift
+        }
     }
 
     /// A snapshot needs nothing any more.
     mutating func remove(_ needs: SnapshotNeeds, _ geometry: Geometry) {
-        change(needs, geometry) { $0 -= $1 } _: { $0 -= 1 << Self.ownerShift }
+        change(needs, geometry) {
+            $0 -= $1
+        } _: {
+            $0 -= 1 << Self.ownerShift
+        }
     }
 
     /// Takes in the table of all snapshots.

@@ -76,7 +76,8 @@ public enum SnapshotClone {
         to disk: Disk,
         _ progress: (CheckProgress) -> Void
     ) throws(DiskError) -> UInt64 {
-        let count = try unsafe snapshot.forEachPiece(progress) { (offset, bytes) throws(DiskError) in
+        let count = try unsafe snapshot.forEachPiece(progress) {
+            (offset, bytes) throws(DiskError) in
             try unsafe disk.write(at: offset, bytes)
         }
         try disk.flush()

@@ -116,7 +116,8 @@ extension SnapshotState {
                 geometry
             )
         }
-        for segment in segments.indices where isPinned(segment) && segments[segment].state == .free {
+        for segment in segments.indices where isPinned(segment) && segments[segment].state == .free
+        {
             throw DiskError(
                 .corrupt,
                 "open",

@@ -25,7 +25,9 @@ import Testing
         // It can be filled and overwritten as any disk of that size.
         try disk.restart(.all)
         for round in 0..<3 {
-            for piece in 0..<80 as Range<UInt64> { try disk.write(piece << 16, 65536, UInt8(round + 5)) }
+            for piece in 0..<80 as Range<UInt64> {
+                try disk.write(piece << 16, 65536, UInt8(round + 5))
+            }
         }
         #expect(try disk.holds(0, 5 << 20, 7))
     }

@@ -6,7 +6,9 @@ extension Client {
     /// Makes the disk larger or smaller.
     func resize(_ engine: EngineDriver) {
         let now = sectorCount
-        var target = model.withLock { 64 + UInt64($0.random.below(Int(profile.sectorCountMax - 63))) }
+        var target = model.withLock {
+            64 + UInt64($0.random.below(Int(profile.sectorCountMax - 63)))
+        }
         // Zeros in a part of a block are a piece of their own.
         if isSinglePiece || model.withLock({ $0.random.oneIn(2) }) { target = target / 8 * 8 }
         var isEmptied = false
@@ -55,6 +57,22 @@ extension Client {
             if isInUse && (!isEmptied || profile.trouble == .fullHost) { return }
             if isInUse, model.withLock({ !$0.snapshots.all.isEmpty }) { return }
             judge(error, "resize from \(now) to \(target)", before)
+        }
+    }
+
+    /// Makes the container as small as its content.
+    func compact(_ engine: EngineDriver) {
+        let before = store.counts
+        do throws(DiskError) {
+            let status = try engine.compact()
+            if let failure = status.failure { throw failure }
+            if store.isDown { return }
+            model.withLock { model in
+                model.compactionCount += 1
+                model.returnedBytes += status.returnedBytes
+            }
+        } catch {
+            judge(error, "compact", before)
         }
     }
 }

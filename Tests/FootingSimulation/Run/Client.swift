@@ -26,6 +26,8 @@ final class Client: Sendable {
         /// The sizes that the disk may have after a restart, in bytes.
         var sizes: [UInt64]
         var resizeCount = 0
+        var compactionCount = 0
+        var returnedBytes: UInt64 = 0
     }
 
     let store: SimulatedStore

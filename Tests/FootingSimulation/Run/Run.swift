@@ -56,6 +56,8 @@ struct Run {
             run.summary.snapshotCount = model.snapshots.madeCount
             run.summary.rollbackCount = model.snapshots.rollbackCount
             run.summary.resizeCount = model.resizeCount
+            run.summary.compactionCount = model.compactionCount
+            run.summary.returnedBytes = model.returnedBytes
         }
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount

@@ -27,6 +27,9 @@ package struct Simulation: Sendable {
         package var rollbackCount = 0
         /// Times the disk got another size.
         package var resizeCount = 0
+        /// Compactions, and bytes that they gave back.
+        package var compactionCount = 0
+        package var returnedBytes: UInt64 = 0
     }
 
     /// What is left out, to show that it is noticed.

@@ -28,8 +28,11 @@ extension Client {
         case ..<86: step(engine, commits: true)
         case ..<95: step(engine, commits: false)
         case ..<96:
-            if profile.sectorCountMax > 0, model.withLock({ $0.random.oneIn(2) }) {
+            let choice = model.withLock { $0.random.below(6) }
+            if profile.sectorCountMax > 0, choice < 3 {
                 resize(engine)
+            } else if choice < 4 {
+                compact(engine)
             } else {
                 _ = engine.readAheadStep()
             }

@@ -131,6 +131,12 @@ enum ExportCommand {
         do throws(Errno) { file = try PartialFile(path: path) } catch {
             throw CommandError("cannot make", path, error)
         }
+        // For its owner alone, as a disk is: 'qemu-img' leaves a file's mode as it finds it.
+        do throws(Errno) {
+            _ = try FileDescriptor.open(file.partialPath, [.readWrite, .create, .exclusive])
+        } catch {
+            throw CommandError("cannot make", path, error)
+        }
         let target = ImageTool.file(file.partialPath)
         try ImageTool.convert(export, "exporting", &line) { uri in
             ["-f", "raw", "-O", "qcow2", uri, target]

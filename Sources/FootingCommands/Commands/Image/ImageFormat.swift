@@ -23,7 +23,9 @@ enum ImageFormat: String, CaseIterable, Sendable {
         case "raw", "img": return .raw
         case "qcow2": return .qcow2
         default:
-            throw CommandError(usage: "'\(path)' does not tell its format: say --format raw or qcow2")
+            throw CommandError(
+                usage: "'\(path)' does not tell its format: say --format raw or qcow2"
+            )
         }
     }
 }
