@@ -48,8 +48,9 @@ struct FileSystemGuestTests {
         ),
     ]
 
-    /// The content of file N follows from N; it is told of once fsync(2) has succeeded. Neither
-    /// sync(2) nor syncfs(2) would do: they succeed here while writes of data fail.
+    /// The content of file N follows from N; it is told of once fsync(2) has succeeded.
+    ///
+    /// Neither sync(2) nor syncfs(2) would do: they succeed here while writes of data fail.
     private static let functions = """
         content() { busybox yes "content of $1" | busybox head -c $(( $1 * 7919 % 150000 )); }; \
         load() { n=$1; while :; do n=$((n + 1)); d=/tmp/mnt/d$((n % 5)); busybox mkdir -p $d; \
