@@ -140,6 +140,9 @@ extension Engine {
             let geometry = superblock.geometry
             if let target = changes.geometry {
                 superblock.geometry = target
+                if superblock.roomPercent == 0 {
+                    superblock.roomPercent = UInt32(geometry.roomPercent)
+                }
                 superblock.features |= Superblock.resizedFeature
             }
             return CheckpointStart(

@@ -19,7 +19,10 @@ extension Engine {
             guard state.resizeWanted == nil else {
                 throw DiskError(.busy, "resize", "another change of its size is under way")
             }
-            state.resizeWanted = try geometry.resized(toBytes: size)
+            state.resizeWanted = try geometry.resized(
+                toBytes: size,
+                roomPercent: state.superblock.roomPercent
+            )
             state.resizeFailure = nil
             callMaintenance(&state)
         }

@@ -11,26 +11,33 @@ extension Geometry {
         )
     }
 
+    private static let roomPercentMax = 1000 + DiskOptions.snapshotReservePercentMax
+
     /// Room beyond the data that was asked for when a container of so many segments was made, in
     /// percent.
-    private var extraPercent: Int {
+    var roomPercent: Int {
         let map = mapPageCount * 2 / UInt64(pagesPerSegment) + 2
         let rest = UInt64(reservedForCollector + reservedForMap) + UInt64(Self.headSegments) + 5
         let data = UInt64(segmentCount) - min(UInt64(segmentCount), map + rest)
         let percent = data * payloadPerSegment * 100 / max(blockCount, 1)
         return min(
             max(Int(clamping: percent) - 100, DiskOptions.sparePercentMin),
-            1000 + DiskOptions.snapshotReservePercentMax
+            Self.roomPercentMax
         )
     }
 
-    /// The container for a disk of another size, with as much room beyond the data in percent.
+    /// The container for a disk of another size.
     ///
     /// Segments stay where they are, and are never fewer. The table stays as well if it takes no
     /// more pages; else it moves behind the last segment, clear of where it was.
     ///
+    /// - Parameters:
+    ///   - newSize: in bytes.
+    ///   - room: beyond the data, in percent; 0 for as much as there is.
     /// - Throws: kind `invalid` if no container can be so large.
-    func resized(toBytes newSize: UInt64) throws(DiskError) -> Geometry {
+    func resized(toBytes newSize: UInt64, roomPercent room: UInt32 = 0) throws(DiskError)
+        -> Geometry
+    {
         guard newSize > 0, newSize <= Self.sizeBytesMax, newSize % 512 == 0 else {
             throw DiskError(
                 .invalid,
@@ -40,7 +47,7 @@ extension Geometry {
         }
         let plan = Geometry(
             sizeBytes: newSize,
-            sparePercent: extraPercent,
+            sparePercent: room == 0 ? roomPercent : min(Int(room), Self.roomPercentMax),
             segmentSizeBytes: segmentSizeBytes
         )
         var count = newSize <= sizeBytes ? segmentCount : max(segmentCount, plan.segmentCount)

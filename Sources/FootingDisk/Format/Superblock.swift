@@ -19,7 +19,8 @@ import FootingSystem
 ///                                              count, last identifier
 ///                                      312  8  where the segments begin, if resized
 ///                                      320  8  where the segment table begins, if resized
-///                                      328 16  where scrubbing goes on: snapshot, block
+///                                      328 12  where scrubbing goes on: snapshot, block / 64
+///                                      340  4  room beyond the data in percent, if resized
 ///                                      344  1  compression of what is written
 /// ```
 ///
@@ -66,6 +67,8 @@ struct Superblock: Equatable, Sendable {
     var features: UInt64 = 0
     /// Where the table of the snapshots is.
     var snapshots = SnapshotRoot()
+    /// Room beyond the data that the container was made with, in percent; 0 until it is resized.
+    var roomPercent: UInt32 = 0
     /// Where scrubbing goes on.
     var scrub = ScrubPosition()
     /// How writes are compressed; see ``setCompression(_:)``.
@@ -116,7 +119,8 @@ struct Superblock: Equatable, Sendable {
             page.set(geometry.tablesOffset, at: 320)
         }
         page.set(scrub.snapshot, at: 328)
-        page.set(scrub.block, at: 336)
+        page.set(UInt32(clamping: scrub.block / 64), at: 336)
+        page.set(roomPercent, at: 340)
         page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
@@ -194,8 +198,9 @@ extension Superblock {
         )
         scrub = ScrubPosition(
             snapshot: page.get(UInt64.self, at: 328),
-            block: page.get(UInt64.self, at: 336)
+            block: UInt64(page.get(UInt32.self, at: 336)) * 64
         )
+        roomPercent = page.get(UInt32.self, at: 340)
         let number = page.get(UInt8.self, at: 344)
         guard let policy = CompressionPolicy(number: number) else {
             throw .impossible("compression \(number)")

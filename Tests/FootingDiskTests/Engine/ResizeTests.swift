@@ -86,6 +86,20 @@ import Testing
         #expect(try disk.check().findings == [])
     }
 
+    @Test func `The room beyond the data stays the same part, also after a disk was smaller`()
+        throws
+    {
+        let disk = try TestDisk(sizeBytes: 600 << 20, sparePercent: 33, segmentSizeBytes: 1 << 20)
+        let made = disk.geometry.segmentCount
+        try disk.engine.resize(toBytes: 1 << 20)
+        try disk.engine.resize(toBytes: 600 << 20)
+        #expect(disk.engine.engine.geometry.segmentCount == made)
+        try disk.engine.resize(toBytes: 1200 << 20)
+        let planned = Geometry(sizeBytes: 1200 << 20, sparePercent: 33, segmentSizeBytes: 1 << 20)
+        let count = Int(disk.engine.engine.geometry.segmentCount)
+        #expect(abs(count - Int(planned.segmentCount)) < Int(planned.segmentCount) / 50)
+    }
+
     @Test(arguments: [0, 513, (64 << 40) + 512] as [UInt64])
     func `A size that no disk can have is refused`(_ size: UInt64) throws {
         let disk = try TestDisk()

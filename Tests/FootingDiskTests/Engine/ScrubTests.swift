@@ -101,7 +101,9 @@ import Testing
         #expect(position == ScrubPosition(snapshot: 0, block: 336 * 3))
         try disk.engine.close()
         try disk.restart()
-        #expect(disk.engine.engine.state.withLock { $0.scrub } == position)
+        // A little before, as it is stored.
+        let stored = disk.engine.engine.state.withLock { $0.scrub }
+        #expect(stored == ScrubPosition(snapshot: 0, block: 336 * 3 / 64 * 64))
         let rest = try pass(disk)
         #expect(rest.byteCount < 8 << 20 && rest.damages == [])
         disk.engine.engine.state.withLock { $0.scrub = ScrubPosition(snapshot: 1, block: 336) }
