@@ -104,7 +104,7 @@ struct ManageTests {
             qemu-io -f raw "$uri" -c 'write -P 7 1M 3M' -c 'write -P 8 40M 64k' -c flush >/dev/null
             "$footing" disk snapshot create disk.footing before
             qemu-io -f raw "$uri" -c 'write -P 9 1M 1M' -c flush >/dev/null
-            expect 1 'export one of its snapshots' "$footing" disk export disk.footing x.$format
+            expect 1 'Export one of its snapshots' "$footing" disk export disk.footing x.$format
             [[ ! -e x.$format && ! -e x.$format.partial ]] || fail 'something of it is left'
             "$footing" disk export disk.footing@before before.$format | grep -q '^exported' \
                 || fail export
@@ -152,7 +152,7 @@ struct ManageTests {
             qemu-img create -q -f qcow2 fine.qcow2 1M
             expect 1 'qemu-utils' env PATH=/nowhere "$footing" disk import fine.qcow2 disk.footing
             expect 1 'qemu-utils' env PATH=/nowhere "$footing" disk export odd.footing x.qcow2
-            printf 'x' | dd of=fine.qcow2 bs=1 seek=48 conv=notrunc status=none
+            printf 'x' | dd of=fine.qcow2 bs=1 seek=40 conv=notrunc status=none
             expect 1 'qemu-img' "$footing" disk import fine.qcow2 disk.footing
             [[ ! -e disk.footing && -z $(ls ./*.partial 2>/dev/null) ]] || fail "left: $(ls)"
             """
@@ -188,6 +188,8 @@ struct ManageTests {
             at=$(places | head -n 1 | cut -d: -f1)
             printf 'X' | dd of=disk.footing bs=1 seek=$((at + 20480)) conv=notrunc status=none
             serve
+            # The rest of the pass that was stopped, and a new one.
+            "$footing" disk scrub disk.footing --rate 1G --wait >/dev/null || true
             status=0
             "$footing" disk scrub disk.footing --rate 1G --wait >out 2>err || status=$?
             ((status == 1)) || fail "status $status: $(cat out err)"

@@ -130,6 +130,7 @@ extension Engine {
     /// Gives what was won back to the host.
     func finishCompaction() {
         let bytes = returnSurplus(keeping: { self.segmentsWanted($0) })
+        discardUnused()
         state.withLock { state in
             state.compaction.status.isRunning = false
             state.compaction.status.returnedBytes = bytes
@@ -140,5 +141,9 @@ extension Engine {
     /// Gives all free segments back to the host; nothing is written any more.
     func discardFreeSegments() {
         _ = returnSurplus(keeping: { _ in 0 })
+        discardUnused()
     }
+
+    /// What is free and not to be written soon may have space from an earlier opening.
+    private func discardUnused() { discard(state.withLock { $0.virgin }) }
 }

@@ -145,11 +145,23 @@ extension Engine {
             for segment in surplus { state.segments[Int(segment)].hasSpace = false }
             return surplus
         }
-        for segment in surplus {
-            // A refusal costs the host space, nothing else.
-            try? store.discard(geometry.range(ofSegment: segment))
-        }
+        discard(surplus)
         state.withLock { state in state.virgin.append(contentsOf: surplus) }
         return UInt64(surplus.count) * geometry.segmentSizeBytes
+    }
+
+    /// Gives free segments back to the host, neighbours in one go.
+    func discard(_ segments: [UInt32]) {
+        let sorted = segments.sorted()
+        var start = 0
+        while start < sorted.count {
+            var end = start + 1
+            while end < sorted.count, sorted[end] == sorted[end - 1] + 1 { end += 1 }
+            let first = geometry.range(ofSegment: sorted[start])
+            let last = geometry.range(ofSegment: sorted[end - 1])
+            // A refusal costs the host space, nothing else.
+            try? store.discard(first.lowerBound..<last.upperBound)
+            start = end
+        }
     }
 }
