@@ -39,7 +39,9 @@ let package = Package(
             name: "CFooting",
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
-            ]
+            ],
+            // Debian: liburing-dev; the static library is in the program.
+            linkerSettings: [.linkedLibrary("uring")]
         ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .executableTarget(

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
-# zlib1g-dev is linked into the program: it packs recordings, and Swift itself needs it too.
+# Linked into the program: zlib1g-dev packs recordings, and Swift itself needs it too; liburing-dev
+# reads from the disk.
 set -euo pipefail
 
 packages=(
-    zlib1g-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
+    zlib1g-dev liburing-dev nbdkit qemu-utils libnbd-bin python3-libnbd fio e2fsprogs iproute2
     # The guests, what unpacks their kernels, and what links and strips their static programs.
     qemu-system-x86 busybox-static lz4 xz-utils zstd binutils libc6-dev
 )

@@ -52,10 +52,53 @@ extension Engine {
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode
     ) throws(DiskError) -> Bool {
+        switch try unsafe lookUp(at: offset, into: buffer, mode) {
+        case .done: return true
+        case .unknown: return false
+        case .fetch(let fetch):
+            try fetch.perform()
+            return true
+        }
+    }
+
+    /// Begins to read at most ``pieceBlockCount`` blocks, without waiting.
+    ///
+    /// - Parameters:
+    ///   - offset: where it begins.
+    ///   - buffer: where it goes; must stay until the fetch has ended.
+    ///   - owner: who has the buffer.
+    /// - Returns: what the device has to be asked; nil if everything was in memory.
+    func startRead(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        owner: AnyObject?
+    ) throws(DiskError) -> BlockFetch? {
+        switch try unsafe lookUp(at: offset, into: buffer, .started) {
+        case .done: return nil
+        case .unknown: preconditionFailure("a started read that was given up")
+        case .fetch(let fetch):
+            fetch.keep(owner)
+            return fetch
+        }
+    }
+
+    private enum Lookup {
+        /// All of it was in memory.
+        case done
+        /// It was not, and it is not to be waited for.
+        case unknown
+        case fetch(BlockFetch)
+    }
+
+    private func lookUp(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        _ mode: ReadMode
+    ) throws(DiskError) -> Lookup {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
         return try unsafe withUnsafeTemporaryAllocation(of: MapEntry?.self, capacity: count) {
-            (entries) throws(DiskError) -> Bool in
+            (entries) throws(DiskError) -> Lookup in
             let target = unsafe ReadTarget(offset: offset, buffer: buffer)
             let (parity, root) = state.withLock { state in
                 for index in 0..<count {
@@ -75,12 +118,27 @@ extension Engine {
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
                 return (state.readerParity, state.superblock.root)
             }
-            defer { endRead(parity) }
-            let waits = mode != .fromMemory
-            guard try unsafe findInTree(first, entries, root: root, waits: waits) else {
-                return false
+            var fetch: BlockFetch?
+            // A fetch ends the read when it is done with.
+            defer { if fetch == nil { endRead(parity) } }
+            let unknown = try unsafe findInTree(first, entries, root: root, waits: mode.waits)
+            if let unknown {
+                guard mode == .started else { return .unknown }
+                guard let page = reader.missing(unknown, root: root) else {
+                    preconditionFailure("all pages are there, but not the block")
+                }
+                try reader.checkLocation(page.page)
+                let made = BlockFetch(self, parity, target, mode, page: page)
+                fetch = made
+                return .fetch(made)
             }
-            return try unsafe readEntries(first, entries, target, mode)
+            guard let runs = try unsafe readEntries(first, entries, target, mode) else {
+                return .unknown
+            }
+            if runs.isEmpty { return .done }
+            let made = unsafe BlockFetch(self, parity, target, mode, first, entries, runs)
+            fetch = made
+            return .fetch(made)
         }
     }
 
@@ -94,20 +152,24 @@ extension Engine {
     }
 
     /// Looks up what the overlays do not know.
+    ///
+    /// - Returns: the first block for which a page would have to be read, if `waits` is false.
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         root: MapEntry,
         waits: Bool
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> UInt64? {
         var index = 0
         while index < entries.count {
             if unsafe entries[index] != nil {
                 index += 1
                 continue
             }
-            guard let answer = try reader.find(first + UInt64(index), root: root, waits: waits)
-            else { return false }
+            let block = first + UInt64(index)
+            guard let answer = try reader.find(block, root: root, waits: waits) else {
+                return block
+            }
             unsafe entries[index] = answer.entry
             index += 1
             while first + UInt64(index) < answer.end, index < entries.count {
@@ -115,16 +177,19 @@ extension Engine {
                 index += 1
             }
         }
-        return true
+        return nil
     }
 
-    /// Copies what is cached, and reads the rest, neighbours in the log in one call.
+    /// Copies what is cached, and finds the runs of the rest: neighbours also in the log.
+    ///
+    /// - Returns: the runs; nil if there are any and they are not to be read.
     private func readEntries(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         _ target: ReadTarget,
         _ mode: ReadMode
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> [BlockFetch.Run]? {
+        var runs: [BlockFetch.Run] = []
         var index = 0
         while index < entries.count {
             guard let entry = unsafe entries[index] else { preconditionFailure("not looked up") }
@@ -136,7 +201,7 @@ extension Engine {
                 continue
             }
             if isAtHand(block, entry, target, mode) { continue }
-            if mode == .fromMemory { return false }
+            if mode == .fromMemory { return nil }
             var run = 1
             while index < entries.count, let next = unsafe entries[index],
                 next.word
@@ -146,11 +211,13 @@ extension Engine {
                 if isAtHand(block + UInt64(run), next, target, mode) { break }
                 run += 1
             }
-            let start = Int(block - first)
-            let part = unsafe UnsafeMutableBufferPointer(rebasing: entries[start..<start + run])
-            try unsafe readRun(block, part, target, mode)
+            guard entry.isValid(in: geometry) else {
+                let offset = entry.location.offset
+                throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
+            }
+            runs.append(.init(start: Int(block - first), count: run, offset: entry.location.offset))
         }
-        return true
+        return runs
     }
 
     /// Takes a block from the cache, if it is there.
@@ -171,59 +238,7 @@ extension Engine {
         )
     }
 
-    /// Reads blocks that are neighbours in the log, verifies each, and lets the cache have them.
-    ///
-    /// Straight to where the client wants them if that is aligned as direct input needs it.
-    private func readRun(
-        _ block: UInt64,
-        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        _ target: ReadTarget,
-        _ mode: ReadMode
-    ) throws(DiskError) {
-        if let bytes = unsafe target.alignedBytes(block, entries.count) {
-            return try unsafe fetch(block, entries, into: bytes, target.use(mode))
-        }
-        try unsafe withUnsafeTemporaryAllocation(
-            byteCount: entries.count * 4096,
-            alignment: 4096
-        ) { (bounce) throws(DiskError) in
-            try unsafe fetch(block, entries, into: bounce, target.use(mode))
-            for index in 0..<entries.count {
-                let bytes = unsafe UnsafeRawBufferPointer(
-                    rebasing: bounce[index * 4096..<(index + 1) * 4096]
-                )
-                unsafe target.fill(block + UInt64(index), from: bytes)
-            }
-        }
-    }
-
-    private func fetch(
-        _ block: UInt64,
-        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        into bytes: UnsafeMutableRawBufferPointer,
-        _ use: CacheUse
-    ) throws(DiskError) {
-        guard let entry = unsafe entries[0] else { return }
-        let offset = entry.location.offset
-        guard entry.isValid(in: geometry) else {
-            throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
-        }
-        do throws(Errno) {
-            try unsafe store.readDirectly(at: offset, into: bytes)
-        } catch {
-            throw DiskError("read", offset: offset, cause: error)
-        }
-        for index in 0..<entries.count {
-            guard let entry = unsafe entries[index] else { continue }
-            let part = unsafe UnsafeRawBufferPointer(
-                rebasing: bytes[index * 4096..<(index + 1) * 4096]
-            )
-            try unsafe verify(block + UInt64(index), entry, part)
-            unsafe blocks.insert(block + UInt64(index), entry, part, use)
-        }
-    }
-
-    private func verify(
+    func verify(
         _ block: UInt64,
         _ entry: MapEntry,
         _ bytes: UnsafeRawBufferPointer
@@ -248,6 +263,11 @@ enum ReadMode: Sendable {
     case fromMemory
     /// For the cache alone: nobody asked for it yet.
     case ahead
+    /// Takes what is in memory, and waits for the device later.
+    case started
+
+    /// Whether pages of the map are read at once.
+    var waits: Bool { self == .complete || self == .ahead }
 }
 
 /// The client's buffer, seen as blocks; used only while the client's call lasts.
