@@ -113,7 +113,7 @@ struct DiskThreads: ~Copyable {
 extension Engine {
     /// Whether the committer has something to do right now.
     func hasCommitWork(_ state: borrowing EngineState) -> Bool {
-        if state.failure != nil { return false }
+        if state.failure != nil || state.isCommitting { return false }
         if !state.sealed.isEmpty { return !state.isCommitBlocked }
         return !state.flushWaiters.isEmpty
     }

@@ -16,6 +16,9 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Bytes there are.
     var sizeBytes: UInt64 { get }
 
+    /// How several reads at a time ask the device.
+    var inputOutput: InputOutput { get }
+
     /// Reads exactly `buffer.count` bytes.
     ///
     /// - Throws: `EIO` also where the store ends too early.
@@ -66,6 +69,9 @@ public protocol BlockStore: AnyObject, Sendable {
 }
 
 extension BlockStore {
+    /// One at a time for each thread.
+    public var inputOutput: InputOutput { .plain }
+
     /// Without a cache there is no difference.
     public func readDirectly(
         at offset: UInt64,

@@ -265,6 +265,24 @@ extension FileStore {
         }
     }
 
+    /// Writes in one call that returns when it is durable, if writes go past the page cache.
+    public func writeDurably(
+        at offset: UInt64,
+        _ buffers: [UnsafeRawBufferPointer]
+    ) throws(Errno) {
+        precondition(!isReadOnly, "a write to a store that was opened for reading")
+        if writing != nil {
+            do throws(Errno) {
+                try unsafe writing?.write(at: offset, buffers, durably: true)
+                return
+            } catch {
+                guard error == .notSupported else { throw error }
+            }
+        }
+        try unsafe write(at: offset, buffers)
+        try synchronize()
+    }
+
     /// Flushes the file's data and the device's volatile cache; after a failure it only fails.
     public func synchronize() throws(Errno) {
         try syncFailure.withLock { (failure) throws(Errno) in

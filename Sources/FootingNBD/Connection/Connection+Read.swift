@@ -20,6 +20,7 @@ extension Connection {
                 offset: request.offset,
                 dataBytes: length
             )
+            if let ownReads { return read(frame, nil, by: ownReads) }
             read(frame, ticket: nil)
         } else if session.isStructured {
             // "NBD_EOVERFLOW … if the server is able to perform the read in fragments".
@@ -32,13 +33,14 @@ extension Connection {
     private mutating func readChunks(_ request: Request) {
         var offset = request.offset
         let end = request.range.upperBound
+        let chunkSize = UInt64(Self.chunkBytes)
+        let chunkCount = Int((end + chunkSize - 1) / chunkSize - offset / chunkSize)
+        let reply = ownReads == nil || chunkCount == 1 ? nil : ChunkedReply(chunkCount: chunkCount)
         var ticket: ReadTicket?
         while offset < end {
             // Chunks end at multiples of their size, so that none crosses a block of the disk.
-            let boundary = (offset / UInt64(Self.chunkBytes) + 1) * UInt64(Self.chunkBytes)
-            let stop = min(boundary, end)
-            let isOnly = offset == request.offset && stop == end
-            if !isOnly, ticket == nil { ticket = ReadTicket() }
+            let stop = min((offset / chunkSize + 1) * chunkSize, end)
+            let isOnly = chunkCount == 1
             let frame = DataFrame(
                 cookie: request.cookie,
                 isStructured: true,
@@ -46,9 +48,14 @@ extension Connection {
                 offset: offset,
                 dataBytes: Int(stop - offset)
             )
+            offset = stop
+            if let ownReads {
+                read(frame, reply, by: ownReads)
+                continue
+            }
+            if !isOnly, ticket == nil { ticket = ReadTicket() }
             if replies.count >= Self.chunkBytes { makeRoom(replies.freeBytes + 1) }
             read(frame, ticket: ticket)
-            offset = stop
         }
         guard let ticket else { return }
         // The reply's end must come after its chunks. Without the help of other threads all of them
@@ -94,7 +101,9 @@ extension Connection {
     ///
     /// It is sent in parts, between which no other reply may come: those under way go first.
     private mutating func stream(_ request: Request) {
-        while link.send(&replies), !link.isDrained() { waitForOthers() }
+        settleReads()
+        collectReads()
+        while sendReplies(), !link.isDrained() { waitForOthers() }
         var frame = DataFrame(
             cookie: request.cookie,
             isStructured: false,
@@ -138,7 +147,7 @@ extension Connection {
             maximumRequests: configuration.maximumPendingRequests,
             maximumBytes: configuration.maximumPendingBytes
         ) {
-            _ = link.send(&replies)
+            _ = sendReplies()
             // What was queued may have been all that took the room: nobody would wake this thread.
             if link.hasRoom(
                 bytes: bytes,

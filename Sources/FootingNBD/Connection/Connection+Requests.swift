@@ -71,7 +71,7 @@ extension Connection {
             let refusal = rules.refusal(of: request)
             if let ending = begin(request, refusal, isStopping) { return ending }
             // The client reads while the rest is served.
-            if replies.count >= Self.sendThresholdBytes, !link.send(&replies) {
+            if replies.totalBytes >= Self.sendThresholdBytes, !sendReplies() {
                 return link.endingOfSend
             }
         }
@@ -126,7 +126,7 @@ extension Connection {
         if current.refusal == nil {
             do throws(Errno) {
                 let bytes = unsafe UnsafeRawBufferPointer(rebasing: input.content[..<byteCount])
-                unsafe try export.write(at: current.offset, bytes)
+                unsafe try writeBesideReads(current.offset, bytes)
             } catch {
                 current.refusal = WireError(error)
             }
@@ -166,6 +166,7 @@ extension Connection {
         payload = current
         guard current.restBytes == 0 else { return false }
         payload = nil
+        settleReads()
         finish(current.request, attempt { () throws(Errno) in try stage.commit() })
         return true
     }
@@ -219,6 +220,7 @@ extension Connection {
             }
         case .trim:
             let export = export
+            settleReads()
             finish(request, attempt { () throws(Errno) in try export.trim(request.range) })
         case .writeZeroes:
             writeZeroes(request)
@@ -234,6 +236,7 @@ extension Connection {
             return finish(request, .notSupported)
         }
         let export = export
+        settleReads()
         let error = attempt { () throws(Errno) in
             try export.writeZeroes(request.range, keepsSpace: keepsSpace)
         }
@@ -272,7 +275,11 @@ extension Connection {
         let link = link
         let group = FlushGroup(request.cookie)
         flushGroup = group
-        export.flush { error in
+        // Alone with its client, this thread has nothing else to do, and waking another takes longer.
+        let mayWait =
+            input.count == 0 && payload == nil && replies.isEmpty
+            && ownReads?.queue.isEmpty ?? true
+        export.flush(mayWait: mayWait) { error in
             let message = group.close().flatMap {
                 Reply.simple($0, error.map(WireError.init))
             }
@@ -303,7 +310,7 @@ extension Connection {
     mutating func makeRoom(_ byteCount: Int) {
         guard replies.freeBytes < byteCount else { return }
         // A peer that is gone is noticed at the end of the turn; what was for it is dropped.
-        _ = link.send(&replies)
+        _ = sendReplies()
         replies.removeAll()
     }
 }

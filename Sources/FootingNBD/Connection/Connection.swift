@@ -26,6 +26,8 @@ struct Connection: ~Copyable {
     var input = ReceiveBuffer()
     var replies = ReplyArena()
     var turn = Statistics()
+    /// Reads that this thread waits for among other things; nil where others wait for them.
+    var ownReads: OwnReads?
     /// A write whose payload is still arriving.
     var payload: Payload?
     /// The last flush, as long as nothing else came after it, and only for what was received
@@ -137,6 +139,8 @@ extension Connection {
 extension Connection {
     private mutating func serve() -> Ending {
         let tick = min(configuration.idleMilliseconds, configuration.requestTimeoutMilliseconds)
+        // By this thread, which is the one to use it.
+        ownReads = export.makeReadQueue().map { OwnReads($0) }
         do throws(Errno) {
             try link.socket.setTimeouts(
                 receiveMilliseconds: tick,
@@ -155,7 +159,7 @@ extension Connection {
             // The time that the disk took is not the client's.
             deadlineNanoseconds = deadlineNanoseconds.map { $0 + clock.nanoseconds - start }
             counters.add(&turn)
-            guard link.send(&replies) else { return link.endingOfSend }
+            guard sendReplies() else { return link.endingOfSend }
             watch(hasProgress)
             do throws(Errno) {
                 guard try receive() else { return leave(endOfStream()) }
@@ -194,6 +198,7 @@ extension Connection {
     /// - Throws: `EAGAIN` after a while without any.
     private mutating func receive() throws(Errno) -> Bool {
         if isLate { throw .again }
+        if let ownReads, !ownReads.queue.isEmpty { return try receiveBesideReads(ownReads) }
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.
         guard isIdle || !link.isQuiet else {
@@ -214,7 +219,7 @@ extension Connection {
         return try receiveBytes(waits: false) > 0
     }
 
-    private mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
+    mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
         // A flush that is yet to come may follow a write of another connection that the flush
         // under way does not cover.
         flushGroup = nil
@@ -237,7 +242,9 @@ extension Connection {
     /// Answers what is under way before the connection ends.
     private mutating func leave(_ ending: Ending) -> Ending {
         counters.add(&turn)
-        while link.send(&replies), !link.isDrained() {
+        settleReads()
+        collectReads()
+        while sendReplies(), !link.isDrained() {
             waitForOthers()
         }
         return ending
@@ -245,6 +252,7 @@ extension Connection {
 
     /// Waits until another thread has finished a request of this connection.
     mutating func waitForOthers() {
+        settleReads()
         // A tick bounds the wait, should a wake-up ever be lost.
         _ = try? link.wakeUp.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 1_000)
         link.wakeUp.clear()
