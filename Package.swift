@@ -49,6 +49,7 @@ let package = Package(
             dependencies: ["FootingCommands"],
             swiftSettings: strict
         ),
+        .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
         .target(
             name: "FootingSimulation",
             dependencies: ["FootingDisk", "FootingSystem"],
@@ -68,7 +69,7 @@ let package = Package(
         + [
             .testTarget(
                 name: "FootingSystemTests",
-                dependencies: ["FootingSystem"],
+                dependencies: ["FootingSystem", "CFootingTesting"],
                 swiftSettings: strict
             ),
             .testTarget(
@@ -89,7 +90,9 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingDiskTests",
-                dependencies: ["FootingDisk", "FootingSimulation", "FootingSystem"],
+                dependencies: [
+                    "FootingDisk", "FootingSimulation", "FootingSystem", "CFootingTesting",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -35,7 +35,7 @@ public struct DirectRead {
 
     /// Reads it by reading each part.
     @safe
-    mutating func perform(
+    package mutating func perform(
         _ read: (UInt64, UnsafeMutableRawBufferPointer) throws(Errno) -> Void
     ) {
         error = nil

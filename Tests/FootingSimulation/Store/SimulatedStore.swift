@@ -1,4 +1,4 @@
-import FootingDisk
+package import FootingDisk
 package import FootingSystem
 
 /// A disk in memory that loses, tears and reorders what was not synced, and fails as it is told.
@@ -81,6 +81,20 @@ extension SimulatedStore {
             unsafe state.current.read(at: offset, into: buffer)
         }
     }
+
+    /// Reads in any order, each with its own misfortune.
+    package func readDirectly(_ reads: inout [DirectRead]) {
+        var order = Array(reads.indices)
+        state.withLock { order.shuffle(using: &$0.random) }
+        for index in order {
+            reads[index].perform { (offset, buffer) throws(Errno) in
+                unsafe try read(at: offset, into: buffer)
+            }
+        }
+    }
+
+    /// Reads that end in any order, at the last moment.
+    package func makeReadQueue() -> (any DirectReadQueue)? { SimulatedReadQueue(self) }
 
     /// Writes to what is volatile until the next sync.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {

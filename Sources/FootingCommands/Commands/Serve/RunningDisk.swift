@@ -72,6 +72,7 @@ final class RunningDisk: Sendable {
                 "writtenBytes": JSONValue(served.writtenBytes),
             ],
             "disk": engine,
+            "io": disk.inputOutput.json,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
