@@ -86,16 +86,14 @@ public struct Ring: ~Copyable, @unchecked Sendable {
 
     /// Hands over what is prepared and waits for a completion.
     ///
+    /// It may return without one: when the time is over, or a signal came.
+    ///
     /// - Parameter nanoseconds: the longest wait, about; nil is for ever.
-    /// - Returns: false if the time ran out or a signal came.
-    @discardableResult
-    public mutating func submitAndWait(nanoseconds: UInt64? = nil) throws(Errno) -> Bool {
+    public mutating func submitAndWait(nanoseconds: UInt64? = nil) throws(Errno) {
         do throws(Errno) {
             try enter(1, nanoseconds: nanoseconds ?? 0)
-            return true
         } catch {
-            if error.rawValue == ETIME || error == .interrupted { return false }
-            throw error
+            if error.rawValue != ETIME, error != .interrupted { throw error }
         }
     }
 

@@ -32,7 +32,8 @@ int footing_ring_read(
 int footing_ring_poll(struct footing_ring *ring, int descriptor, uint64_t tag);
 
 /* Submits what is prepared, and waits until `count` completions are there, at most
- * `nanoseconds` (0: without limit). Requests accepted, or -errno; -ETIME if the time ran out. */
+ * `nanoseconds` (0: without limit). 0 or more, or -errno; -ETIME only if nothing was submitted and the
+ * time ran out. */
 int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nanoseconds);
 
 /* How many prepared requests the kernel has not taken yet: the last ones. */
