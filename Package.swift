@@ -56,6 +56,12 @@ let package = Package(
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
+        .target(
+            name: "FootingTestSupport",
+            dependencies: ["FootingSystem"],
+            path: "Tests/FootingTestSupport",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "footing-simulate",
             dependencies: ["FootingSimulation", "FootingSystem"],
@@ -69,12 +75,14 @@ let package = Package(
         + [
             .testTarget(
                 name: "FootingSystemTests",
-                dependencies: ["FootingSystem", "CFootingTesting"],
+                dependencies: ["FootingTestSupport", "FootingSystem", "CFootingTesting"],
                 swiftSettings: strict
             ),
             .testTarget(
                 name: "FootingHostTests",
-                dependencies: ["FootingHost", "FootingDeployment", "FootingSystem"],
+                dependencies: [
+                    "FootingHost", "FootingDeployment", "FootingTestSupport", "FootingSystem",
+                ],
                 exclude: ["Fixtures"],
                 swiftSettings: strict
             ),
@@ -91,13 +99,17 @@ let package = Package(
             .testTarget(
                 name: "FootingDiskTests",
                 dependencies: [
-                    "FootingDisk", "FootingSimulation", "FootingSystem", "CFootingTesting",
+                    "FootingDisk", "FootingSimulation", "FootingTestSupport", "FootingSystem",
+                    "CFootingTesting",
                 ],
                 swiftSettings: strict
             ),
             .testTarget(
                 name: "FootingNBDTests",
-                dependencies: ["FootingNBD", "FootingDisk", "FootingSimulation", "FootingSystem"],
+                dependencies: [
+                    "FootingNBD", "FootingDisk", "FootingSimulation", "FootingTestSupport",
+                    "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -24,6 +24,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzMetadata", "FootingHost"),
     ("FuzzArchive", "FootingHost"),
     ("FuzzHostText", "FootingHost"),
+    ("FuzzVirtioLayout", "FootingHost"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

@@ -25,6 +25,8 @@ FILLED_MEBIBYTES = 640
 FILE_MEBIBYTES = 128
 SPARED_MEBIBYTES = 824
 WATCH_SECONDS = 15
+# From the balloon's first growth until nine tenths of the deficit are released.
+RELEASE_MILLISECONDS = 1000
 KINDS = {"footing": "", "passive": "--fixed-memory"}
 SOCKET = "/tmp/s"
 
@@ -148,13 +150,23 @@ class Run:
         self.stall = alive[-1][4] - alive[0][4]
         # The least that was left for everybody, in MiB.
         self.available = min(row[3] for row in alive) >> 10
-        # Milliseconds from the balloon's first growth until nine tenths of it all were given back,
-        # and until the balloon had what it was to have.
+        # Milliseconds from the balloon's first growth until nine tenths of the deficit were given
+        # back, until nine tenths of all that ever was were, and until the balloon had its target.
         first = next((row[0] for row in rows if row[2] > rows[0][2]), None)
         held, least = alive[0][1], min(row[1] for row in alive)
         late = [row[0] for row in alive if row[1] <= held - 0.9 * (held - least)]
         self.release = late[0] - first if first is not None and not dead else None
-        # The same from when the balloon had grown so far as to need that much; negative: before.
+        self.deficit, self.deficit_release = self.first_deficit(rows), None
+        if self.release is not None:
+            enough = held - 0.9 * self.deficit * 1024
+            given = [row[0] for row in alive if row[1] <= enough]
+            self.deficit_release = given[0] - first if given else None
+        # How much of its way the balloon had made by then, in percent.
+        self.way = None
+        if self.deficit_release is not None:
+            now = [row[2] for row in rows if row[0] <= first + self.deficit_release][-1]
+            self.way = 100 * (now - rows[0][2]) / (rows[-1][2] - rows[0][2])
+        # All of it, from when the balloon had grown so far as to need that much; negative: before.
         final = rows[-1][2]
         need = [row[0] for row in rows if row[2] << 2 >= (final << 2) - 0.1 * (held - least)]
         self.behind = late[0] - need[0] if not dead else None
@@ -168,6 +180,13 @@ class Run:
         self.returned_finally = self.returned_at(float("inf"))
         words = load.split()
         self.errors = int(words[words.index("errors") + 1]) if "errors" in words else None
+
+    @staticmethod
+    def first_deficit(rows):
+        """What the balloon was to take beyond what was available at its first growth, in MiB."""
+        row = next((row for row in rows if row[2] > rows[0][2]), rows[0])
+        wanted = (GUEST_MEBIBYTES - REMAINING_MEBIBYTES) - (row[2] >> 8)
+        return max(0, wanted - (row[3] >> 10))
 
     def returned_at(self, milliseconds):
         """What the host had again by then, in MiB."""
@@ -239,7 +258,20 @@ def report(runs, neighbours):
     table.count("balloon at its target", runs, lambda run: run.balloon is not None, expected=True)
     table.count("90 % released", runs, lambda run: run.release is not None, expected=True)
     fold("balloon's first growth to its target, ms", "{:.0f}", median, lambda run: run.balloon)
-    fold("first growth to 90 % released, ms", "{:.0f}", median, lambda run: run.release)
+    fold("deficit at the first growth, MiB", "{:.0f}", median, lambda run: run.deficit)
+    name = "first growth to 90 % of the deficit released, ms"
+    fold(name, "{:.0f}", median, lambda run: run.deficit_release)
+    fold("the same at worst, ms", "{:.0f}", max, lambda run: run.deficit_release)
+    table.count(
+        f"the same under {RELEASE_MILLISECONDS} ms",
+        runs,
+        lambda run: run.deficit_release is not None
+        and run.deficit_release < RELEASE_MILLISECONDS,
+        expected=True,
+    )
+    fold("the balloon's way by then, %", "{:.0f}", median, lambda run: run.way)
+    name = "first growth to 90 % of all that was ever released, ms"
+    fold(name, "{:.0f}", median, lambda run: run.release)
     fold("the same at worst, ms", "{:.0f}", max, lambda run: run.release)
     fold("90 % released, behind the balloon's need, ms", "{:.0f}", median, lambda run: run.behind)
     fold("the same at worst, ms", "{:.0f}", max, lambda run: run.behind)

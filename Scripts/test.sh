@@ -7,6 +7,12 @@ export SWIFT_BACKTRACE=enable=no
 # Far beyond what any part takes: a hang ends too.
 limit_seconds=900
 
+# Swift's tools leave folders behind wherever they run: these go when this ends. Not below /tmp,
+# which may be memory, where TMPDIR says nothing else.
+TMPDIR=$(mktemp -d "${TMPDIR:-/var/tmp}/footing-tests.XXXXXX") || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 reports=.build/reports
 rm -rf "$reports"
 mkdir -p "$reports"

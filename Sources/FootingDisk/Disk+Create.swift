@@ -160,7 +160,8 @@ extension Disk {
             collector: Superblock.Head(sequence: 3, segment: 2, page: 0, next: 3),
             createdUnixSeconds: unixSeconds
         )
-        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+        let tableBytes = Int(geometry.tableRegionSizeBytes)
+        let region = try KernelBuffers().buffer(for: "create", count: tableBytes)
         superblock.tableChecksum = SegmentTable.store(
             entries,
             nextSequence: 5,
@@ -176,9 +177,7 @@ extension Disk {
                 try store.allocate(geometry.range(ofSegment: segment))
             }
             for copy in 0..<2 {
-                let bytes = unsafe UnsafeRawBufferPointer(
-                    region.slice(0..<Int(geometry.tableRegionSizeBytes))
-                )
+                let bytes = unsafe UnsafeRawBufferPointer(region.slice(0..<tableBytes))
                 try unsafe store.write(at: geometry.tableOffset(region: copy), bytes)
             }
             try store.synchronize()

@@ -12,6 +12,8 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         case inputOutput
         /// No space: the host's file system is full, or the container is.
         case noSpace
+        /// The kernel refused memory; nothing was changed, and it can be tried again.
+        case noMemory
         /// Another process has the container open.
         case busy
         /// Not a Footing container, or one of a version or with features this program does not
@@ -78,7 +80,30 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .invalid: .invalidArgument
         case .noSpace: .noSpace
+        case .noMemory: .noMemory
         default: .inputOutput
+        }
+    }
+}
+
+extension BufferSource {
+    /// Makes a buffer for an operation.
+    ///
+    /// - Throws: kind `noMemory`.
+    func buffer(
+        for operation: String,
+        count: Int,
+        isHuge: Bool = false
+    ) throws(DiskError) -> AlignedBuffer {
+        do throws(Errno) {
+            return try buffer(count: count, isHuge: isHuge)
+        } catch {
+            throw DiskError(
+                .noMemory,
+                operation,
+                "the kernel refuses \(count) bytes of memory",
+                cause: error
+            )
         }
     }
 }

@@ -16,6 +16,27 @@ public enum HostFuzzing {
         precondition(json.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a control byte in JSON")
     }
 
+    /// Gives bytes to the parser of a balloon's PCI configuration space; ends the process where it
+    /// names a place that is not in them, or one that cannot be.
+    public static func parse(configurationSpace bytes: [UInt8]) {
+        let shown = min(bytes.count, VirtioLayout.spaceBytes)
+        guard let layout = VirtioLayout.ofBalloon(bytes).value else { return }
+        precondition(shown > 64, "an answer from the head alone")
+        if let window = layout.window.value {
+            precondition(window.registersOffset >= 0x44, "registers in the head")
+            precondition(window.registersOffset % 4 == 0, "registers that are no words")
+            precondition(window.dataOffset + VirtioLayout.wordBytes <= shown, "data behind the end")
+            precondition(window.bar <= 5 && window.offset % 4 == 0, "a place that cannot be")
+            precondition(window.isShown(by: window.registers), "registers that do not show it")
+        }
+        if let ports = layout.ports.value {
+            precondition(ports.offset == (ports.hasVectors ? 24 : 20), "an odd port")
+            if let offset = ports.vectorsOffset {
+                precondition(offset >= 0x42 && offset + 2 <= shown, "a control word elsewhere")
+            }
+        }
+    }
+
     private static func lists(_ text: String) {
         if let list = kernelList(text) {
             precondition(list.count <= 131_072, "a list of \(list.count) members")

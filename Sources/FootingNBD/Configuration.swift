@@ -1,3 +1,5 @@
+public import FootingSystem
+
 /// The server's limits: on memory, connections and time.
 public struct Configuration: Sendable {
     /// Connections served at once; further ones are closed at once.
@@ -32,6 +34,10 @@ public struct Configuration: Sendable {
     public var sendBufferBytes: Int32 = 1 << 20
     /// What the kernel is asked to buffer of a TCP connection's requests; 0 leaves its default.
     public var receiveBufferBytes: Int32 = 0
+
+    /// Where the memory of connections comes from: 1.3 MiB for each, and up to 1 MiB for a write
+    /// that is arriving.
+    public var buffers: any BufferSource = KernelBuffers()
 
     /// Told what an operator may want to know, one line each; called from any thread.
     public var log: @Sendable (String) -> Void = { _ in }

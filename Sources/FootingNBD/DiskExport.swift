@@ -113,7 +113,7 @@ public final class DiskExport: Export {
 
     /// Reads a range, so that the disk's cache holds it, as far as its policy wants that.
     public func cache(_ range: Range<UInt64>) throws(Errno) {
-        let buffer = AlignedBuffer(count: 256 << 10)
+        let buffer = try AlignedBuffer(refusable: 256 << 10)
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(buffer.count, Int(range.upperBound - offset))

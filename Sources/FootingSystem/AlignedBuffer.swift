@@ -16,26 +16,42 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
 
     /// Maps `count` bytes, rounded up to whole 4 KiB pages.
     ///
-    /// The process ends if the kernel refuses: sizes here are small and bounded, so a refusal means
-    /// that the address space limit is below what the program needs at all.
+    /// The process ends if the kernel refuses, as it does where an array gets no memory: for small
+    /// buffers, and for programs that have nobody to tell. What a running server makes comes from
+    /// ``init(refusable:isHuge:)``.
+    ///
+    /// - Parameters:
+    ///   - count: bytes.
+    ///   - isHuge: as in ``init(refusable:isHuge:)``.
+    public init(count: Int, isHuge: Bool = false) {
+        do throws(Errno) {
+            try self.init(refusable: count, isHuge: isHuge)
+        } catch {
+            preconditionFailure("no memory for \(count) bytes: \(error)")
+        }
+    }
+
+    /// Maps `count` bytes, rounded up to whole 4 KiB pages, or says that there are none.
     ///
     /// - Parameters:
     ///   - count: bytes.
     ///   - isHuge: rounds up to 2 MiB and asks for huge pages: a device then sees one piece of
     ///     memory instead of hundreds. The first touch takes 2 MiB.
-    public init(count: Int, isHuge: Bool = false) {
+    /// - Throws: `ENOMEM` where the kernel refuses: a limit of the address space (`RLIMIT_AS`), or
+    ///   strict accounting (`vm.overcommit_memory`).
+    public init(refusable count: Int, isHuge: Bool = false) throws(Errno) {
         precondition(count > 0, "empty buffer")
         let unit = isHuge ? Self.hugePageBytes : 4096
         let size = (count + unit - 1) & ~(unit - 1)
         if size < Self.mappedSizeMin {
             guard let address = unsafe aligned_alloc(4096, size) else {
-                preconditionFailure("no memory for \(size) bytes")
+                throw .noMemory
             }
             unsafe memset(address, 0, size)
             unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: size)
             return
         }
-        let start = unsafe Self.map(size, alignment: unit)
+        let start = try unsafe Self.map(size, alignment: unit)
         if isHuge { unsafe madvise(start, size, MADV_HUGEPAGE) }
         unsafe bytes = UnsafeMutableRawBufferPointer(start: start, count: size)
     }
@@ -43,12 +59,15 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     private static let hugePageBytes = 2 << 20
 
     /// Maps memory at a multiple of `alignment`: maps more, and gives the ends back.
-    private static func map(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer {
+    private static func map(
+        _ size: Int,
+        alignment: Int
+    ) throws(Errno) -> UnsafeMutableRawPointer {
         let slack = alignment - 4096
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         let address = unsafe mmap(nil, size + slack, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
-            preconditionFailure("mmap of \(size) bytes: \(Errno.current)")
+            throw Errno.current
         }
         let start = unsafe address.alignedUp(toMultipleOf: alignment)
         let head = unsafe start - address
@@ -65,9 +84,11 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Gives the pages of a mapped buffer back to the kernel; they read as zeros afterwards.
+    /// Gives the pages of a mapped buffer back to the kernel; it reads as zeros afterwards.
+    ///
+    /// A small buffer has no pages of its own, and keeps its memory.
     public func discard() {
-        precondition(count >= Self.mappedSizeMin, "a small buffer has no pages of its own")
+        if count < Self.mappedSizeMin { return clear(0..<count) }
         unsafe madvise(bytes.baseAddress, bytes.count, MADV_DONTNEED)
     }
 }

@@ -54,6 +54,19 @@ public final class Locked<Value: ~Copyable>: @unchecked Sendable {
         return try body(&value)
     }
 
+    /// Runs the body with the value, alone, unless another thread has it.
+    ///
+    /// - Returns: nil if one has it.
+    public func withLockIfFree<Result, Failure: Error>(
+        _ body: (inout Value) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let status = unsafe pthread_mutex_trylock(mutex)
+        if status == EBUSY { return nil }
+        precondition(status == 0, "pthread_mutex_trylock: \(status)")
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try body(&value)
+    }
+
     /// Lets go of the lock until another thread calls ``wakeAll(on:)``, then takes it again.
     ///
     /// Call it only from within ``withLock(_:)``, with the value that its body was given, and look

@@ -25,6 +25,16 @@ import Testing
         #expect(table.text(indentation: 2) == "  Size:    10 GiB\n  Blocks:  7\n")
     }
 
+    @Test func `a remark gives no orders to the terminal, and is one line`() {
+        let texts = Locked("")
+        let console = Console(columns: 80, progressColumns: nil) { stream, text throws(Errno) in
+            #expect(stream == .error)
+            texts.withLock { $0 += text }
+        }
+        console.remark("no '\u{1b}[2Jdisk\u{9b}0m'\nfooting: closed cleanly\r")
+        #expect(texts.withLock { $0 } == "footing: no '.[2Jdisk.0m'.footing: closed cleanly.\n")
+    }
+
     private func progress(columns: Int?, _ body: (inout ProgressLine) -> Void) -> String {
         let texts = Locked("")
         let console = Console(columns: 80, progressColumns: columns) { _, text throws(Errno) in

@@ -108,7 +108,7 @@ import Testing
         #expect(try !has(["\(ring) 0", "file dev/ng0n1", "folder sys/block/nvme0n1/holders/md0"]))
     }
 
-    @Test(arguments: MachineFixture.all)
+    @Test(arguments: MachineFixture.several)
     func `every recorded machine has a registry, and the same one twice`(
         _ fixture: MachineFixture
     ) throws {

@@ -1,4 +1,5 @@
 import FootingSystem
+import FootingTestSupport
 import Glibc
 
 /// One machine in one text file: what must come out, then what goes in.
@@ -36,6 +37,11 @@ struct MachineFixture: CustomStringConvertible {
         return names.filter { $0.hasSuffix(".machine") }
             .map { MachineFixture(name: String($0.dropLast(8))) }
     }()
+
+    /// Those for tests that go the same ways with all of them: each eighth under a sanitizer, where
+    /// one test has them all.
+    static let several: [MachineFixture] = all.enumerated()
+        .filter { $0.offset % Sanitizer.rounds(1, sanitized: 8) == 0 }.map(\.element)
 
     /// What stands in another file beside the machines, ended by a line feed.
     static func text(_ name: String) throws -> String {

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test(arguments: MachineFixture.all)
+    @Test(arguments: MachineFixture.several)
     func `every absent fact has a reason`(_ fixture: MachineFixture) throws {
         try fixture.withRoot { root in
             let document = Detection(root: root, path: "/var/lib/disk.img").json()
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: MachineFixture.all)
+    @Test(arguments: MachineFixture.several)
     func `every conclusion shows evidence`(_ fixture: MachineFixture) throws {
         try fixture.withRoot { root in
             let detection = Detection(root: root)
@@ -106,7 +106,7 @@ import Testing
 }
 
 @Suite struct FixtureTests {
-    @Test(arguments: MachineFixture.all)
+    @Test(arguments: MachineFixture.several)
     func `every fixture says where it comes from`(_ fixture: MachineFixture) throws {
         let table = try MachineFixture.folderRoot().text("README.md")
         let line = table.split(separator: "\n").first { $0.hasPrefix("| `\(fixture.name)` | ") }

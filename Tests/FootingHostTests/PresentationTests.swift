@@ -8,7 +8,7 @@ import Testing
         try MachineFixture(name: name).withRoot { Detection(root: $0, path: path).summary() }
     }
 
-    @Test(arguments: MachineFixture.all)
+    @Test(arguments: MachineFixture.several)
     func `a machine fits one screen`(_ fixture: MachineFixture) throws {
         try fixture.withRoot { root in
             let text = Detection(root: root, path: "/var/lib/disk.img").summary()

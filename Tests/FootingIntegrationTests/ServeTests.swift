@@ -41,6 +41,28 @@ struct ServeTests {
         #expect(result.status == 0, "\(result.output)")
     }
 
+    @Test func `a name gives no orders to the terminal`() throws {
+        let result = try Script.run(
+            #"""
+            create 16M
+            wild=$'\e[2J\nready     x\xc2\x9b0m'
+            mkdir "$PWD/$wild.d"
+            # The folder of the status has to be its user's own, and is refused with its name.
+            export FOOTING_RUNTIME_DIR=$PWD/$wild.d
+            chmod 777 "$FOOTING_RUNTIME_DIR"
+            serve --socket="$wild"
+            [[ -S $wild ]] || fail "the socket is elsewhere"
+            grep -q '^footing: .footing status. will not find' serve.err || fail "$(cat serve.err)"
+            if LC_ALL=C grep -q $'\e\|\xc2\x9b' serve.log serve.err; then
+                fail "$(cat -v serve.log serve.err)"
+            fi
+            [[ $(grep -c '^ready' serve.log) == 1 ]] || fail "$(cat -v serve.log)"
+            stop
+            """#
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
     @Test func `a disk is served by one at a time`() throws {
         let result = try Script.run(
             """

@@ -54,9 +54,11 @@ struct ControllerPropertyTests {
             )
         }
         if random.oneIn(3) {
+            let target =
+                random.oneIn(3) ? random.next() : UInt64(random.below(1000)) * mebibyte
             reading.balloon = BalloonStatus(
                 currentBalloonBytes: random.oneIn(50) ? .max : UInt64(random.below(500)) * mebibyte,
-                targetBalloonBytes: random.oneIn(2) ? .absent("no") : .known(random.next()),
+                targetBalloonBytes: random.oneIn(2) ? .absent("no") : .known(target),
                 guestMemoryBytes: random.oneIn(50) ? 0 : total,
                 isActive: random.oneIn(2)
             )

@@ -189,7 +189,38 @@ struct ControllerTests {
         var controller = controller()
         let decision = controller.step(reading, use: use(400), at: 0)
         #expect(decision.cause == (isMeant ? .balloon : .steady))
-        if isMeant { #expect(decision.budgetBytes / mebibyte == 400 - (180 + 300 - 200)) }
+        // The reserve is that of the 700 MiB that the machine will have.
+        if isMeant { #expect(decision.budgetBytes / mebibyte == 400 - (126 + 300 - 200)) }
+    }
+
+    @Test("a dip while the balloon is on its way is no demand, one that stays is")
+    func dip() {
+        func reading(_ grown: UInt64, available: UInt64) -> MemoryReading {
+            var reading = machine(available: available)
+            reading.machine?.sizeBytes -= grown * mebibyte
+            reading.balloon = BalloonStatus(
+                currentBalloonBytes: grown * mebibyte,
+                targetBalloonBytes: .known(500 * mebibyte),
+                guestMemoryBytes: (1000 - grown) * mebibyte,
+                isActive: true
+            )
+            return reading
+        }
+        var controller = controller()
+        let first = controller.step(reading(0, available: 400), use: use(400), at: 0)
+        // 18 % of the 500 MiB that will be left.
+        #expect(first.budgetBytes / mebibyte == 400 - (90 + 500 - 400))
+        let used = first.budgetBytes / mebibyte
+        var changes: [UInt64] = []
+        for look in UInt64(1)...60 {
+            // 5 MiB go into the balloon with each look; 40 are away for a moment, later for good.
+            let isAway = look < 10 || look >= 30
+            let available = 590 - look * 5 - (isAway ? 40 : 0)
+            let reading = reading(look * 5, available: available)
+            let decision = controller.step(reading, use: use(used), at: look * 50_000_000)
+            if decision.isChange { changes.append(look) }
+        }
+        #expect(changes.first == 50)
     }
 
     @Test(

@@ -201,8 +201,8 @@ struct CoordinatorTests {
             "memory": ["sizeBytes": 5, "availableBytes": 6, "stallPercent": .number(0.5)],
             "controlGroup": .null,
             "balloon": [
-                "currentBalloonBytes": 7, "targetBalloonBytes": .null, "guestMemoryBytes": 8,
-                "isActive": true,
+                "currentBalloonBytes": 7, "targetBalloonBytes": .null, "targetSource": .null,
+                "targetAbsent": "not shown", "guestMemoryBytes": 8, "isActive": true,
             ],
             "sources": [
                 ["name": "proc/meminfo", "state": "sampled", "note": "why", "eventCount": 0]

@@ -24,10 +24,12 @@ struct DeadlyCaseTests {
 
     @Test(
         "release outruns the balloon, and it reaches its target",
-        arguments: [20, 150, 300, 600, 800] as [UInt64]
+        arguments: [20, 150, 300, 600, 800] as [UInt64],
+        [false, true]
     )
-    func outrun(rate: UInt64) {
+    func outrun(rate: UInt64, showsTarget: Bool) {
         var guest = fullGuest(rate: rate)
+        guest.showsTarget = showsTarget
         var controller = BalloonController(maximumBytes: 600 * mebibyte)
         guest.run(&controller, milliseconds: 2000)
         #expect(controller.budgetBytes == 600 * mebibyte)
@@ -59,6 +61,46 @@ struct DeadlyCaseTests {
         }
         #expect(try #require(reached) < 1000)
         #expect(!guest.hasRunOut)
+    }
+
+    @Test(
+        "where the target is shown, all of it is released at once, and no more",
+        arguments: [20, 150, 400] as [UInt64]
+    )
+    func shownTarget(rate: UInt64) throws {
+        var guest = fullGuest(rate: rate)
+        guest.showsTarget = true
+        var controller = BalloonController(maximumBytes: 600 * mebibyte)
+        guest.run(&controller, milliseconds: 2000)
+        let begun = guest.milliseconds
+        guest.balloonTargetBytes = 724 * mebibyte
+        // What is left then, less the others and 18 % of it.
+        let left = (guest.totalBytes - 724 * mebibyte) / 100 * 82 - guest.othersBytes
+        let missing = 600 * mebibyte - left
+        var reached: UInt64?
+        var least = guest.cacheBytes
+        guest.run(&controller, milliseconds: 8000) { guest, _ in
+            least = min(least, guest.cacheBytes)
+            if reached == nil, 600 * mebibyte - guest.cacheBytes >= missing / 10 * 9 {
+                reached = guest.milliseconds - begun
+            }
+        }
+        #expect(try #require(reached) < 1000)
+        #expect(least > left - 20 * mebibyte, "\(least / mebibyte) of \(left / mebibyte) MiB")
+        #expect(!guest.hasRunOut)
+    }
+
+    @Test("a balloon that outgrows what it was to have is not believed")
+    func wrongTarget() {
+        var guest = fullGuest(rate: 300)
+        var controller = BalloonController(maximumBytes: 600 * mebibyte)
+        guest.balloonTargetBytes = 724 * mebibyte
+        // The device says 0 all the time, as where nobody answers.
+        guest.showsTarget = true
+        guest.wrongTargetBytes = 0
+        guest.run(&controller, milliseconds: 20000)
+        #expect(!guest.hasRunOut)
+        #expect(guest.balloonBytes == guest.balloonTargetBytes)
     }
 
     @Test("a cache that still fills does not run into the balloon")

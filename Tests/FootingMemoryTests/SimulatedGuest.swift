@@ -24,6 +24,10 @@ struct SimulatedGuest {
     let releaseMicroseconds: UInt64 = 500
     /// Deflate-on-oom leaves the total as it is.
     var takesFromTotal = true
+    /// Whether the device can be asked what the host wants.
+    var showsTarget = false
+    /// What it answers instead.
+    var wrongTargetBytes: UInt64?
     private(set) var hasRunOut = false
     private(set) var milliseconds: UInt64 = 0
 
@@ -48,7 +52,8 @@ struct SimulatedGuest {
             ),
             balloon: BalloonStatus(
                 currentBalloonBytes: balloonBytes,
-                targetBalloonBytes: .absent("virtio"),
+                targetBalloonBytes: showsTarget
+                    ? .known(wrongTargetBytes ?? balloonTargetBytes) : .absent("no way"),
                 guestMemoryBytes: guest,
                 isActive: balloonBytes != balloonTargetBytes
             )

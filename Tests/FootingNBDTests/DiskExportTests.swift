@@ -1,5 +1,6 @@
 import FootingDisk
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingNBD

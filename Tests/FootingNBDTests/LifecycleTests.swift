@@ -1,4 +1,5 @@
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingNBD

@@ -23,7 +23,7 @@ struct DetectWatch {
             throw CommandError("cannot watch", "the kernel's messages", error)
         }
         for absence in live.absences {
-            console.writeError("footing: not watched: \(absence.source): \(absence.reason)\n")
+            console.remark("not watched: \(absence.source): \(absence.reason)")
         }
         watch = DetectionWatch(signals: live) { [root, path] in
             Detection(root: root, path: path)

@@ -13,7 +13,7 @@ struct StatusText {
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
-            ("log", log),
+            ("log", log), ("io", io),
         ] {
             table.add([name, value])
         }
@@ -60,6 +60,11 @@ struct StatusText {
             + "\(number("disk", "throttledWrites")) writes waited for it"
     }
 
+    private var io: String {
+        let reason = word("io", "reason")
+        return word("io", "mode") + (reason.isEmpty ? "" : ": \(reason)")
+    }
+
     private var pressure: [(String, String)] {
         var lines = [("machine", room("memory")), ("group", room("controlGroup"))]
         let balloon = status["pressure"]["balloon"]
@@ -67,8 +72,14 @@ struct StatusText {
             lines.append(("balloon", "none: \(JSONValue.string(reason).text)"))
         } else {
             let isActive = balloon["isActive"] == .bool(true)
-            let size = bytes("pressure", "balloon", "currentBalloonBytes")
-            lines.append(("balloon", size + (isActive ? ", active" : "")))
+            var text = bytes("pressure", "balloon", "currentBalloonBytes")
+            if case .string(let source) = balloon["targetSource"],
+                balloon["targetBalloonBytes"] != .null
+            {
+                text += " of \(bytes("pressure", "balloon", "targetBalloonBytes")) wanted"
+                text += " by \(JSONValue.string(source).text)"
+            }
+            lines.append(("balloon", text + (isActive ? ", active" : "")))
         }
         for source in status["pressure"]["sources"].elements {
             let name = source["name"].text

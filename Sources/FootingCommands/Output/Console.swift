@@ -54,6 +54,12 @@ final class Console: Sendable {
         write(value.text() + "\n")
     }
 
+    /// Writes a remark of a program that goes on, on one line whatever it tells: names and reasons
+    /// may come from others.
+    func remark(_ text: String) {
+        writeError("footing: \(TerminalText.harmless(text, keepsLineFeeds: false))\n")
+    }
+
     /// Writes a remark or an error; there is nobody left to tell if this fails.
     func writeError(_ text: String) {
         try? sink(.error, text)

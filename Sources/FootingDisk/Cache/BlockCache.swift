@@ -42,6 +42,8 @@ package final class BlockCache: Sendable {
     private let shards: [Locked<CacheShard>]
     private let pool = Locked(Pool())
     private let shardShift: UInt64
+    /// Hits that were taken back.
+    private let withdrawnHits = Locked(UInt64(0))
     private let onShortage: (@Sendable () -> Void)?
 
     /// An empty cache without a budget.
@@ -99,6 +101,11 @@ package final class BlockCache: Sendable {
         shard(key).withLock { shard in
             unsafe shard.copy(key, entry, from: offset, into: bytes, countsMiss: countsMiss)
         }
+    }
+
+    /// Takes hits back that are counted once more, as the whole read is repeated.
+    func withdraw(hits: Int) {
+        withdrawnHits.withLock { $0 += UInt64(hits) }
     }
 
     /// Whether a version of a block is here; not counted as a use.
@@ -267,8 +274,11 @@ package final class BlockCache: Sendable {
 
     /// Counters since the beginning.
     package var statistics: CacheStatistics {
+        // First what was taken back: every such hit is then among those counted below.
+        let withdrawn = withdrawnHits.withLock { $0 }
         var sum = CacheStatistics()
         for shard in shards { sum.add(shard.withLock { $0.counters }) }
+        sum.hits -= withdrawn
         return sum
     }
 }

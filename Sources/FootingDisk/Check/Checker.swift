@@ -17,9 +17,15 @@ final class Checker {
     var bytesTotal: UInt64 = 0
     var bytesReported: UInt64 = 0
     /// Where blocks are read into.
-    let buffer = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
+    let buffer: AlignedBuffer
 
-    init(store: any BlockStore, superblock: Superblock, report: CheckReport) {
+    /// - Throws: kind `noMemory`.
+    init(
+        store: any BlockStore,
+        superblock: Superblock,
+        report: CheckReport
+    ) throws(DiskError) {
+        buffer = try KernelBuffers().buffer(for: "check", count: Geometry.entriesPerPage * 4096)
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
@@ -29,7 +35,7 @@ final class Checker {
         isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
     }
 
-    func run(_ progress: (CheckProgress) -> Void) {
+    func run(_ progress: (CheckProgress) -> Void) throws(DiskError) {
         if store.sizeBytes < geometry.containerSizeBytes {
             report.add(
                 .error,
@@ -38,7 +44,7 @@ final class Checker {
                 "the disk cannot be opened, and what was there is lost"
             )
         }
-        let table = loadTable()
+        let table = try loadTable()
         replayLog()
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
@@ -107,11 +113,11 @@ final class Checker {
 
     // MARK: - Table and log
 
-    private func loadTable() -> [SegmentEntry]? {
-        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+    private func loadTable() throws(DiskError) -> [SegmentEntry]? {
+        let count = Int(geometry.tableRegionSizeBytes)
+        let region = try KernelBuffers().buffer(for: "check", count: count)
         let offset = geometry.tableOffset(region: superblock.tableRegion)
         let consequence = "the disk cannot be opened"
-        let count = Int(geometry.tableRegionSizeBytes)
         guard read("the segment table", at: offset, count: count, into: region, consequence)
         else { return nil }
         guard let table = SegmentTable.load(region, superblock) else {
@@ -127,10 +133,10 @@ final class Checker {
     }
 
     private func replayLog() {
-        var log = LogReplay(store, superblock, verifies: true)
         var overlay = Overlay()
         let geometry = geometry
         do throws(DiskError) {
+            var log = try LogReplay(store, superblock, verifies: true)
             let result = try log.run { (commit, header) throws(DiskError) in
                 OpenedContainer.apply(commit, header, geometry, &overlay)
                 try ReplayLimits().requirePossible(overlay)

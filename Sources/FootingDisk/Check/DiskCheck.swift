@@ -34,8 +34,8 @@ public enum DiskCheck {
         var report = CheckReport()
         guard let superblock = try superblock(store, &report) else { return report }
         report.wasClean = superblock.isClean
-        let checker = Checker(store: store, superblock: superblock, report: report)
-        checker.run(progress)
+        let checker = try Checker(store: store, superblock: superblock, report: report)
+        try checker.run(progress)
         return checker.report
     }
 

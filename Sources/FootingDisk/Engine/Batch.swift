@@ -32,10 +32,15 @@ final class Batch {
     private(set) var openedNanoseconds: UInt64 = 0
     private var descriptorOfPayload: [UInt16]
 
-    init(stream: CommitHeader.Stream, isHuge: Bool) {
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    init(
+        stream: CommitHeader.Stream,
+        isHuge: Bool,
+        buffers: any BufferSource
+    ) throws(Errno) {
         self.stream = stream
         self.isHuge = isHuge
-        buffer = AlignedBuffer(count: Self.sizeBytesMax, isHuge: isHuge)
+        buffer = try buffers.buffer(count: Self.sizeBytesMax, isHuge: isHuge)
         descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPage)
     }
 

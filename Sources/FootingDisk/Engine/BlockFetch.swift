@@ -100,6 +100,9 @@ final class BlockFetch {
         _ = try complete(requests)
     }
 
+    /// Whether it is a page of the map.
+    var isOfMap: Bool { page != nil }
+
     // MARK: - Requests
 
     /// What the store is to read.

@@ -51,6 +51,7 @@ extension Engine {
             throw error
         }
         finishCheckpoint(next, ledger, pageCount: output.pageCount)
+        checkpointMemory.discard()
     }
 
     /// What a checkpoint starts from.
@@ -129,7 +130,6 @@ extension Engine {
         _ superblock: Superblock,
         _ ledger: Ledger
     ) throws(DiskError) -> UInt32 {
-        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
         try ledger.apply(to: &entries)
         let checksum = SegmentTable.store(
@@ -137,14 +137,14 @@ extension Engine {
             nextSequence: nextSequence,
             volume: volume,
             generation: superblock.generation,
-            in: region
+            in: checkpointMemory.table
         )
         let offset = geometry.tableOffset(region: superblock.tableRegion)
         do throws(Errno) {
             try unsafe store.write(
                 at: offset,
                 UnsafeRawBufferPointer(
-                    region.slice(0..<Int(geometry.tableRegionSizeBytes))
+                    checkpointMemory.table.slice(0..<Int(geometry.tableRegionSizeBytes))
                 )
             )
         } catch {
@@ -259,12 +259,36 @@ final class Ledger: MapUpdate.Accounting {
     }
 }
 
-/// Appends map pages to segments of their own, a megabyte at a time.
+/// What a checkpoint writes from, made when a disk is opened.
+///
+/// A checkpoint may come when there is no memory to be had, and must not fail for that. Between two
+/// it is given back, all but its addresses.
+final class CheckpointMemory: Sendable {
+    static let pageCount = 64
+
+    /// Map pages on their way out.
+    let pages: AlignedBuffer
+    /// The segment table as it is stored.
+    let table: AlignedBuffer
+
+    /// - Throws: kind `noMemory`.
+    init(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
+        pages = try buffers.buffer(for: "open", count: Self.pageCount * 4096)
+        table = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
+    }
+
+    /// Gives the pages back to the kernel.
+    func discard() {
+        pages.discard()
+        table.discard()
+    }
+}
+
+/// Appends map pages to segments of their own, a quarter of a megabyte at a time.
 final class MapStream: MapUpdate.Output {
-    private static let bufferPageCount = 64
+    private static let bufferPageCount = CheckpointMemory.pageCount
 
     private let engine: Engine
-    private let buffer = AlignedBuffer(count: bufferPageCount * 4096)
     private var buffered = 0
     private var bufferOffset: UInt64 = 0
     private(set) var pageCount = 0
@@ -320,7 +344,10 @@ final class MapStream: MapUpdate.Output {
         }
         if !isContiguous || buffered == Self.bufferPageCount { try finish() }
         if buffered == 0 { bufferOffset = location.offset }
-        unsafe buffer.copy(from: UnsafeRawBufferPointer(page.slice(0..<4096)), at: buffered * 4096)
+        unsafe engine.checkpointMemory.pages.copy(
+            from: UnsafeRawBufferPointer(page.slice(0..<4096)),
+            at: buffered * 4096
+        )
         buffered += 1
         pageCount += 1
         return location
@@ -333,7 +360,9 @@ final class MapStream: MapUpdate.Output {
         do throws(Errno) {
             try unsafe engine.store.write(
                 at: bufferOffset,
-                UnsafeRawBufferPointer(buffer.slice(0..<buffered * 4096))
+                UnsafeRawBufferPointer(
+                    engine.checkpointMemory.pages.slice(0..<buffered * 4096)
+                )
             )
         } catch {
             throw DiskError("write map pages", offset: bufferOffset, cause: error)

@@ -58,9 +58,12 @@ extension Engine {
     }
 
     /// Lets the cache have what it had to give up for others, as soon as they have shrunk.
+    ///
+    /// Does not wait for a change of the budget, which sees to it itself, and may be waiting for
+    /// the checkpoint that the caller is about to make.
     func restoreCache() {
         guard state.withLock({ $0.isCacheSqueezed }) else { return }
-        budgetChange.withLock { _ in
+        _ = budgetChange.withLockIfFree { _ in
             let isSqueezed = resizeCaches()
             state.withLock { $0.isCacheSqueezed = isSqueezed }
         }
@@ -97,6 +100,7 @@ extension Engine {
         let collector = state.collector.free
         state.user.free = []
         state.collector.free = []
+        state.isShortOfMemory = false
         for batch in user + collector { state.recycle(batch) }
         state.makeBatches()
     }
@@ -107,9 +111,9 @@ extension Engine {
         let mapBytes = reader.cache.blocks.usedBytes
         return state.withLock { state in
             let plan = state.memory
-            let idle = state.user.free.count + state.collector.free.count
-            let each = MemoryPlan.batchBytes(isHuge: plan.hasHugeBatches)
-            let returned = state.hasReturnedMemory ? idle * each : 0
+            let idleBytes = (state.user.free + state.collector.free)
+                .reduce(0) { $0 + MemoryPlan.batchBytes(isHuge: $1.isHuge) }
+            let returned = state.hasReturnedMemory ? idleBytes : 0
             let tables = MemoryLayout<SegmentEntry>.stride + 12
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
@@ -161,32 +165,67 @@ extension EngineState {
         max(memory.userBatchCount, stagedBatchCount + MemoryPlan.userBatchCountMin)
     }
 
-    /// Takes a commit back, or lets it go if there are too many, or of the wrong kind.
+    /// Takes a commit back, or lets it go if there are too many, or another of the right kind takes
+    /// its place.
     mutating func recycle(_ batch: Batch) {
         let isUser = batch.stream == .user
         let count = isUser ? userBatchCount : collectorBatchCount
         let wanted = isUser ? userBatchCountWanted : EngineLimits.collectorBatchCount
-        guard count > wanted || batch.isHuge != memory.hasHugeBatches else {
-            if isUser { user.free.append(batch) } else { collector.free.append(batch) }
+        if count > wanted {
+            if isUser { userBatchCount -= 1 } else { collectorBatchCount -= 1 }
+            if batch.isHuge { hugeBatchCount -= 1 }
             return
         }
-        if isUser { userBatchCount -= 1 } else { collectorBatchCount -= 1 }
-        if batch.isHuge { hugeBatchCount -= 1 }
-        makeBatches()
+        var kept = batch
+        if batch.isHuge != memory.hasHugeBatches, let other = makeBatch(batch.stream) {
+            hugeBatchCount += (other.isHuge ? 1 : 0) - (batch.isHuge ? 1 : 0)
+            kept = other
+        }
+        if isUser { user.free.append(kept) } else { collector.free.append(kept) }
     }
 
-    /// Makes the commits that are missing; untouched, they cost nothing.
+    /// Makes the commits that are missing, as far as there is memory; untouched, they cost nothing.
     mutating func makeBatches() {
-        let isHuge = memory.hasHugeBatches
-        while userBatchCount < userBatchCountWanted {
-            user.free.append(Batch(stream: .user, isHuge: isHuge))
-            userBatchCount += 1
-            if isHuge { hugeBatchCount += 1 }
-        }
-        while collectorBatchCount < EngineLimits.collectorBatchCount {
-            collector.free.append(Batch(stream: .collector, isHuge: isHuge))
+        while collectorBatchCount < EngineLimits.collectorBatchCount,
+            let batch = makeBatch(.collector)
+        {
+            collector.free.append(batch)
             collectorBatchCount += 1
-            if isHuge { hugeBatchCount += 1 }
+            if batch.isHuge { hugeBatchCount += 1 }
         }
+        while userBatchCount < userBatchCountWanted, let batch = makeBatch(.user) {
+            user.free.append(batch)
+            userBatchCount += 1
+            if batch.isHuge { hugeBatchCount += 1 }
+        }
+    }
+
+    /// A commit of the planned kind; nil if there is no memory for it.
+    ///
+    /// Not asked for again until the budget changes: those at hand will do.
+    private mutating func makeBatch(_ stream: CommitHeader.Stream) -> Batch? {
+        if isShortOfMemory { return nil }
+        do throws(Errno) {
+            return try Batch(stream: stream, isHuge: memory.hasHugeBatches, buffers: buffers)
+        } catch {
+            isShortOfMemory = true
+            statistics.refusedCommits += 1
+            return nil
+        }
+    }
+
+    /// - Throws: kind `noMemory` if there are fewer commits than the engine gets along with.
+    func requireBatches() throws(DiskError) {
+        let isEnough =
+            userBatchCount >= MemoryPlan.userBatchCountMin
+            && collectorBatchCount >= EngineLimits.collectorBatchCount
+        if isEnough { return }
+        throw DiskError(
+            .noMemory,
+            "open",
+            "the kernel refuses the memory for \(MemoryPlan.userBatchCountMin) commits of "
+                + "\(MemoryPlan.batchBytes(isHuge: memory.hasHugeBatches) >> 10) KiB; "
+                + "give it more, or ask for a smaller budget"
+        )
     }
 }

@@ -33,16 +33,23 @@ struct OpenedContainer: ~Copyable {
         store: any BlockStore,
         clock: any TimeSource,
         verifies: Bool,
-        limits: ReplayLimits = ReplayLimits()
+        limits: ReplayLimits = ReplayLimits(),
+        buffers: any BufferSource = KernelBuffers()
     ) throws(DiskError) {
         let start = clock.nanoseconds
         let (superblock, isHealed) = try Self.readSuperblock(store)
         let geometry = superblock.geometry
         try Self.requireWhole(store, geometry)
-        var (segments, nextSequence) = try Self.readTable(store, superblock)
+        var (segments, nextSequence) = try Self.readTable(store, superblock, buffers)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
         var overlay = Overlay()
-        var log = LogReplay(store, superblock, verifies: verifies, limits: limits)
+        var log = try LogReplay(
+            store,
+            superblock,
+            verifies: verifies,
+            limits: limits,
+            buffers: buffers
+        )
         let replay = try log.run { (commit, header) throws(DiskError) in
             Self.apply(commit, header, geometry, &overlay)
             try limits.requirePossible(overlay)
@@ -247,10 +254,11 @@ struct OpenedContainer: ~Copyable {
 
     private static func readTable(
         _ store: any BlockStore,
-        _ superblock: Superblock
+        _ superblock: Superblock,
+        _ buffers: any BufferSource
     ) throws(DiskError) -> (entries: [SegmentEntry], nextSequence: UInt64) {
         let geometry = superblock.geometry
-        let region = AlignedBuffer(count: Int(geometry.tableRegionSizeBytes))
+        let region = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
         let offset = geometry.tableOffset(region: superblock.tableRegion)
         do throws(Errno) {
             try unsafe store.read(
@@ -284,7 +292,8 @@ extension Engine {
             store: store,
             clock: clock,
             verifies: options.verifiesChecksums,
-            limits: options.replay
+            limits: options.replay,
+            buffers: options.buffers
         )
         let report = found.report
         let geometry = found.superblock.geometry
@@ -294,12 +303,12 @@ extension Engine {
             geometry: geometry,
             deltaCountMax: options.deltaCountMax
         )
-        let engine = Engine(
+        let engine = try Engine(
             store: store,
             options: options,
             clock: clock,
             drive: drive,
-            state: EngineState(found, plan, nanoseconds: clock.nanoseconds)
+            state: EngineState(found, plan, options.buffers, nanoseconds: clock.nanoseconds)
         )
         // Before the first write: what the log holds beyond its end must never be taken for new.
         var superblock = engine.state.withLock { $0.superblock }
@@ -327,8 +336,16 @@ extension Engine {
 
 extension EngineState {
     /// The state of a disk that was just opened.
-    init(_ found: borrowing OpenedContainer, _ plan: MemoryPlan, nanoseconds: UInt64) {
+    ///
+    /// - Throws: kind `noMemory` if there is none for the fewest commits that it gets along with.
+    init(
+        _ found: borrowing OpenedContainer,
+        _ plan: MemoryPlan,
+        _ buffers: any BufferSource,
+        nanoseconds: UInt64
+    ) throws(DiskError) {
         memory = plan
+        self.buffers = buffers
         superblock = found.superblock
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
@@ -350,5 +367,6 @@ extension EngineState {
             .map { UInt32($0) }
         for index in free { segments[index].hasSpace = false }
         makeBatches()
+        try requireBatches()
     }
 }

@@ -23,6 +23,7 @@ extension Engine {
     ) throws(DiskError) -> Bool {
         try checkBounds("read", offset, buffer.count)
         noteForReadAhead(offset, buffer.count)
+        var tally = ReadTally()
         var done = 0
         while done < buffer.count {
             let start = offset + UInt64(done)
@@ -32,10 +33,19 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-            guard try unsafe readPiece(at: start, into: piece, mode) else { return false }
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+                withdraw(tally)
+                return false
+            }
             done += count
         }
         return true
+    }
+
+    /// Makes an attempt that found too little not count: the read that follows counts all of it.
+    private func withdraw(_ tally: ReadTally) {
+        state.withLock { $0.statistics.blocksRead -= UInt64(tally.blocks) }
+        if tally.hits > 0 { blocks.withdraw(hits: tally.hits) }
     }
 
     /// Reads one whole block, also the part of the last one that is beyond the disk's end.
@@ -43,16 +53,18 @@ extension Engine {
         _ block: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        _ = try unsafe readPiece(at: block * 4096, into: buffer, .complete)
+        var tally = ReadTally()
+        _ = try unsafe readPiece(at: block * 4096, into: buffer, .complete, &tally)
     }
 
     /// Reads at most ``pieceBlockCount`` blocks.
     func readPiece(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        _ mode: ReadMode
+        _ mode: ReadMode,
+        _ tally: inout ReadTally
     ) throws(DiskError) -> Bool {
-        switch try unsafe lookUp(at: offset, into: buffer, mode) {
+        switch try unsafe lookUp(at: offset, into: buffer, mode, &tally) {
         case .done: return true
         case .unknown: return false
         case .fetch(let fetch):
@@ -73,10 +85,13 @@ extension Engine {
         into buffer: UnsafeMutableRawBufferPointer,
         owner: AnyObject?
     ) throws(DiskError) -> BlockFetch? {
-        switch try unsafe lookUp(at: offset, into: buffer, .started) {
+        var tally = ReadTally()
+        switch try unsafe lookUp(at: offset, into: buffer, .started, &tally) {
         case .done: return nil
         case .unknown: preconditionFailure("a started read that was given up")
         case .fetch(let fetch):
+            // With a page of the map it only begins.
+            if fetch.isOfMap { withdraw(tally) }
             fetch.keep(owner)
             return fetch
         }
@@ -93,7 +108,8 @@ extension Engine {
     private func lookUp(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        _ mode: ReadMode
+        _ mode: ReadMode,
+        _ tally: inout ReadTally
     ) throws(DiskError) -> Lookup {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
@@ -121,18 +137,17 @@ extension Engine {
             var fetch: BlockFetch?
             // A fetch ends the read when it is done with.
             defer { if fetch == nil { endRead(parity) } }
-            let unknown = try unsafe findInTree(first, entries, root: root, waits: mode.waits)
-            if let unknown {
+            tally.blocks += count
+            while let unknown = try unsafe findInTree(first, entries, root, waits: mode.waits) {
                 guard mode == .started else { return .unknown }
-                guard let page = reader.missing(unknown, root: root) else {
-                    preconditionFailure("all pages are there, but not the block")
-                }
+                // Another thread may have brought it by now.
+                guard let page = reader.missing(unknown, root: root) else { continue }
                 try reader.checkLocation(page.page)
                 let made = BlockFetch(self, parity, target, mode, page: page)
                 fetch = made
                 return .fetch(made)
             }
-            guard let runs = try unsafe readEntries(first, entries, target, mode) else {
+            guard let runs = try unsafe readEntries(first, entries, target, mode, &tally) else {
                 return .unknown
             }
             if runs.isEmpty { return .done }
@@ -157,7 +172,7 @@ extension Engine {
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        root: MapEntry,
+        _ root: MapEntry,
         waits: Bool
     ) throws(DiskError) -> UInt64? {
         var index = 0
@@ -187,7 +202,8 @@ extension Engine {
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         _ target: ReadTarget,
-        _ mode: ReadMode
+        _ mode: ReadMode,
+        _ tally: inout ReadTally
     ) throws(DiskError) -> [BlockFetch.Run]? {
         var runs: [BlockFetch.Run] = []
         var index = 0
@@ -200,7 +216,10 @@ extension Engine {
                 target.fillZeros(block)
                 continue
             }
-            if isAtHand(block, entry, target, mode) { continue }
+            if isAtHand(block, entry, target, mode) {
+                tally.hits += 1
+                continue
+            }
             if mode == .fromMemory { return nil }
             var run = 1
             while index < entries.count, let next = unsafe entries[index],
@@ -253,6 +272,14 @@ extension Engine {
             )
         }
     }
+}
+
+/// What an attempt to read from memory has counted.
+struct ReadTally {
+    /// Blocks asked for.
+    var blocks = 0
+    /// Those of them found in the cache; for attempts alone.
+    var hits = 0
 }
 
 /// How a read goes about it.

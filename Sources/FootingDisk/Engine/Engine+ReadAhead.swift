@@ -58,7 +58,8 @@ extension Engine {
                 let count = min(Self.aheadBlockCount, Int(range.upperBound - block))
                 let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(count * 4096)])
                 // Whoever asks for it will be told what is wrong with it.
-                _ = try? unsafe readPiece(at: block * 4096, into: part, .ahead)
+                var tally = ReadTally()
+                _ = try? unsafe readPiece(at: block * 4096, into: part, .ahead, &tally)
                 block += UInt64(count)
             }
         }

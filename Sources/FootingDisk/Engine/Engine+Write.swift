@@ -40,7 +40,7 @@ extension Engine {
         // Blocks of which only a part is written: read, merge, and write them whole.
         let first = offset / 4096
         let end = (offset + UInt64(bytes.count) + 4095) / 4096
-        let buffer = AlignedBuffer(count: Int(end - first) * 4096)
+        let buffer = try options.buffers.buffer(for: "write", count: Int(end - first) * 4096)
         let inner = Int(offset - first * 4096)
         let edges = first == end - 1 ? [first] : [first, end - 1]
         while true {
@@ -171,7 +171,10 @@ extension Engine {
 
     private func writeRealZeroes(_ range: Range<UInt64>) throws(DiskError) {
         if range.isEmpty { return }
-        let zeros = AlignedBuffer(count: min(range.count, 1 << 20))
+        let zeros = try options.buffers.buffer(
+            for: "write zeroes",
+            count: min(range.count, 1 << 20)
+        )
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(zeros.count, Int(range.upperBound - offset))

@@ -43,7 +43,9 @@ final class Engine: Sendable {
     let reader: MapReader
     let state: Locked<EngineState>
     /// What the collector has read of the segment it is emptying.
-    let window = Locked(SegmentWindow())
+    let window: Locked<SegmentWindow>
+    /// What a checkpoint writes from.
+    let checkpointMemory: CheckpointMemory
     /// Blocks that were read.
     let blocks: BlockCache
     /// Who reads in sequence, and what is to be read before they ask.
@@ -57,7 +59,9 @@ final class Engine: Sendable {
         clock: any TimeSource,
         drive: Drive,
         state: consuming EngineState
-    ) {
+    ) throws(DiskError) {
+        window = Locked(try SegmentWindow(options.buffers))
+        checkpointMemory = try CheckpointMemory(state.superblock.geometry, options.buffers)
         self.store = store
         self.clock = clock
         self.drive = drive

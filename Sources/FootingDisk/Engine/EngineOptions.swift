@@ -9,6 +9,8 @@ public struct EngineOptions: Sendable {
     public var inputOutput = InputOutputMode.auto
     /// Where the memory of the caches comes from.
     public var pageSource: any PageSource = AnyPages()
+    /// Where the memory of commits and of other large buffers comes from.
+    public var buffers: any BufferSource = KernelBuffers()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.
     public var unflushedBytesMax = 16 << 20
     /// How long a write may stay volatile before a flush is started without being asked for.

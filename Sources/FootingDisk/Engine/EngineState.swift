@@ -99,6 +99,11 @@ struct EngineState: ~Copyable {
     var hasReturnedMemory = false
     /// How the memory is divided.
     var memory: MemoryPlan
+    /// Where their memory comes from.
+    let buffers: any BufferSource
+    /// It was refused: there are fewer commits than planned, or not in huge pages, until the budget
+    /// changes again.
+    var isShortOfMemory = false
     /// Commits in memory, wherever they are; how many of them lie in huge pages.
     var userBatchCount = 0
     var collectorBatchCount = 0
@@ -141,6 +146,8 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapPagesWritten: UInt64 = 0
     /// Times a writer had to wait for the collector.
     public internal(set) var throttledWrites: UInt64 = 0
+    /// Commits for which there was no memory: those that are there were used instead.
+    public internal(set) var refusedCommits: UInt64 = 0
     /// What the cache of blocks did.
     public internal(set) var blockCache = CacheStatistics()
     /// What the cache of map pages did.

@@ -31,7 +31,8 @@ struct LogReplay: ~Copyable {
     private let verifies: Bool
     private let limits: ReplayLimits
     private let header = AlignedBuffer(count: 4096)
-    private let payload = AlignedBuffer(count: Geometry.entriesPerPage * 4096)
+    private let payload: AlignedBuffer
+    private let buffers: any BufferSource
     private var lastEpoch: UInt32 = 0
     /// The highest LSN that a later commit was found to call durable: each search goes on from what
     /// the ones before it found, so that a log of damaged commits does not take for ever.
@@ -42,8 +43,11 @@ struct LogReplay: ~Copyable {
         _ store: any BlockStore,
         _ superblock: Superblock,
         verifies: Bool,
-        limits: ReplayLimits = ReplayLimits()
-    ) {
+        limits: ReplayLimits = ReplayLimits(),
+        buffers: any BufferSource = KernelBuffers()
+    ) throws(DiskError) {
+        payload = try buffers.buffer(for: "recover", count: Geometry.entriesPerPage * 4096)
+        self.buffers = buffers
         self.limits = limits
         self.store = store
         self.superblock = superblock
@@ -236,7 +240,7 @@ struct LogReplay: ~Copyable {
         for head in heads { places.append((head.segment, head.page)) }
         for head in heads { places.append((head.next, 0)) }
         var seen = Set(heads.map { $0.next })
-        let chunk = AlignedBuffer(count: 256 * 4096)
+        let chunk = try buffers.buffer(for: "recover", count: 256 * 4096)
         let page = AlignedBuffer(count: 4096)
         while !places.isEmpty {
             let place = places.removeFirst()

@@ -8,9 +8,14 @@ struct SegmentWindow: ~Copyable {
     /// One huge page: the device sees one piece of memory, and any commit fits.
     private static let pageCountMax = 512
 
-    private let buffer = AlignedBuffer(count: pageCountMax * 4096, isHuge: true)
+    private let buffer: AlignedBuffer
     /// The pages that are there, of the segment in use.
     private var pages = 0..<0
+
+    /// - Throws: kind `noMemory`.
+    init(_ buffers: any BufferSource) throws(DiskError) {
+        buffer = try buffers.buffer(for: "open", count: Self.pageCountMax * 4096, isHuge: true)
+    }
 
     /// Forgets what is there: another segment follows, or the same one in another life.
     mutating func reset() { pages = 0..<0 }

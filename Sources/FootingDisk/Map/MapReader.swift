@@ -38,7 +38,7 @@ struct MapReader: Sendable {
             let span = Self.span(level: level)
             let slot = Int(block / span % 336)
             let identity = MapPage.Identity(level: level, index: block / (span * 336))
-            var entry = cache.entry(of: page, slot: slot)
+            var entry = cache.entry(of: page, slot: slot, countsMiss: waits)
             if entry == nil {
                 if !waits { return nil }
                 let buffer = AlignedBuffer(count: 4096)
@@ -69,7 +69,8 @@ struct MapReader: Sendable {
         var level = geometry.levels - 1
         while page.isMapped {
             let span = Self.span(level: level)
-            guard let entry = cache.entry(of: page, slot: Int(block / span % 336)) else {
+            let slot = Int(block / span % 336)
+            guard let entry = cache.entry(of: page, slot: slot, countsMiss: false) else {
                 let identity = MapPage.Identity(level: level, index: block / (span * 336))
                 return Missing(page: page, identity: identity)
             }

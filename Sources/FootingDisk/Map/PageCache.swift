@@ -9,13 +9,21 @@ struct PageCache: Sendable {
     let blocks: BlockCache
 
     /// An entry of a cached page; nil if the page is not here.
-    func entry(of page: MapEntry, slot: Int) -> MapEntry? {
+    ///
+    /// - Parameter countsMiss: false where the same is asked again soon.
+    func entry(of page: MapEntry, slot: Int, countsMiss: Bool) -> MapEntry? {
         unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
             let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<MapEntry.sizeBytes])
             let offset = MapPage.headerSizeBytes + slot * MapEntry.sizeBytes
-            guard unsafe blocks.copy(page.location.units, page, from: offset, into: part) else {
-                return nil
-            }
+            guard
+                unsafe blocks.copy(
+                    page.location.units,
+                    page,
+                    from: offset,
+                    into: part,
+                    countsMiss: countsMiss
+                )
+            else { return nil }
             let word = unsafe bytes.load(as: UInt64.self)
             let checksum = unsafe bytes.load(fromByteOffset: 8, as: UInt32.self)
             return MapEntry(

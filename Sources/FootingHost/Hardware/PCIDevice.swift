@@ -103,7 +103,7 @@ public struct PCIDevice: Sendable {
     }
 
     /// Whether a path component is a slot, as `0000:00:1f.2`.
-    static func isSlot(_ name: some StringProtocol) -> Bool {
+    public static func isSlot(_ name: some StringProtocol) -> Bool {
         let bytes = Array(name.utf8)
         guard bytes.count >= 12, bytes[bytes.count - 2] == UInt8(ascii: ".") else { return false }
         return bytes[bytes.count - 5] == UInt8(ascii: ":")

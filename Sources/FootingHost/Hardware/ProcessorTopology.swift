@@ -60,8 +60,9 @@ public struct ProcessorTopology: Sendable {
         let isSingle = (try? folder?.attribute("smt/active")) == "0"
         var sockets = Self.groups(folder, list, Self.package)
         var cores = isSingle ? .known(list.count) : Self.groups(folder, list, Self.core)
-        let isUnsure = !isSingle && Self.mayRepeat(folder, list)
-        if !root.isLive, sockets.value == nil || cores.value == nil || isUnsure,
+        let isNumbered = !isSingle && Self.isNumbered(folder, list)
+        let isUnsure = isNumbered && !Self.tellsUnits(folder, list)
+        if !root.isLive, sockets.value == nil || cores.value == nil || isNumbered,
             let text = ProcessorText(root), text.online == list
         {
             if sockets.value == nil,
@@ -73,18 +74,28 @@ public struct ProcessorTopology: Sendable {
                 let told = Self.core.fields.lazy.compactMap({ text.cores($0) }).first
             {
                 cores = told
+            } else if isNumbered, text.tellsCores, let counted = cores.value,
+                let told = Self.core.fields.lazy.compactMap({ text.cores($0) }).first?.value,
+                told > counted
+            {
+                // The units that it tells of are not those within which the numbers begin anew.
+                cores = .known(told)
             }
         }
         self.sockets = sockets
         self.cores = cores
     }
 
-    /// Whether cores are counted by numbers alone, and no file tells in which units these are.
-    private static func mayRepeat(_ folder: HostRoot?, _ online: [Int]) -> Bool {
-        guard let folder, let first = online.first, members(folder, first, core) == nil else {
-            return false
-        }
-        return !core.units.contains { folder.exists("cpu\(first)/topology/\($0)") }
+    /// Whether cores are counted by numbers alone.
+    private static func isNumbered(_ folder: HostRoot?, _ online: [Int]) -> Bool {
+        guard let folder, let first = online.first else { return false }
+        return members(folder, first, core) == nil
+    }
+
+    /// Whether a file tells in which units those numbers are.
+    private static func tellsUnits(_ folder: HostRoot?, _ online: [Int]) -> Bool {
+        guard let folder, let first = online.first else { return false }
+        return core.units.contains { folder.exists("cpu\(first)/topology/\($0)") }
     }
 
     /// Counts groups by asking one member of each for the others.

@@ -52,7 +52,7 @@ public struct Balloon: Sendable {
             kind: "virtio-balloon",
             source: source,
             currentBytes: current(root, counted: counted, countsEvents: counted == nil),
-            targetBytes: .absent("the guest is not shown the target"),
+            targetBytes: .absent("the device has to be asked; a running disk does"),
             returnsFreePages: bit(5, features),
             deflatesWhenShort: bit(2, features)
         )

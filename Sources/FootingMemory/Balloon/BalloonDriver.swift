@@ -9,8 +9,8 @@ public import FootingSystem
 public struct BalloonDriver: Sendable {
     /// Where the numbers come from.
     enum Source: Sendable {
-        /// `/proc/vmstat`, the events less their reversals, and `/proc/meminfo`.
-        case virtio(events: SampledFile?)
+        /// `/proc/vmstat`, the events less their reversals, and `/proc/meminfo`; the device.
+        case virtio(events: SampledFile?, target: Fact<VirtioBalloonTarget>)
         /// debugfs `vmmemctl`, or else `/proc/vmstat`.
         case vmware(state: SampledFile?, events: SampledFile?)
         /// debugfs `hv-balloon`, and `/proc/meminfo`.
@@ -27,8 +27,8 @@ public struct BalloonDriver: Sendable {
     public let balloon: Balloon
 
     private let source: Source
-    /// Why what the hypervisor wants is not known, where it is not.
-    private let targetAbsence: String
+    /// Where what the hypervisor wants is read, or why it is not.
+    let targetSource: Fact<String>
     private var lastBytes: UInt64?
     private var movedNanoseconds: UInt64?
     private var aim = BalloonAim()
@@ -50,7 +50,11 @@ public struct BalloonDriver: Sendable {
         func file(_ path: String) -> SampledFile? { try? SampledFile(path, root) }
         let source: Source
         switch balloon.kind {
-        case "virtio-balloon": source = .virtio(events: file("proc/vmstat"))
+        case "virtio-balloon":
+            source = .virtio(
+                events: file("proc/vmstat"),
+                target: VirtioBalloonTarget.find(balloon.source, root)
+            )
         case "vmware":
             source = .vmware(
                 state: file("sys/kernel/debug/vmmemctl"),
@@ -70,7 +74,13 @@ public struct BalloonDriver: Sendable {
     private init(_ balloon: Balloon, _ source: Source) {
         self.balloon = balloon
         self.source = source
-        targetAbsence = balloon.targetBytes.absence ?? "the target cannot be read any more"
+        targetSource =
+            switch source {
+            case .virtio(_, let target): target.map(\.source)
+            case .vmware(let state?, _) where balloon.targetBytes.value != nil: .known(state.path)
+            case .xen(_, let target?): .known(target.path)
+            default: .absent(balloon.targetBytes.absence ?? "it cannot be read")
+            }
     }
 
     /// The state now.
@@ -92,13 +102,19 @@ public struct BalloonDriver: Sendable {
         lastBytes = current
         let moved = movedNanoseconds.map { nanoseconds.less($0) < Self.activeNanoseconds } ?? false
         let guest = guestBytes(memory, current)
-        let isOnItsWay = aim.isOnItsWay(current, to: target, guestBytes: guest, at: nanoseconds)
+        let isOnItsWay = aim.isOnItsWay(
+            current,
+            to: target.value,
+            guestBytes: guest,
+            at: nanoseconds
+        )
         return .known(
             BalloonStatus(
                 currentBalloonBytes: current,
-                targetBalloonBytes: target.map { .known($0) } ?? .absent(targetAbsence),
+                targetBalloonBytes: target,
                 guestMemoryBytes: guest,
-                isActive: moved || isOnItsWay
+                isActive: moved || isOnItsWay,
+                targetSource: targetSource.value
             )
         )
     }
@@ -106,21 +122,23 @@ public struct BalloonDriver: Sendable {
     private mutating func sizes(
         _ memory: MemoryInfo,
         _ buffer: inout [UInt8]
-    ) -> (current: UInt64, target: UInt64?)? {
+    ) -> (current: UInt64, target: Fact<UInt64>)? {
+        let untold = Fact<UInt64>.absent(targetSource.absence ?? "it cannot be read any more")
+        func told(_ target: UInt64?) -> Fact<UInt64> { target.map { .known($0) } ?? untold }
         switch source {
-        case .virtio(let events):
+        case .virtio(let events, let target):
             // Where the pages are counted, the events tell the same.
             let bytes = memory.balloonBytes ?? Self.eventBytes(events, &buffer)
-            return bytes.map { ($0, nil) }
+            return bytes.map { ($0, target.value?.read() ?? untold) }
         case .vmware(let state, let events):
             guard let text = try? state?.read(into: &buffer),
                 let current = Self.pages("current", in: text)
             else {
                 // Its large pages are counted only as events, and others' pages only as pages.
                 let counted = Self.eventBytes(events, &buffer)
-                return larger(memory.balloonBytes, counted).map { ($0, nil) }
+                return larger(memory.balloonBytes, counted).map { ($0, untold) }
             }
-            return (current, Self.pages("target", in: text))
+            return (current, told(Self.pages("target", in: text)))
         case .hyperV(let state):
             var bytes: UInt64?
             if let text = try? state?.read(into: &buffer),
@@ -129,12 +147,12 @@ public struct BalloonDriver: Sendable {
                 let size = CounterText.number("page_size", in: text) ?? Self.pageBytes
                 bytes = CounterText.multiplied(pages, by: size)
             }
-            return larger(memory.balloonBytes, bytes).map { ($0, nil) }
+            return larger(memory.balloonBytes, bytes).map { ($0, untold) }
         case .xen(let current, let target):
             guard let now = Self.kibibytes(current, &buffer) else { return nil }
             let wanted = target.flatMap { Self.kibibytes($0, &buffer) }
             largestBytes = max(largestBytes, now, wanted ?? 0)
-            return (largestBytes - now, wanted.map { largestBytes - $0 })
+            return (largestBytes - now, told(wanted.map { largestBytes - $0 }))
         }
     }
 

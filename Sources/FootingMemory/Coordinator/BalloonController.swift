@@ -19,6 +19,8 @@ public struct BalloonController: Sendable {
     private var growthNanoseconds: UInt64?
     private var hasGrown = false
     private var quietNanoseconds: UInt64
+    /// Since when there is too little for what the balloon is to take.
+    private var planShortNanoseconds: UInt64?
 
     /// Allows all there is.
     ///
@@ -48,7 +50,8 @@ public struct BalloonController: Sendable {
         // What is used more is not missing because of others; what was given back may come late.
         let ownGrowth = use.usedBytes.less(lastUsedBytes ?? use.usedBytes)
         balloon.step(reading, elapsed, policy)
-        machine.step(reading.machine, ownGrowth, elapsed, policy)
+        let known = ownGrowth.plus(balloon.plannedGrowthBytes)
+        machine.step(reading.machine, known, elapsed, policy)
         group.step(reading.group, ownGrowth, elapsed, policy)
         lastNanoseconds = now
         lastUsedBytes = use.usedBytes
@@ -126,16 +129,20 @@ extension BalloonController {
     ) -> Demand? {
         var demands: [Demand] = []
         if let room = reading.machine {
-            let foreseen = max(machine.foreseen(room, policy), balloon.foreseen(room, policy))
-            if let missing = shortfall(room, policy.machine, foreseen) {
-                let isBalloon = balloon.foreseen(room, policy) > 0
+            let growth = balloon.foreseen(room, policy)
+            let foreseen = max(machine.foreseen(room, policy), growth)
+            let soon = shortfall(room, policy.machine, foreseen)
+            let later = plannedShortfall(room, now)
+            let missing = max(soon ?? 0, later ?? 0)
+            if missing > 0 {
+                let isBalloon = growth > 0 || balloon.pendingBytes > 0
                 let reason =
                     "\(sizeText(room.availableBytes)) are available, \(sizeText(missing)) too few"
                 demands.append(
                     Demand(
                         bytes: missing,
                         cause: isBalloon ? .balloon : .machineShort,
-                        reason: isBalloon ? "the balloon grows: \(reason)" : reason
+                        reason: isBalloon ? "\(balloonText): \(reason)" : reason
                     )
                 )
             }
@@ -149,6 +156,30 @@ extension BalloonController {
         }
         if let word = word(reading, use, now) { demands.append(word) }
         return demands.max { $0.bytes < $1.bytes }
+    }
+
+    private var balloonText: String {
+        balloon.pendingBytes > 0
+            ? "the balloon is to grow by \(sizeText(balloon.pendingBytes))" : "the balloon grows"
+    }
+
+    /// What is missing to the reserve of the machine that the balloon will leave.
+    ///
+    /// At once when that is told, and later only where it stays missing: pages that free-page
+    /// reporting has in hand are not counted as available for a moment.
+    private mutating func plannedShortfall(_ room: Headroom, _ now: UInt64) -> UInt64? {
+        guard balloon.pendingBytes > 0,
+            let missing = shortfall(balloon.planned(room), policy.machine, 0)
+        else {
+            planShortNanoseconds = nil
+            return nil
+        }
+        let since = planShortNanoseconds ?? now
+        planShortNanoseconds = since
+        guard balloon.hasNewPlan || now - since >= policy.planPatienceNanoseconds else {
+            return nil
+        }
+        return missing
     }
 
     /// What is missing to the upper mark, if less than the lower one is there.
@@ -238,7 +269,7 @@ extension BalloonController {
         _ mark: KeyPath<(lower: UInt64, upper: UInt64), UInt64>
     ) -> UInt64 {
         var room = UInt64.max
-        if let machine = reading.machine {
+        if let machine = reading.machine.map({ balloon.planned($0) }) {
             let reserve = policy.machine.marks(of: machine.sizeBytes)[keyPath: mark]
             room = machine.availableBytes.less(reserve)
         }

@@ -59,6 +59,9 @@ public struct ControllerPolicy: Sendable, Equatable {
     public var relapseNanoseconds: UInt64 = 60_000_000_000
     /// Two releases on the mere word of the kernel are at least so far apart, in nanoseconds.
     public var wordIntervalNanoseconds: UInt64 = 1_000_000_000
+    /// What is missing for a balloon's target after the release for it has to be missing for so
+    /// long, in nanoseconds.
+    public var planPatienceNanoseconds: UInt64 = 1_000_000_000
     /// Stalls so soon after a release are those before it, if there is room now, in nanoseconds.
     public var echoNanoseconds: UInt64 = 3_000_000_000
     /// Nothing is taken again while tasks wait for memory for more than this, in percent.

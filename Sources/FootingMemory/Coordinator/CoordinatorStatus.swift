@@ -78,6 +78,8 @@ extension BalloonStatus {
         [
             "currentBalloonBytes": JSONValue(currentBalloonBytes),
             "targetBalloonBytes": targetBalloonBytes.value.map { JSONValue($0) } ?? .null,
+            "targetSource": targetSource.map { .string($0) } ?? .null,
+            "targetAbsent": targetBalloonBytes.absence.map { .string($0) } ?? .null,
             "guestMemoryBytes": JSONValue(guestMemoryBytes),
             "isActive": .bool(isActive),
         ]

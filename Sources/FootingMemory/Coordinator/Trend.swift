@@ -31,20 +31,30 @@ struct Trend: Sendable {
 struct BalloonTrend: Sendable {
     /// Whether it grew since the reading before.
     private(set) var hasGrown = false
+    /// By how much, in bytes, if it is on its way to a target that is shown: nobody else took that.
+    private(set) var plannedGrowthBytes: UInt64 = 0
+    /// What it is still to take, where its target is shown, in bytes.
+    private(set) var pendingBytes: UInt64 = 0
+    /// Whether that became more since the reading before.
+    private(set) var hasNewPlan = false
     private var lastBytes: UInt64?
     private var bytesPerSecond: UInt64 = 0
-    private var pendingBytes: UInt64 = 0
+    /// Whether the target tells all that is to come.
+    private var isPlanned = false
     private var aim = BalloonAim()
     /// The time that passed, in nanoseconds.
     private var nanoseconds: UInt64 = 0
 
     mutating func step(_ reading: MemoryReading, _ elapsed: UInt64, _ policy: ControllerPolicy) {
         hasGrown = false
+        hasNewPlan = false
+        plannedGrowthBytes = 0
         nanoseconds = nanoseconds.plus(elapsed)
         defer { lastBytes = reading.balloon?.currentBalloonBytes }
         guard let balloon = reading.balloon else {
             bytesPerSecond = 0
             pendingBytes = 0
+            isPlanned = false
             aim = BalloonAim()
             return
         }
@@ -53,19 +63,35 @@ struct BalloonTrend: Sendable {
         let target = balloon.targetBalloonBytes.value
         let pending = (target ?? 0).less(current)
         let isMeant = aim.isOnItsWay(current, to: target, guestBytes: size, at: nanoseconds)
-        // More than there is cannot be meant.
-        pendingBytes = isMeant && pending < size ? pending : 0
+        // More than there is cannot be meant, and one that outgrows its target does not go by it.
+        isPlanned =
+            target.map { pending < size && current <= $0.plus(size / policy.noiseDivisor) }
+            ?? false
+        let before = pendingBytes
+        pendingBytes = isMeant && isPlanned ? pending : 0
+        hasNewPlan = pendingBytes > before.plus(size / policy.noiseDivisor)
         guard let lastBytes, elapsed > 0 else { return }
         let growth = balloon.currentBalloonBytes.less(lastBytes)
         hasGrown = growth > size / policy.noiseDivisor / 4
+        plannedGrowthBytes = isPlanned ? growth : 0
         bytesPerSecond = faded(bytesPerSecond, seen: hasGrown ? growth : 0, elapsed)
     }
 
-    /// What it will have taken within the foresight, or all that it is to take.
+    /// What it will have taken within the foresight; no more than its target tells.
     func foreseen(_ room: Headroom, _ policy: ControllerPolicy) -> UInt64 {
-        max(
-            foresight(bytesPerSecond, of: room, policy.balloonForesightPercent, policy),
-            pendingBytes
+        let most = isPlanned ? pendingBytes : .max
+        return min(
+            most,
+            foresight(bytesPerSecond, of: room, policy.balloonForesightPercent, policy)
+        )
+    }
+
+    /// The machine as it is once the balloon has what it is to have.
+    func planned(_ room: Headroom) -> Headroom {
+        Headroom(
+            sizeBytes: room.sizeBytes.less(pendingBytes),
+            availableBytes: room.availableBytes.less(pendingBytes),
+            excessBytes: room.excessBytes.plus(pendingBytes.less(room.availableBytes))
         )
     }
 }

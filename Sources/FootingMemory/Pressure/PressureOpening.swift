@@ -76,6 +76,12 @@ struct PressureOpening {
         case .known(let driver):
             let note = "\(driver.balloon.kind): nothing tells when it moves"
             sources.append(PressureSource("balloon", .sampled, note))
+            switch driver.targetSource {
+            case .known(let source):
+                sources.append(PressureSource("balloon target", .sampled, source))
+            case .absent(let reason):
+                sources.append(PressureSource("balloon target", .absent, reason))
+            }
         }
     }
 

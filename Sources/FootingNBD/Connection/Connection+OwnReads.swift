@@ -69,7 +69,7 @@ extension Connection {
                 }
             }
             waitForReads(frame.dataBytes, reads)
-            let data = replies.readBuffers.take(frame.dataBytes)
+            let data = try replies.readBuffers.take(frame.dataBytes)
             let token = reads.keep(.init(frame: frame, reply: reply, data: data))
             do throws(Errno) {
                 let isUnderWay = unsafe try reads.queue.start(

@@ -92,8 +92,16 @@ extension Connection {
         let refusal = isStopping ? .shutdown : refusal
         if refusal != nil { turn.refusedRequests += 1 }
         if request.payloadBytes > 0 {
-            let stage = refusal == nil ? stage(for: request) : nil
-            payload = Payload(request: request, refusal: refusal, stage: stage)
+            var coming = Payload(request: request, refusal: refusal)
+            if refusal == nil {
+                do throws(Errno) {
+                    coming.stage = try stage(for: request)
+                } catch {
+                    // In pieces it might be torn by a crash: no write is better than that.
+                    coming.refusal = WireError(error)
+                }
+            }
+            payload = coming
         } else if let refusal {
             refuse(request, refusal)
         } else {
@@ -140,13 +148,20 @@ extension Connection {
     }
 
     /// Where a payload that does not fit the input buffer, but is to be one write, is gathered.
-    private func stage(for request: Request) -> (any StagedPayload)? {
+    ///
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    private func stage(for request: Request) throws(Errno) -> (any StagedPayload)? {
         let count = Int(request.length)
         if let stage = export.stage(at: request.offset, count: count) { return stage }
         guard (Self.payloadPieceBytes + 1...Self.wholePayloadBytes).contains(count) else {
             return nil
         }
-        return GatheredPayload(export, offset: request.offset, count: count)
+        return try GatheredPayload(
+            export,
+            offset: request.offset,
+            count: count,
+            buffers: configuration.buffers
+        )
     }
 
     /// Moves what has arrived of a staged payload to its place; the rest is received there.

@@ -23,8 +23,8 @@ struct Connection: ~Copyable {
 
     var session = Session()
     var rules: RequestRules
-    var input = ReceiveBuffer()
-    var replies = ReplyArena()
+    var input: ReceiveBuffer
+    var replies: ReplyArena
     var turn = Statistics()
     /// Reads that this thread waits for among other things; nil where others wait for them.
     var ownReads: OwnReads?
@@ -37,13 +37,19 @@ struct Connection: ~Copyable {
     private var deadlineNanoseconds: UInt64?
     private var isIdle = false
 
+    /// - Throws: `ENOMEM` where there is no memory for its buffers.
     init(
         link: Link,
         export: any Export,
         configuration: Configuration,
         pool: ReaderPool,
         counters: Counters
-    ) {
+    ) throws(Errno) {
+        // Both, or neither.
+        let input = try ReceiveBuffer(configuration.buffers)
+        let replies = try ReplyArena(configuration.buffers)
+        self.input = input
+        self.replies = replies
         self.link = link
         self.export = export
         self.configuration = configuration

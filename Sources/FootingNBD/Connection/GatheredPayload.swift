@@ -7,11 +7,17 @@ final class GatheredPayload: StagedPayload {
     private let count: Int
     private let buffer: AlignedBuffer
 
-    init(_ export: any Export, offset: UInt64, count: Int) {
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    init(
+        _ export: any Export,
+        offset: UInt64,
+        count: Int,
+        buffers: any BufferSource
+    ) throws(Errno) {
         self.export = export
         self.offset = offset
         self.count = count
-        buffer = AlignedBuffer(count: count)
+        buffer = try buffers.buffer(count: count, isHuge: false)
     }
 
     var bytes: UnsafeMutableRawBufferPointer { unsafe buffer.slice(0..<count) }

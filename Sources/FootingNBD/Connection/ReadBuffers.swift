@@ -7,8 +7,8 @@ final class ReadBuffer {
     /// Bytes of the read.
     fileprivate(set) var count: Int
 
-    fileprivate init(capacityBytes: Int, count: Int) {
-        memory = AlignedBuffer(count: capacityBytes)
+    fileprivate init(_ memory: consuming AlignedBuffer, count: Int) {
+        self.memory = memory
         self.count = count
     }
 
@@ -18,10 +18,15 @@ final class ReadBuffer {
 
 /// The read buffers of a connection: those in use, and some to be used again.
 final class ReadBuffers {
+    private let source: any BufferSource
     /// By size: 4 KiB, twice that, and so on.
     private var idle: [[ReadBuffer]] = []
     /// Bytes of memory of those that were taken and not given back.
     private(set) var usedBytes = 0
+
+    init(_ source: any BufferSource) {
+        self.source = source
+    }
 
     private static func sizeClass(_ count: Int) -> Int {
         let pages = (count + 4095) / 4096
@@ -29,14 +34,18 @@ final class ReadBuffers {
     }
 
     /// Memory for a read of so many bytes.
-    func take(_ count: Int) -> ReadBuffer {
+    ///
+    /// - Throws: `ENOMEM` where there is none.
+    func take(_ count: Int) throws(Errno) -> ReadBuffer {
         let sizeClass = Self.sizeClass(count)
-        usedBytes += 4096 << sizeClass
         if sizeClass < idle.count, let buffer = idle[sizeClass].popLast() {
+            usedBytes += 4096 << sizeClass
             buffer.count = count
             return buffer
         }
-        return ReadBuffer(capacityBytes: 4096 << sizeClass, count: count)
+        let memory = try source.buffer(count: 4096 << sizeClass, isHuge: false)
+        usedBytes += 4096 << sizeClass
+        return ReadBuffer(memory, count: count)
     }
 
     /// Takes a buffer back, to be used again.

@@ -5,9 +5,14 @@ struct ReceiveBuffer: ~Copyable {
     /// Holds some sixty requests of 4 KiB, and stays within a core's second-level cache.
     static let capacityBytes = 256 << 10
 
-    private let buffer = AlignedBuffer(count: capacityBytes)
+    private let buffer: AlignedBuffer
     private var start = 0
     private var end = 0
+
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    init(_ buffers: any BufferSource) throws(Errno) {
+        buffer = try buffers.buffer(count: Self.capacityBytes, isHuge: false)
+    }
 
     var count: Int { end - start }
 

@@ -18,11 +18,17 @@ struct ReplyArena: ~Copyable {
         let data: ReadBuffer
     }
 
-    private let buffer = AlignedBuffer(count: capacityBytes)
+    private let buffer: AlignedBuffer
     private(set) var count = 0
     private var inserts: [Insert] = []
     /// Where the disk reads to.
-    let readBuffers = ReadBuffers()
+    let readBuffers: ReadBuffers
+
+    /// - Throws: `ENOMEM` where there is no memory for it.
+    init(_ buffers: any BufferSource) throws(Errno) {
+        buffer = try buffers.buffer(count: Self.capacityBytes, isHuge: false)
+        readBuffers = ReadBuffers(buffers)
+    }
 
     var isEmpty: Bool { count == 0 }
     var freeBytes: Int { Self.capacityBytes - count }

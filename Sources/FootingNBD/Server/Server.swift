@@ -157,15 +157,21 @@ public final class Server: Sendable {
         )
         // Fails on a Unix socket, which has no delay.
         try? link.socket.setNoDelay()
-        var connection = Connection(
-            link: link,
-            export: export,
-            configuration: configuration,
-            pool: pool,
-            counters: counters
-        )
-        if case .broken(let reason) = connection.run() {
-            log("NBD connection \(link.identifier) was cut off: \(reason)")
+        do throws(Errno) {
+            var connection = try Connection(
+                link: link,
+                export: export,
+                configuration: configuration,
+                pool: pool,
+                counters: counters
+            )
+            if case .broken(let reason) = connection.run() {
+                log("NBD connection \(link.identifier) was cut off: \(reason)")
+                counters.brokenConnections.add(1, ordering: .releasing)
+            }
+        } catch {
+            link.cut()
+            log("NBD connection \(link.identifier) was cut off: no buffers for it: \(error)")
             counters.brokenConnections.add(1, ordering: .releasing)
         }
         delist(link)

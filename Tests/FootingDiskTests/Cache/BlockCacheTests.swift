@@ -1,5 +1,6 @@
 import FootingSimulation
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingDisk
@@ -57,7 +58,7 @@ import Testing
         var slabCount = 0
         var hitCount = 0
         let buffer = AlignedBuffer(count: 4096)
-        for _ in 0..<6000 {
+        for _ in 0..<Sanitizer.rounds(6000, sanitized: 1500) {
             let key = UInt64(random.below(80))
             let version = UInt64(1 + random.below(3))
             let entry = MapEntry(word: version, checksum: UInt32(key))
@@ -102,7 +103,7 @@ import Testing
                 }
             }
         }
-        #expect(hitCount > 100)
+        #expect(hitCount > Sanitizer.rounds(100, sanitized: 25))
         let counters = cache.statistics
         #expect(counters.hits == UInt64(hitCount))
         #expect(counters.insertions > 0 && counters.evictions > 0 && counters.updates > 0)
@@ -282,7 +283,7 @@ import Testing
                 var random = SeededRandom(seed: seed)
                 let buffer = AlignedBuffer(count: 4096)
                 var (wrong, hits) = (0, 0)
-                for _ in 0..<15_000 {
+                for _ in 0..<Sanitizer.rounds(15_000, sanitized: 4000) {
                     let key = UInt64(random.below(2000))
                     let entry = MapEntry(word: UInt64(1 + random.below(2)), checksum: 1)
                     if unsafe cache.copy(key, entry, from: 0, into: buffer.slice(0..<4096)) {

@@ -79,6 +79,46 @@ import Testing
         #expect(counters.hits == 3 && counters.misses == 2)
     }
 
+    /// As the server does: what is in memory at once, and all of it again where that is too little.
+    private func tried(
+        _ driver: EngineDriver,
+        at offset: UInt64,
+        _ count: Int
+    ) throws -> (wasInMemory: Bool, bytes: [UInt8]) {
+        let buffer = AlignedBuffer(count: count)
+        let bytes = unsafe buffer.slice(0..<count)
+        let isThere = try unsafe driver.engine.read(at: offset, into: bytes, waits: false)
+        if !isThere { try unsafe driver.read(at: offset, into: bytes) }
+        return (isThere, unsafe [UInt8](bytes))
+    }
+
+    @Test func `A block of a read that was tried before counts once`() throws {
+        let store = try formatted()
+        let first = try open(store)
+        for block in 0..<600 as Range<UInt64> { try write(first, block, UInt8(block % 251)) }
+        try first.checkpoint()
+        let driver = try open(store)
+        // More than one look at the map: blocks are found in both of them before one is not.
+        for block in 0..<300 as Range<UInt64> { _ = try read(driver, at: block << 12, 4096) }
+        let before = driver.statistics
+        #expect(before.blockCache.hits == 0 && before.blockCache.misses == 300)
+        #expect(before.blocksRead == 300)
+        for (count, isThere) in [(300, true), (600, false), (600, true)] {
+            let last = driver.statistics
+            let result = try tried(driver, at: 0, count << 12)
+            #expect(result.wasInMemory == isThere)
+            for block in 0..<count {
+                #expect(result.bytes[block << 12] == UInt8(block % 251))
+            }
+            let now = driver.statistics
+            let missed = isThere ? 0 : 300
+            #expect(now.blocksRead - last.blocksRead == count)
+            #expect(now.blockCache.misses - last.blockCache.misses == missed)
+            #expect(now.blockCache.hits - last.blockCache.hits == count - missed)
+            #expect(isThere || now.mapCache.misses - last.mapCache.misses <= 2)
+        }
+    }
+
     private func part(_ value: UInt8, _ count: Int) -> [UInt8] {
         Array(repeating: value, count: count)
     }

@@ -90,7 +90,7 @@ import Testing
         _ superblock: Superblock
     ) throws(DiskError) -> (applied: [UInt64], result: LogReplay.Result) {
         var applied: [UInt64] = []
-        var log = LogReplay(store, superblock, verifies: true)
+        var log = try LogReplay(store, superblock, verifies: true)
         let result = try log.run { commit, _ in
             applied.append(commit.lsn * 10 + UInt64(commit.epoch))
         }
@@ -182,7 +182,7 @@ import Testing
         #expect(try replay(store, superblock(epoch: 1)).result.discardedCount == 7)
         var limits = ReplayLimits()
         limits.groupCountMax = 6
-        var log = LogReplay(store, superblock(epoch: 1), verifies: true, limits: limits)
+        var log = try LogReplay(store, superblock(epoch: 1), verifies: true, limits: limits)
         let error = #expect(throws: DiskError.self) { _ = try log.run { _, _ in } }
         #expect(error?.kind == .corrupt)
     }

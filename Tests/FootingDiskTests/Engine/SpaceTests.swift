@@ -1,5 +1,6 @@
 import FootingSimulation
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingDisk
@@ -100,7 +101,7 @@ import Testing
         let blockCount = Int(sizeBytes / 4096)
         for block in 0..<blockCount { try disk.write(UInt64(block) * 4096, 4096, 1) }
         var random = SeededRandom(seed: 4)
-        for round in 0..<120 {
+        for round in 0..<Sanitizer.rounds(120, sanitized: 12) {
             for _ in 0..<random.below(700) {
                 try disk.write(UInt64(random.below(blockCount)) * 4096, 4096, UInt8(round))
             }
@@ -248,7 +249,8 @@ import Testing
         #expect(disk.store.spaceBytes < before + (4 << 20))
     }
 
-    @Test func `A disk of 64 TiB is quick, and small where nothing is written`() throws {
+    @Test(.disabled(if: Sanitizer.isOn, "a small disk goes the same ways"))
+    func `A disk of 64 TiB is quick, and small where nothing is written`() throws {
         let size: UInt64 = 64 << 40
         let geometry = try DiskOptions(sizeBytes: size).geometry()
         let store = MemoryStore(sizeBytes: geometry.containerSizeBytes)

@@ -90,6 +90,32 @@ import Testing
         #expect(engine.blocks.frameCountMax == limit * frames)
     }
 
+    /// Maintenance makes the checkpoint that a change of the budget waits for.
+    @Test func `Maintenance does not wait for a change of the budget`() throws {
+        let engine = try TestDisk().engine.engine
+        engine.state.withLock { $0.isCacheSqueezed = true }
+        let isDone = Locked(false)
+        let isInTime = try engine.budgetChange.withLock { _ in
+            try Thread(name: "maintenance") {
+                engine.restoreCache()
+                isDone.withLock { $0 = true }
+                isDone.wakeAll()
+            }.detach()
+            return isDone.withLock { value in
+                let deadline = SystemClock().nanoseconds + 10_000_000_000
+                while !value, SystemClock().nanoseconds < deadline {
+                    isDone.wait(&value, nanoseconds: 100_000_000)
+                }
+                return value
+            }
+        }
+        #expect(isInTime)
+        // Left for the next look, when nothing changes the budget.
+        #expect(engine.state.withLock { $0.isCacheSqueezed })
+        engine.restoreCache()
+        #expect(engine.state.withLock { !$0.isCacheSqueezed })
+    }
+
     private func firstByte(_ disk: Disk, _ offset: UInt64) throws -> UInt8 {
         let buffer = AlignedBuffer(count: 4096)
         try unsafe disk.read(at: offset, into: buffer.slice(0..<4096))

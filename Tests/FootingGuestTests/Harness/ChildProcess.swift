@@ -42,12 +42,26 @@ final class ChildProcess {
 
     /// What the program has in memory, in bytes (`/proc/PID/statm`); nil once it has ended.
     var residentBytes: Int? {
-        guard let root = try? HostRoot(),
-            let program = try? root.text("proc/\(leader)/task/\(leader)/children"),
-            let sizes = try? root.text("proc/\(program)/statm").split(separator: " "),
-            sizes.count > 1
-        else { return nil }
+        guard let sizes = text("statm")?.split(separator: " "), sizes.count > 1 else { return nil }
         return Int(sizes[1]).map { $0 * Int(sysconf(Int32(_SC_PAGESIZE))) }
+    }
+
+    /// What the program had of processors, in milliseconds (`/proc/PID/stat`); nil once it has
+    /// ended.
+    var processorMilliseconds: Int? {
+        // The name in parentheses may hold anything; behind it, these are the 12th and the 13th.
+        guard let fields = text("stat")?.split(separator: ")").last?.split(separator: " "),
+            fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12])
+        else { return nil }
+        return (user + system) * 1000 / Int(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// A file of the program in `/proc`; the process that was started is `timeout(1)`.
+    private func text(_ name: String) -> String? {
+        guard let root = try? HostRoot(),
+            let program = try? root.text("proc/\(leader)/task/\(leader)/children")
+        else { return nil }
+        return try? root.text("proc/\(program)/\(name)")
     }
 
     /// Waits for the end as long as the limit allows, and gives the status; nil after a signal.

@@ -104,6 +104,14 @@ final class Guest {
         return bytes
     }
 
+    /// What the emulator had of this machine's processors, in milliseconds.
+    func emulatorMilliseconds() throws -> Int {
+        guard let milliseconds = process.processorMilliseconds else {
+            throw GuestError("QEMU has ended")
+        }
+        return milliseconds
+    }
+
     /// Runs a program in the guest.
     func run(
         _ words: String...,

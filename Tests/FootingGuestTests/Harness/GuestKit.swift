@@ -51,4 +51,13 @@ extension Trait where Self == ConditionTrait {
     static func needs(_ part: GuestKit.Part) -> Self {
         .enabled(if: part.isThere, part.remedy)
     }
+
+    /// Skips by name what tests of a guest's memory lack.
+    static var needsMemoryTools: Self {
+        let parts: [GuestKit.Part] = [
+            .emulator, .shell, .program, .initialProcess, .memory, .load, .cloudKernel,
+        ]
+        let remedies = parts.filter { !$0.isThere }.map(\.remedy.rawValue)
+        return .enabled(if: remedies.isEmpty, Comment(rawValue: remedies.joined(separator: "; ")))
+    }
 }

@@ -79,6 +79,12 @@ final class SqueezedGuest {
         )
     }
 
+    /// How far the load in the background has come, and what the emulator has used for it.
+    func loadProgress(atLeast wanted: Int, limitSeconds: Int = 30) throws -> LoadProgress {
+        let quarters = try loadQuarters(atLeast: wanted, limitSeconds: limitSeconds)
+        return LoadProgress(quarters: quarters, milliseconds: try guest.emulatorMilliseconds())
+    }
+
     /// Ends the load in the background before its time; it still says what it did.
     func stopLoad() throws {
         try guest.shell("kill -TERM $(busybox cat /tmp/load.pid) || true")
@@ -109,6 +115,35 @@ final class SqueezedGuest {
                 limitSeconds: limitSeconds
             )
         )
+    }
+
+    /// Watches the server, the balloon and what is available in the background, every 20 ms.
+    func startWatch(seconds: Int) throws {
+        try guest.shell(
+            "memory watch $(busybox cat /tmp/serve.pid) \(seconds) >/tmp/watch.log 2>&1 &"
+        )
+    }
+
+    /// What was seen until now.
+    func watched() throws -> [WatchRow] {
+        try guest.shell("busybox cat /tmp/watch.log").split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { Int($0) }
+            // The last line may not be all there yet.
+            guard numbers.count == 5 else { return nil }
+            return WatchRow(
+                milliseconds: numbers[0],
+                heldKibibytes: numbers[1],
+                balloonPages: numbers[2],
+                availableKibibytes: numbers[3]
+            )
+        }
+    }
+
+    /// What the server decided on its memory, and why.
+    func decisions() throws -> String {
+        let statuses = try JSONValue(guest.shell("footing status --json"))
+        let decisions = statuses["disks"]?.array.first?["pressure"]?["decisions"]
+        return (decisions?.array ?? []).map { $0.text() }.joined(separator: "\n")
     }
 
     /// Whether the server still runs: one that was killed has no memory, even before it is reaped.
@@ -187,15 +222,55 @@ final class SqueezedGuest {
     }
 }
 
+/// A point on the way of a load.
+struct LoadProgress {
+    /// Quarters of a second that it has gone on for.
+    let quarters: Int
+    /// What the emulator had of processors.
+    let milliseconds: Int
+}
+
+/// What `Init/memory.c` saw of the server and the balloon, in the guest's own time.
+struct WatchRow {
+    let milliseconds: Int
+    let heldKibibytes: Int
+    let balloonPages: Int
+    let availableKibibytes: Int
+
+    /// How long after the balloon's first growth nine tenths of the deficit had been released, and
+    /// what part of its growth the balloon had made by then.
+    ///
+    /// The deficit is what the balloon was to take beyond what was available when it began to.
+    static func release(_ rows: [WatchRow]) -> (milliseconds: Int, part: Double)? {
+        guard let start = rows.first, let end = rows.map(\.balloonPages).max(),
+            let growth = rows.first(where: { $0.balloonPages > start.balloonPages })
+        else { return nil }
+        let deficit = (end - growth.balloonPages) * 4 - growth.availableKibibytes
+        guard deficit > 0,
+            let late = rows.first(where: {
+                $0.heldKibibytes * 10 <= start.heldKibibytes * 10 - deficit * 9
+            })
+        else { return nil }
+        let grown = Double(late.balloonPages - start.balloonPages)
+        return (
+            late.milliseconds - growth.milliseconds, grown / Double(end - start.balloonPages)
+        )
+    }
+}
+
 /// What `Init/load.c` printed.
 struct LoadResult {
     /// Requests in each quarter of a second.
     let quarters: [Int]
 
-    /// The middle one of some quarters of a second; 0 if there are none.
-    static func median(_ quarters: some Sequence<Int>) -> Int {
-        let sorted = quarters.sorted()
-        return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+    /// Requests for each second of the emulator's between two points: what else this machine does
+    /// takes time from the guest, but not from this.
+    func rate(_ from: LoadProgress, _ to: LoadProgress) throws -> Int {
+        guard from.quarters < to.quarters, to.quarters <= quarters.count,
+            from.milliseconds < to.milliseconds
+        else { throw GuestError("the load did not go on: \(from), \(to), \(quarters.count)") }
+        let requests = quarters[from.quarters..<to.quarters].reduce(0, +)
+        return requests * 1000 / (to.milliseconds - from.milliseconds)
     }
 
     let requests: Int

@@ -1,4 +1,5 @@
 import FootingSystem
+import FootingTestSupport
 
 @testable import FootingNBD
 

@@ -77,7 +77,13 @@ package enum MemoryTrial {
                 disk.setMemoryBudget(mebibytes << 20)
                 let budget = disk.memory.budgetBytes
                 let atOnce = try MemoryTrial.residentBytes() - base
-                let peak = try peak(milliseconds: 1500)
+                var peak = try peak(milliseconds: 1500)
+                // A busy machine takes longer to use that much.
+                var tries = 12
+                while mebibytes == 256, peak <= Self.loadedBytesMin, tries > 0 {
+                    peak = try self.peak(milliseconds: 1500)
+                    tries -= 1
+                }
                 let isOver = max(atOnce, peak) > budget + allowanceBytes
                 say(
                     "budget \(budget >> 20) MiB: \(atOnce >> 20) MiB at once, "

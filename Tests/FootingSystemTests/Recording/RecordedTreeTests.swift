@@ -1,4 +1,5 @@
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 /// A tree in memory must answer as the same tree does on a disk.

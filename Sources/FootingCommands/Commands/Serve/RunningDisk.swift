@@ -91,6 +91,7 @@ final class RunningDisk: Sendable {
             "mapPagesWritten": JSONValue(engine.mapPagesWritten),
             "segmentsCollected": JSONValue(engine.segmentsCollected),
             "throttledWrites": JSONValue(engine.throttledWrites),
+            "refusedCommits": JSONValue(engine.refusedCommits),
             "readsAhead": JSONValue(engine.readsAhead),
             "blockCache": engine.blockCache.json,
             "mapCache": engine.mapCache.json,

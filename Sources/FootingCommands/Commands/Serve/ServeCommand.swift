@@ -111,7 +111,7 @@ enum ServeCommand {
     private static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
         let placement = DiskPlacement.decide(detection.report)
         do throws(Errno) { try placement.pin() } catch {
-            console.writeError("footing: threads are not on the disk's node: \(error)\n")
+            console.remark("threads are not on the disk's node: \(error)")
         }
         return placement
     }
@@ -128,7 +128,7 @@ enum ServeCommand {
         configuration.maximumConnections = input[connections]
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
         configuration.log = { line in
-            console.writeError("footing: \(TerminalText.harmless(line))\n")
+            console.remark(line)
         }
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server
@@ -149,7 +149,7 @@ enum ServeCommand {
         )
         defer { running.stop() }
         do throws(ControlError) { try running.listen(in: .user()) } catch {
-            console.writeError("footing: 'footing status' will not find this disk: \(error)\n")
+            console.remark("'footing status' will not find this disk: \(error)")
         }
         // The last thing: who waits for "ready" may ask for the status at once.
         ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
@@ -169,7 +169,7 @@ enum ServeCommand {
         do throws(Errno) { signal = try signals.wait() } catch {
             throw CommandError("cannot wait for", "signals", error)
         }
-        console.writeError("footing: \(signal): flushing and closing\n")
+        console.remark("\(signal): flushing and closing")
         do throws(NBDError) { try running.server.stop(within: .seconds(30)) } catch {
             throw CommandError(error.description)
         }
@@ -177,7 +177,7 @@ enum ServeCommand {
         do throws(DiskError) { try running.disk.close() } catch {
             throw DiskCommand.failure(error)
         }
-        console.writeError("footing: closed cleanly\n")
+        console.remark("closed cleanly")
     }
 
     /// What gives the disk's memory back, running already; nil where nothing can be watched.
@@ -190,7 +190,7 @@ enum ServeCommand {
             try coordinator.start()
             return coordinator
         } catch {
-            console.writeError("footing: cannot watch memory, the budget is fixed: \(error)\n")
+            console.remark("cannot watch memory, the budget is fixed: \(error)")
             return nil
         }
     }

@@ -69,17 +69,22 @@ struct ServeReport {
 
     private var text: String {
         var text = "place     \(detection.context.kind.rawValue)"
-        if let reason = detection.context.evidence.last { text += ": \(reason.says)" }
+        if let reason = detection.context.evidence.last { text += ": \(harmless(reason.says))" }
         text += "\nprofile   \(detection.profile.name)\n"
         for value in detection.profile.values {
-            text += "          \(value.name) \(value.number): \(value.reason)\n"
+            text += "          \(value.name) \(value.number): \(harmless(value.reason))\n"
         }
         text += "memory    \(memoryText)\n"
-        text += "node      \(placement.text)\n"
-        text += "io        \(disk.inputOutput.text)\n"
+        text += "node      \(harmless(placement.text))\n"
+        text += "io        \(harmless(disk.inputOutput.text))\n"
         text += "recovery  \(recoveryText)\n"
         text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
-        return text + "ready     \(uri)\n"
+        return text + "ready     \(harmless(uri))\n"
+    }
+
+    /// A value for its line: a path may hold whatever its owner likes.
+    private func harmless(_ value: String) -> String {
+        TerminalText.harmless(value, keepsLineFeeds: false)
     }
 
     private var recoveryText: String {

@@ -1,11 +1,13 @@
-import FootingSystem
-import Glibc
+package import FootingSystem
+internal import Glibc
 
 /// A directory of its own for a test, removed with everything in it when the test lets go.
-final class TemporaryDirectory {
-    let path: String
+package final class TemporaryDirectory {
+    /// Where it is.
+    package let path: String
 
-    init() throws {
+    /// Makes one.
+    package init() throws {
         var template = Array("/tmp/footing-test-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Errno.current }
         path = String(
@@ -18,24 +20,28 @@ final class TemporaryDirectory {
         _ = unsafe system("rm -rf '\(path)'")
     }
 
-    func path(_ name: String) -> String { "\(path)/\(name)" }
+    /// What is in it by that name.
+    package func path(_ name: String) -> String { "\(path)/\(name)" }
 
-    func directory(_ name: String) throws {
+    /// Makes a directory in it.
+    package func directory(_ name: String) throws {
         guard unsafe mkdir(path(name), 0o700) == 0 else { throw Errno.current }
     }
 
-    func file(_ name: String, _ content: String) throws {
+    /// Makes a file in it.
+    package func file(_ name: String, _ content: String) throws {
         try FileDescriptor.open(path(name), [.writeOnly, .create, .exclusive]).write(content)
     }
 
-    func link(_ name: String, to target: String) throws {
+    /// Makes a symbolic link in it.
+    package func link(_ name: String, to target: String) throws {
         guard unsafe symlink(target, path(name)) == 0 else { throw Errno.current }
     }
 }
 
 extension FileDescriptor {
     /// Writes bytes at an offset.
-    func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+    package func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
         var failure: Errno?
         unsafe bytes.withUnsafeBytes { buffer in
             do throws(Errno) { try unsafe write(at: offset, buffer) } catch { failure = error }
@@ -44,7 +50,7 @@ extension FileDescriptor {
     }
 
     /// Reads up to `count` bytes at an offset.
-    func read(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
+    package func read(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0xee, count: count)
         var result: Result<Int, Errno> = .success(0)
         unsafe bytes.withUnsafeMutableBytes { buffer in
