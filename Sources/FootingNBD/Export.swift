@@ -38,7 +38,8 @@ public protocol Export: AnyObject, Sendable {
     /// Writes as ``write(at:_:)`` does, if it does not have to wait for readers.
     ///
     /// - Returns: false if it would have to; the write may have been made in part then.
-    func writeWithoutWaiting(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Bool
+    func writeWithoutWaiting(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
+        -> Bool
 
     /// Writes: visible to every reader afterwards, durable after a flush.
     ///

@@ -156,7 +156,8 @@ extension FileDescriptor {
     ///   - waits: whether to wait for room, up to the socket's time limit.
     /// - Returns: the bytes sent, possibly fewer than there are.
     /// - Throws: `EAGAIN` where there is no room (in time), `EPIPE` where the peer is gone.
-    public func send(_ parts: ArraySlice<UnsafeRawBufferPointer>, waits: Bool) throws(Errno) -> Int {
+    public func send(_ parts: ArraySlice<UnsafeRawBufferPointer>, waits: Bool) throws(Errno) -> Int
+    {
         let number = number
         var vectors = unsafe parts.prefix(1024).map {
             unsafe iovec(

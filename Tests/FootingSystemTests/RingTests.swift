@@ -83,7 +83,9 @@ import Testing
     }
 
     @Test(.enabled(if: isThere, "io_uring"))
-    func `A look at a descriptor ends when something is there, a wait when its time is over`() throws {
+    func `A look at a descriptor ends when something is there, a wait when its time is over`()
+        throws
+    {
         var ring = try Ring(entryCount: 4, isForThisThread: true)
         let event = try Event()
         isTrue(ring.preparePoll(event.number, tag: 9))

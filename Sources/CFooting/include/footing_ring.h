@@ -15,12 +15,12 @@ int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **
 /* Ends it. Requests under way must have ended. */
 void footing_ring_destroy(struct footing_ring *ring);
 
-/* Registers the one file that footing_ring_read reads; 0 or -errno. Until then, and after a failure,
- * `file` is looked up for each request. */
+/* Registers the one file that footing_ring_read reads; 0 or -errno. After a failure `file` is looked
+ * up for each request. */
 int footing_ring_set_file(struct footing_ring *ring, int file);
 
-/* Prepares a read of the file, IORING_OP_READ, or READV where there is more than one part; the parts
- * must stay where they are until it is submitted. -EBUSY if too many are prepared. */
+/* Prepares a read of the file, IORING_OP_READ, or READV where there is more than one part; the
+ * parts must stay where they are until it is submitted. -EBUSY if too many are prepared. */
 int footing_ring_read(
 	struct footing_ring *ring,
 	const struct iovec *parts,
@@ -32,8 +32,8 @@ int footing_ring_read(
 int footing_ring_poll(struct footing_ring *ring, int descriptor, uint64_t tag);
 
 /* Submits what is prepared, and waits until `count` completions are there, at most
- * `nanoseconds` (0: without limit). 0 or more, or -errno; -ETIME only if nothing was submitted and the
- * time ran out. */
+ * `nanoseconds` (0: without limit). 0 or more, or -errno; -ETIME only if nothing was submitted and
+ * the time ran out. */
 int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nanoseconds);
 
 /* How many prepared requests the kernel has not taken yet: the last ones. */

@@ -3,8 +3,8 @@ import FootingSystem
 /// What a read has to ask the device for, and what becomes of the answers.
 ///
 /// All runs of a read go out together: by ``perform()``, which waits for them, or by a
-/// ``DiskReadQueue``, whose thread does something else meanwhile. As long as it lives, it is a reader
-/// that checkpoints wait for.
+/// ``DiskReadQueue``, whose thread does something else meanwhile. As long as it lives, it is a
+/// reader that checkpoints wait for.
 final class BlockFetch {
     /// Blocks that are neighbours on the disk and in the log.
     struct Run {

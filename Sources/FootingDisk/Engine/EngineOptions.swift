@@ -78,8 +78,8 @@ enum EngineLimits {
     /// Commits written in one call: enough to keep a fast device busy, few enough that the next
     /// ones can be filled meanwhile.
     static let batchesPerWrite = 4
-    /// Bytes of commits that are written and made durable in one call: more of them are on their way
-    /// to the device sooner if nothing waits for each.
+    /// Bytes of commits that are written and made durable in one call: more of them are on their
+    /// way to the device sooner if nothing waits for each.
     static let durableWriteBytesMax = 256 << 10
     /// Commits that must be left for others when a large write takes one for itself.
     static let unstagedBatchCount = 5

@@ -2,8 +2,8 @@ public import FootingSystem
 
 /// One read past the host's cache, of several that go out together.
 ///
-/// Offset, lengths and memory are multiples of 4 KiB. The memory is the caller's, who keeps it until
-/// the read has ended.
+/// Offset, lengths and memory are multiples of 4 KiB. The memory is the caller's, who keeps it
+/// until the read has ended.
 @safe
 public struct DirectRead {
     /// Where it begins in the store.
