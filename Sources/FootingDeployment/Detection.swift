@@ -28,26 +28,34 @@ public struct Detection: Sendable {
         profile = DeploymentProfile.choose(context: context, report: report)
     }
 
-    /// The document `footing.host/1`.
-    public func json() -> JSONValue {
-        var members = report.members()
-        members["environment"] = [
-            "kind": .string(context.kind.rawValue),
-            "facets": .array(context.facets.map { .string($0.name) }),
-            "evidence": .array((context.evidence + context.facets.map(\.evidence)).map(\.json)),
-        ]
-        members["profile"] = [
-            "name": .string(profile.name),
-            "values": .array(
-                profile.values.map {
-                    [
-                        "name": .string($0.name), "value": JSONValue($0.number),
-                        "reason": .string($0.reason),
-                    ]
+    /// The text of the document `footing.host/1`, with a line feed at its end.
+    public func text() -> String {
+        report.text { report in
+            report.object("environment") { report in
+                report.string("kind", context.kind.rawValue)
+                report.strings("facets", context.facets.map { $0.name })
+                report.evidence("evidence", context.evidence + context.facets.map { $0.evidence })
+            }
+            report.object("profile") { report in
+                report.string("name", profile.name)
+                report.list("values", profile.values) { value, report in
+                    report.object(as: "") { report in
+                        report.string("name", value.name)
+                        report.size("value", value.number)
+                        report.string("reason", value.reason)
+                    }
                 }
-            ),
-        ]
-        return .object(members)
+            }
+        }
+    }
+
+    /// The document as a tree, to be compared or taken apart; ``text()`` is much faster.
+    public func json() -> JSONValue {
+        do throws(JSONParseError) {
+            return try JSONValue(parsing: Array(text().utf8), bytesMaximum: .max)
+        } catch {
+            preconditionFailure("the report is no JSON: \(error)")
+        }
     }
 
     /// What a person asks for first, on one screen.

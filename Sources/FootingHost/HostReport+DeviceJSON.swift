@@ -1,126 +1,103 @@
-internal import FootingSystem
-
 extension HostReport {
-    static func json(_ device: BlockDevice, _ facts: inout FactWriter) -> JSONValue {
-        let name = "block.\(device.name)"
-        var members: JSONObject = [
-            "name": .string(device.name),
-            "sizeBytes": JSONValue(device.sizeBytes),
-            "number": facts.text("\(name).number", device.number),
-            "driver": facts.text("\(name).driver", device.driver),
-            "driverChain": .array(device.driverChain.map { .string($0) }),
-            "interface": .string(device.interface),
-            "isParavirtual": .bool(device.isParavirtual),
-            "product": facts.text("\(name).product", device.product),
-            "model": facts.text("\(name).model", device.model),
-            "media": facts.text("\(name).media", device.media),
-            "pciSlot": facts.text("\(name).pciSlot", device.pciSlot),
-            "numaNode": facts.number("\(name).numaNode", device.numaNode),
-            "queues": facts.number("\(name).queues", device.queues),
-            "queueDepth": facts.number("\(name).queueDepth", device.queueDepth),
-            "requests": facts.number("\(name).requests", device.requests),
-            "scheduler": facts.text("\(name).scheduler", device.scheduler),
-            "rotational": facts.flag("\(name).rotational", device.rotational),
-            "writeCache": facts.text("\(name).writeCache", device.writeCache),
-            "fua": facts.flag("\(name).fua", device.fua),
-            "discard": [
-                "supported": facts.flag(
-                    "\(name).discard.supported",
-                    device.discardBytesMaximum.map { $0 > 0 }
-                ),
-                "maximumBytes": facts.number(
-                    "\(name).discard.maximumBytes",
-                    device.discardBytesMaximum
-                ),
-                "granularityBytes": facts.number(
-                    "\(name).discard.granularityBytes",
-                    device.discardGranularityBytes
-                ),
-            ],
-            "logicalBlockBytes": facts.number(
-                "\(name).logicalBlockBytes",
-                device.logicalBlockBytes
-            ),
-            "physicalBlockBytes": facts.number(
-                "\(name).physicalBlockBytes",
-                device.physicalBlockBytes
-            ),
-            "optimalBytes": facts.number("\(name).optimalBytes", device.optimalBytes),
-            "isFree": facts.flag("\(name).isFree", device.isFree),
-        ]
-        members.merge(stack(device, &facts))
-        return .object(members)
+    static func write(_ device: BlockDevice, _ report: inout ReportWriter) {
+        report.object(as: "block.\(device.name)") { report in
+            report.string("name", device.name)
+            report.size("sizeBytes", device.sizeBytes)
+            report.string("number", device.number)
+            report.string("driver", device.driver)
+            report.strings("driverChain", device.driverChain)
+            report.string("interface", device.interface)
+            report.bool("isParavirtual", device.isParavirtual)
+            report.string("product", device.product)
+            report.string("model", device.model)
+            report.string("media", device.media)
+            report.string("pciSlot", device.pciSlot)
+            report.integer("numaNode", device.numaNode)
+            report.integer("queues", device.queues)
+            report.integer("queueDepth", device.queueDepth)
+            report.integer("requests", device.requests)
+            report.string("scheduler", device.scheduler)
+            report.bool("rotational", device.rotational)
+            report.string("writeCache", device.writeCache)
+            report.bool("fua", device.fua)
+            report.object("discard") { report in
+                report.bool("supported", device.discardBytesMaximum.map { $0 > 0 })
+                report.integer("maximumBytes", device.discardBytesMaximum)
+                report.integer("granularityBytes", device.discardGranularityBytes)
+            }
+            report.integer("logicalBlockBytes", device.logicalBlockBytes)
+            report.integer("physicalBlockBytes", device.physicalBlockBytes)
+            report.integer("optimalBytes", device.optimalBytes)
+            report.bool("isFree", device.isFree)
+            write(stackOf: device, &report)
+        }
     }
 
     /// What a device stands on, is parted into and is used for.
-    private static func stack(
-        _ device: BlockDevice,
-        _ facts: inout FactWriter
-    ) -> JSONObject {
-        let name = "block.\(device.name)"
-        return [
-            "layer": facts.write("\(name).layer", device.layer) { layer in
-                ["kind": .string(layer.kind), "detail": layer.detail.map { .string($0) } ?? .null]
-            },
-            "lower": .strings(device.lower),
-            "disks": facts.texts("\(name).disks", device.disks),
-            "paths": facts.texts("\(name).paths", device.paths),
-            "signature": facts.text("\(name).signature", device.signature),
-            "uses": facts.texts("\(name).uses", device.uses),
-            "partitions": .array(
-                device.partitions.map { part in
-                    [
-                        "name": .string(part.name),
-                        "startBytes": facts.size("\(part.name).startBytes", part.startBytes),
-                        "sizeBytes": facts.size("\(part.name).sizeBytes", part.sizeBytes),
-                    ]
+    private static func write(stackOf device: BlockDevice, _ report: inout ReportWriter) {
+        report.fact("layer", device.layer) { layer, report in
+            report.object("layer") { report in
+                report.string("kind", layer.kind)
+                if let detail = layer.detail {
+                    report.string("detail", detail)
+                } else {
+                    report.null("detail")
                 }
-            ),
-            "flash": facts.nested("\(name).flash", device.flash) { card, facts in
-                let name = "\(name).flash"
-                return [
-                    "eraseBytes": facts.number("\(name).eraseBytes", card.eraseBytes),
-                    "preferredEraseBytes": facts.number(
-                        "\(name).preferredEraseBytes",
-                        card.preferredEraseBytes
-                    ),
-                    "usedPercentMaximum": facts.numbers(
-                        "\(name).usedPercentMaximum",
-                        card.usedPercentMaximum
-                    ),
-                    "reserve": facts.text("\(name).reserve", card.reserve),
-                ]
-            },
-        ]
+            }
+        }
+        report.strings("lower", device.lower)
+        report.strings("disks", device.disks)
+        report.strings("paths", device.paths)
+        report.string("signature", device.signature)
+        report.strings("uses", device.uses)
+        report.list("partitions", device.partitions) { part, report in
+            report.object(as: part.name) { report in
+                report.string("name", part.name)
+                report.size("startBytes", part.startBytes)
+                report.size("sizeBytes", part.sizeBytes)
+            }
+        }
+        report.fact("flash", device.flash) { card, report in
+            report.object("flash") { report in
+                report.integer("eraseBytes", card.eraseBytes)
+                report.integer("preferredEraseBytes", card.preferredEraseBytes)
+                report.integers("usedPercentMaximum", card.usedPercentMaximum)
+                report.string("reserve", card.reserve)
+            }
+        }
     }
 
-    static func json(_ device: PCIDevice, _ facts: inout FactWriter) -> JSONValue {
-        let name = "pci.\(device.slot)"
-        return [
-            "slot": .string(device.slot),
-            "vendor": .string(hexadecimalText(UInt64(device.vendor), digits: 4)),
-            "device": .string(hexadecimalText(UInt64(device.device), digits: 4)),
-            "class": facts.text(
-                "\(name).class",
-                device.classCode.map { hexadecimalText(UInt64($0), digits: 6) }
-            ),
-            "driver": facts.text("\(name).driver", device.driver),
-            "numaNode": facts.number("\(name).numaNode", device.numaNode),
-            "iommuGroup": facts.number("\(name).iommuGroup", device.iommuGroup),
-        ]
+    static func write(_ device: PCIDevice, _ report: inout ReportWriter) {
+        report.object(as: "pci.\(device.slot)") { report in
+            report.string("slot", device.slot)
+            report.string("vendor", hexadecimalText(UInt64(device.vendor), digits: 4))
+            report.string("device", hexadecimalText(UInt64(device.device), digits: 4))
+            let code = device.classCode.map { hexadecimalText(UInt64($0), digits: 6) }
+            report.string("class", code)
+            report.string("driver", device.driver)
+            report.integer("numaNode", device.numaNode)
+            report.integer("iommuGroup", device.iommuGroup)
+        }
     }
 
-    static func json(_ path: PathFacts, _ facts: inout FactWriter) -> JSONValue {
-        [
-            "path": .string(path.path),
-            "mountPoint": facts.text("path.mountPoint", path.mountPoint),
-            "fileSystem": facts.text("path.fileSystem", path.type),
-            "kind": .string(path.kind.rawValue),
-            "options": .array(path.options.map { .string($0) }),
-            "source": facts.text("path.source", path.source),
-            "journal": facts.text("path.journal", path.journal),
-            "chain": .array(path.chain.map { .string($0) }),
-            "disks": facts.write("path.disks", path.disks) { .array($0.map { .string($0) }) },
-        ]
+    static func write(_ device: ParavirtualDevice, _ report: inout ReportWriter) {
+        report.object(as: "paravirtual.\(device.name)") { report in
+            report.string("bus", device.bus)
+            report.string("name", device.name)
+            report.string("kind", device.kind)
+            report.string("driver", device.driver)
+        }
+    }
+
+    static func write(_ path: PathFacts, _ report: inout ReportWriter) {
+        report.string("path", path.path)
+        report.string("mountPoint", path.mountPoint)
+        report.string("fileSystem", path.type)
+        report.string("kind", path.kind.rawValue)
+        report.strings("options", path.options)
+        report.string("source", path.source)
+        report.string("journal", path.journal)
+        report.strings("chain", path.chain)
+        report.strings("disks", path.disks)
     }
 }

@@ -1,174 +1,137 @@
-internal import FootingSystem
-
 /// Processors, memory, nodes and limits, and devices other than disks.
 extension HostReport {
-    func processorJSON(_ facts: inout FactWriter) -> JSONValue {
+    func write(processor report: inout ReportWriter) {
         let processor = hardware.processor
-        return [
-            "vendor": facts.text("cpu.vendor", processor.vendor),
-            "model": facts.text("cpu.model", processor.model),
-            "models": facts.texts("cpu.models", processor.models),
-            "online": facts.numbers("cpu.online", processor.online),
-            "features": facts.texts("cpu.features", processor.features),
-            "sockets": facts.number("cpu.sockets", processor.topology.sockets),
-            "cores": facts.number("cpu.cores", processor.topology.cores),
-            "threads": facts.number("cpu.threads", processor.topology.threads),
-            "caches": facts.nested("cpu.caches", processor.caches) { caches, facts in
-                .array(
-                    caches.map { cache in
-                        let name = "cpu.caches.L\(cache.level)-\(cache.type)"
-                        return [
-                            "level": .integer(Int64(cache.level)),
-                            "type": .string(cache.type),
-                            "sizeBytes": facts.size("\(name).sizeBytes", cache.sizeBytes),
-                            "cpus": facts.numbers("\(name).cpus", cache.cpus),
-                        ]
-                    }
-                )
-            },
-        ]
-    }
-
-    func memoryJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "totalBytes": facts.size("memory.totalBytes", memory.totalBytes),
-            "availableBytes": facts.size("memory.availableBytes", memory.availableBytes),
-            "limitBytes": facts.size("memory.limitBytes", memory.limitBytes),
-            "hugePageBytes": facts.size("memory.hugePageBytes", memory.hugePageBytes),
-            "balloon": facts.nested("memory.balloon", memory.balloon) { balloon, facts in
-                let name = "memory.balloon"
-                return [
-                    "kind": .string(balloon.kind),
-                    "source": .string(balloon.source),
-                    "currentBytes": facts.size("\(name).currentBytes", balloon.currentBytes),
-                    "targetBytes": facts.size("\(name).targetBytes", balloon.targetBytes),
-                    "returnsFreePages": facts.flag(
-                        "\(name).returnsFreePages",
-                        balloon.returnsFreePages
-                    ),
-                    "deflatesWhenShort": facts.flag(
-                        "\(name).deflatesWhenShort",
-                        balloon.deflatesWhenShort
-                    ),
-                ]
-            },
-        ]
-    }
-
-    func numaJSON(_ facts: inout FactWriter) -> JSONValue {
-        if let absence = numa.absence { facts.absent("numa.nodes", absence) }
-        return [
-            "nodes": .array(numa.nodes.map { nodeJSON($0, &facts) }),
-            "tiers": facts.write("numa.tiers", numa.tiers) { tiers in
-                .array(
-                    tiers.map {
-                        [
-                            "id": .integer(Int64($0.id)),
-                            "nodes": .array($0.nodes.map { .integer(Int64($0)) }),
-                        ]
-                    }
-                )
-            },
-        ]
-    }
-
-    private func nodeJSON(_ node: NUMANode, _ facts: inout FactWriter) -> JSONValue {
-        let name = "numa.\(node.id)"
-        return [
-            "id": .integer(Int64(node.id)),
-            "cpus": facts.numbers("\(name).cpus", node.cpus),
-            "memoryBytes": facts.size("\(name).memoryBytes", node.memoryBytes),
-            "distances": facts.numbers("\(name).distances", node.distances),
-            "kind": facts.write("\(name).kind", node.kind) { .string($0.rawValue) },
-            "hugePages": facts.number("\(name).hugePages", node.hugePages),
-            "freeHugePages": facts.number("\(name).freeHugePages", node.freeHugePages),
-            "pci": .strings(
-                hardware.pci.filter { $0.numaNode.value == node.id }.map(\.slot)
-            ),
-        ]
-    }
-
-    func limitsJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "hierarchy": .string(limits.hierarchy.rawValue),
-            "memoryMaximumBytes": facts.size(
-                "limits.memoryMaximumBytes",
-                limits.memoryMaximumBytes
-            ),
-            "memoryHighBytes": facts.size("limits.memoryHighBytes", limits.memoryHighBytes),
-            "processors": facts.write("limits.processors", limits.processors) { .number($0) },
-            "cpus": facts.numbers("limits.cpus", limits.cpus),
-            "memoryNodes": facts.numbers("limits.memoryNodes", limits.memoryNodes),
-            "evidence": .array(limits.evidence.map(\.json)),
-        ]
-    }
-
-    static func json(_ controller: NVMeController, _ facts: inout FactWriter) -> JSONValue {
-        let name = "nvme.\(controller.name)"
-        return [
-            "name": .string(controller.name),
-            "model": facts.text("\(name).model", controller.model),
-            "firmware": facts.text("\(name).firmware", controller.firmware),
-            "transport": facts.text("\(name).transport", controller.transport),
-            "state": facts.text("\(name).state", controller.state),
-            "product": facts.text("\(name).product", controller.product),
-            "pciSlot": facts.text("\(name).pciSlot", controller.pciSlot),
-            "numaNode": facts.number("\(name).numaNode", controller.numaNode),
-            "queues": facts.number("\(name).queues", controller.queues),
-            "queueDepth": facts.number("\(name).queueDepth", controller.queueDepth),
-            "namespaces": .array(
-                controller.namespaces.map {
-                    [
-                        "name": .string($0.name),
-                        "id": facts.number("\(name).\($0.name).id", $0.id),
-                    ]
+        report.string("vendor", processor.vendor)
+        report.string("model", processor.model)
+        report.strings("models", processor.models)
+        report.integers("online", processor.online)
+        report.strings("features", processor.features)
+        report.integer("sockets", processor.topology.sockets)
+        report.integer("cores", processor.topology.cores)
+        report.integer("threads", processor.topology.threads)
+        report.fact("caches", processor.caches) { caches, report in
+            report.list("caches", caches) { cache, report in
+                report.object(as: "cpu.caches.L\(cache.level)-\(cache.type)") { report in
+                    report.integer("level", cache.level)
+                    report.string("type", cache.type)
+                    report.size("sizeBytes", cache.sizeBytes)
+                    report.integers("cpus", cache.cpus)
                 }
-            ),
-        ]
+            }
+        }
     }
 
-    static func json(_ device: QATDevice, _ facts: inout FactWriter) -> JSONValue {
-        let name = "qat.\(device.slot)"
-        return [
-            "slot": .string(device.slot),
-            "family": .string(device.family),
-            "generation": .integer(Int64(device.generation)),
-            "isVirtualFunction": .bool(device.isVirtualFunction),
-            "driver": facts.text("\(name).driver", device.driver),
-            "isUp": facts.flag("\(name).isUp", device.isUp),
-            "services": facts.texts("\(name).services", device.services),
-            "virtualFunctions": facts.number(
-                "\(name).virtualFunctions",
-                device.virtualFunctions
-            ),
-            "condition": .string(device.condition.rawValue),
-            "remedy": .string(device.remedy),
-        ]
+    func write(memory report: inout ReportWriter) {
+        report.size("totalBytes", memory.totalBytes)
+        report.size("availableBytes", memory.availableBytes)
+        report.size("limitBytes", memory.limitBytes)
+        report.size("hugePageBytes", memory.hugePageBytes)
+        report.fact("balloon", memory.balloon) { balloon, report in
+            report.object("balloon") { report in
+                report.string("kind", balloon.kind)
+                report.string("source", balloon.source)
+                report.size("currentBytes", balloon.currentBytes)
+                report.size("targetBytes", balloon.targetBytes)
+                report.bool("returnsFreePages", balloon.returnsFreePages)
+                report.bool("deflatesWhenShort", balloon.deflatesWhenShort)
+            }
+        }
     }
 
-    static func json(
-        _ device: MemoryTechnologyDevice,
-        _ facts: inout FactWriter
-    ) -> JSONValue {
-        let name = "flash.\(device.name)"
-        return [
-            "name": .string(device.name),
-            "type": facts.text("\(name).type", device.type),
-            "sizeBytes": facts.number("\(name).sizeBytes", device.sizeBytes),
-            "eraseBytes": facts.number("\(name).eraseBytes", device.eraseBytes),
-            "writeBytes": facts.number("\(name).writeBytes", device.writeBytes),
-        ]
+    func write(numa report: inout ReportWriter) {
+        if let absence = numa.absence { report.absent("numa.nodes", absence) }
+        report.list("nodes", numa.nodes, write)
+        report.fact("tiers", numa.tiers) { tiers, report in
+            report.list("tiers", tiers) { tier, report in
+                report.object(as: "") { report in
+                    report.integer("id", tier.id)
+                    report.integers("nodes", tier.nodes)
+                }
+            }
+        }
     }
 
-    static func json(
-        _ controller: PeripheralController,
-        _ facts: inout FactWriter
-    ) -> JSONValue {
-        [
-            "bus": .string(controller.bus),
-            "name": .string(controller.name),
-            "label": facts.text("peripherals.\(controller.name).label", controller.label),
-            "devices": .strings(controller.devices),
-        ]
+    private func write(_ node: NUMANode, _ report: inout ReportWriter) {
+        report.object(as: "numa.\(node.id)") { report in
+            report.integer("id", node.id)
+            report.integers("cpus", node.cpus)
+            report.size("memoryBytes", node.memoryBytes)
+            report.integers("distances", node.distances)
+            report.fact("kind", node.kind) { $1.string("kind", $0.rawValue) }
+            report.integer("hugePages", node.hugePages)
+            report.integer("freeHugePages", node.freeHugePages)
+            var slots: [String] = []
+            for device in hardware.pci where device.numaNode.value == node.id {
+                slots.append(device.slot)
+            }
+            report.strings("pci", slots)
+        }
+    }
+
+    func write(limits report: inout ReportWriter) {
+        report.string("hierarchy", limits.hierarchy.rawValue)
+        report.size("memoryMaximumBytes", limits.memoryMaximumBytes)
+        report.size("memoryHighBytes", limits.memoryHighBytes)
+        report.fact("processors", limits.processors) { $1.number("processors", $0) }
+        report.integers("cpus", limits.cpus)
+        report.integers("memoryNodes", limits.memoryNodes)
+        report.evidence("evidence", limits.evidence)
+    }
+
+    static func write(_ controller: NVMeController, _ report: inout ReportWriter) {
+        let name = "nvme.\(controller.name)"
+        report.object(as: name) { report in
+            report.string("name", controller.name)
+            report.string("model", controller.model)
+            report.string("firmware", controller.firmware)
+            report.string("transport", controller.transport)
+            report.string("state", controller.state)
+            report.string("product", controller.product)
+            report.string("pciSlot", controller.pciSlot)
+            report.integer("numaNode", controller.numaNode)
+            report.integer("queues", controller.queues)
+            report.integer("queueDepth", controller.queueDepth)
+            report.list("namespaces", controller.namespaces) { namespace, report in
+                report.object(as: "\(name).\(namespace.name)") { report in
+                    report.string("name", namespace.name)
+                    report.integer("id", namespace.id)
+                }
+            }
+        }
+    }
+
+    static func write(_ device: QATDevice, _ report: inout ReportWriter) {
+        report.object(as: "qat.\(device.slot)") { report in
+            report.string("slot", device.slot)
+            report.string("family", device.family)
+            report.integer("generation", device.generation)
+            report.bool("isVirtualFunction", device.isVirtualFunction)
+            report.string("driver", device.driver)
+            report.bool("isUp", device.isUp)
+            report.strings("services", device.services)
+            report.integer("virtualFunctions", device.virtualFunctions)
+            report.string("condition", device.condition.rawValue)
+            report.string("remedy", device.remedy)
+        }
+    }
+
+    static func write(_ device: MemoryTechnologyDevice, _ report: inout ReportWriter) {
+        report.object(as: "flash.\(device.name)") { report in
+            report.string("name", device.name)
+            report.string("type", device.type)
+            report.integer("sizeBytes", device.sizeBytes)
+            report.integer("eraseBytes", device.eraseBytes)
+            report.integer("writeBytes", device.writeBytes)
+        }
+    }
+
+    static func write(_ controller: PeripheralController, _ report: inout ReportWriter) {
+        report.object(as: "peripherals.\(controller.name)") { report in
+            report.string("bus", controller.bus)
+            report.string("name", controller.name)
+            report.string("label", controller.label)
+            report.strings("devices", controller.devices)
+        }
     }
 }

@@ -1,65 +1,5 @@
 public import FootingSystem
 
-/// Collects the reasons of absent facts while a document is built.
-struct FactWriter {
-    private(set) var absences: [(fact: String, reason: String)] = []
-
-    mutating func write<Value>(
-        _ name: @autoclosure () -> String,
-        _ fact: Fact<Value>,
-        _ form: (Value) -> JSONValue
-    ) -> JSONValue {
-        switch fact {
-        case .known(let value): return form(value)
-        case .absent(let reason):
-            absences.append((name(), reason))
-            return .null
-        }
-    }
-
-    mutating func text(_ name: @autoclosure () -> String, _ fact: Fact<String>) -> JSONValue {
-        write(name(), fact) { .string($0) }
-    }
-
-    mutating func number(_ name: @autoclosure () -> String, _ fact: Fact<Int>) -> JSONValue {
-        write(name(), fact) { .integer(Int64($0)) }
-    }
-
-    mutating func size(_ name: @autoclosure () -> String, _ fact: Fact<UInt64>) -> JSONValue {
-        write(name(), fact) { JSONValue($0) }
-    }
-
-    mutating func flag(_ name: @autoclosure () -> String, _ fact: Fact<Bool>) -> JSONValue {
-        write(name(), fact) { .bool($0) }
-    }
-
-    mutating func numbers(_ name: @autoclosure () -> String, _ fact: Fact<[Int]>) -> JSONValue {
-        write(name(), fact) { .array($0.map { .integer(Int64($0)) }) }
-    }
-
-    mutating func texts(_ name: @autoclosure () -> String, _ fact: Fact<[String]>) -> JSONValue {
-        write(name(), fact) { .strings($0) }
-    }
-
-    /// A fact whose members are facts themselves.
-    mutating func nested<Value>(
-        _ name: @autoclosure () -> String,
-        _ fact: Fact<Value>,
-        _ form: (Value, inout FactWriter) -> JSONValue
-    ) -> JSONValue {
-        switch fact {
-        case .known(let value): return form(value, &self)
-        case .absent(let reason):
-            absences.append((name(), reason))
-            return .null
-        }
-    }
-
-    mutating func absent(_ name: String, _ reason: String) {
-        absences.append((name, reason))
-    }
-}
-
 extension JSONValue {
     /// A list of texts.
     static func strings(_ texts: [String]) -> JSONValue {
@@ -74,145 +14,115 @@ extension Evidence {
     }
 }
 
-extension Conflict {
-    /// `{"about", "believed", "rejected", "reason"}`.
-    public var json: JSONValue {
-        [
-            "about": .string(about), "believed": believed.json, "rejected": rejected.json,
-            "reason": .string(reason),
-        ]
-    }
-}
-
 extension HostReport {
     /// The schema's name; a field that changes its meaning changes it.
     public static let schema = "footing.host/1"
 
-    /// The document, without what a deployment makes of it.
-    public func json() -> JSONValue {
-        .object(members())
-    }
-
-    /// The document's members, for a document that adds others.
-    public func members() -> JSONObject {
-        document().members
+    /// The document's text, with a line feed at its end.
+    ///
+    /// - Parameter more: writes the members that a deployment adds.
+    public func text(adding more: (inout ReportWriter) -> Void = { _ in }) -> String {
+        document(more).text()
     }
 
     /// Every absent fact by its name in the document, with the reason.
-    func absences() -> [(fact: String, reason: String)] {
-        document().absences
+    func absences() -> [ReportWriter.Absence] {
+        document { _ in }.absences
     }
 
-    private func document() -> (
-        members: JSONObject, absences: [(fact: String, reason: String)]
-    ) {
-        var facts = FactWriter()
-        var members: JSONObject = [
-            "schema": .string(Self.schema),
-            "root": .string(root),
-            "machine": machineJSON(&facts),
-            "kernel": kernelJSON(&facts),
-            "cpu": processorJSON(&facts),
-            "virtualization": virtualizationJSON(&facts),
-            "cloud": cloudJSON(&facts),
-            "memory": memoryJSON(&facts),
-            "numa": numaJSON(&facts),
-            "limits": limitsJSON(&facts),
-            "nvme": .array(hardware.nvme.map { Self.json($0, &facts) }),
-            "qat": .array(hardware.qat.map { Self.json($0, &facts) }),
-            "flash": .array(hardware.flash.map { Self.json($0, &facts) }),
-            "peripherals": .array(hardware.peripherals.map { Self.json($0, &facts) }),
-            "block": .array(hardware.block.map { Self.json($0, &facts) }),
-            "pci": .array(hardware.pci.map { Self.json($0, &facts) }),
-            "paravirtual": .array(
-                hardware.paravirtual.map { device in
-                    [
-                        "bus": .string(device.bus), "name": .string(device.name),
-                        "kind": .string(device.kind),
-                        "driver": facts.text("paravirtual.\(device.name).driver", device.driver),
-                    ]
+    private func document(_ more: (inout ReportWriter) -> Void) -> ReportWriter {
+        var report = ReportWriter()
+        report.object(as: "") { report in
+            report.string("schema", Self.schema)
+            report.string("root", root)
+            report.object("machine", write(machine:))
+            report.object("kernel", write(kernel:))
+            report.object("cpu", write(processor:))
+            report.object("virtualization", write(virtualization:))
+            report.object("cloud", write(cloud:))
+            report.object("memory", write(memory:))
+            report.object("numa", write(numa:))
+            report.object("limits", write(limits:))
+            report.list("nvme", hardware.nvme, Self.write)
+            report.list("qat", hardware.qat, Self.write)
+            report.list("flash", hardware.flash, Self.write)
+            report.list("peripherals", hardware.peripherals, Self.write)
+            report.list("block", hardware.block, Self.write)
+            report.list("pci", hardware.pci, Self.write)
+            report.list("paravirtual", hardware.paravirtual, Self.write)
+            if let path { report.object("path") { Self.write(path, &$0) } }
+            let absences = report.absences
+            report.list("absent", absences) { absence, report in
+                report.object(as: "") { report in
+                    report.string("fact", absence.fact)
+                    report.string("reason", absence.reason)
                 }
-            ),
-        ]
-        if let path { members["path"] = Self.json(path, &facts) }
-        members["absent"] = .array(
-            facts.absences.map { ["fact": .string($0.fact), "reason": .string($0.reason)] }
-        )
-        return (members, facts.absences)
-    }
-
-    private func machineJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "vendor": facts.text("machine.vendor", hardware.machine.vendor),
-            "product": facts.text("machine.product", hardware.machine.product),
-            "firmwareVendor": facts.text(
-                "machine.firmwareVendor",
-                hardware.machine.firmwareVendor
-            ),
-            "compatible": .array(hardware.machine.compatible.map { .string($0) }),
-            "architecture": facts.text("machine.architecture", system.map(\.machine)),
-        ]
-    }
-
-    private func kernelJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "name": facts.text("kernel.name", system.map(\.name)),
-            "release": facts.text("kernel.release", system.map(\.release)),
-            "version": facts.text("kernel.version", system.map(\.version)),
-        ]
-    }
-
-    private func virtualizationJSON(_ facts: inout FactWriter) -> JSONValue {
-        let info = hardware.virtualization
-        let name = "virtualization"
-        return [
-            "hypervisor": facts.write("\(name).hypervisor", info.hypervisor) {
-                .string($0.rawValue)
-            },
-            "isVirtualMachine": facts.flag("\(name).isVirtualMachine", info.isVirtualMachine),
-            "role": .string(info.role.rawValue),
-            "product": facts.text("\(name).product", info.product),
-            "version": facts.text("\(name).version", info.version),
-            "xenMode": facts.write("\(name).xenMode", info.xenMode) { .string($0.rawValue) },
-            "container": .string(info.container),
-            "isTrustDomain": .bool(info.isTrustDomain),
-            "layers": .array(
-                info.layers.map {
-                    [
-                        "kind": .string($0.kind.rawValue), "name": .string($0.name),
-                        "source": .string($0.source),
-                    ]
-                }
-            ),
-            "evidence": .array(info.evidence.map(\.json)),
-            "conflicts": .array(info.conflicts.map(\.json)),
-        ]
-    }
-
-    private func cloudJSON(_ facts: inout FactWriter) -> JSONValue {
-        [
-            "provider": facts.text("cloud.provider", hardware.cloud.provider),
-            "brand": facts.text("cloud.brand", hardware.cloud.brand),
-            "evidence": .array(hardware.cloud.evidence.map(\.json)),
-            "metadata": metadataJSON(&facts),
-        ]
-    }
-
-    private func metadataJSON(_ facts: inout FactWriter) -> JSONValue {
-        let name = "cloud.metadata"
-        guard let metadata = hardware.cloud.metadata.value else {
-            return facts.text(name, hardware.cloud.metadata.map { _ in "" })
+            }
+            more(&report)
         }
-        return [
-            "provider": facts.text("\(name).provider", metadata.provider),
-            "address": .string(metadata.address),
-            "outcome": .string(metadata.outcome.rawValue),
-            "reason": .string(metadata.reason),
-            "instanceId": facts.text("\(name).instanceId", metadata.instanceID),
-            "region": facts.text("\(name).region", metadata.region),
-            "zone": facts.text("\(name).zone", metadata.zone),
-            "instanceType": facts.text("\(name).instanceType", metadata.instanceType),
-            "evidence": .array(metadata.evidence.map(\.json)),
-        ]
+        return report
+    }
+
+    private func write(machine report: inout ReportWriter) {
+        let machine = hardware.machine
+        report.string("vendor", machine.vendor)
+        report.string("product", machine.product)
+        report.string("firmwareVendor", machine.firmwareVendor)
+        report.strings("compatible", machine.compatible)
+        report.string("architecture", system.map(\.machine))
+    }
+
+    private func write(kernel report: inout ReportWriter) {
+        report.string("name", system.map(\.name))
+        report.string("release", system.map(\.release))
+        report.string("version", system.map(\.version))
+    }
+
+    private func write(virtualization report: inout ReportWriter) {
+        let info = hardware.virtualization
+        report.fact("hypervisor", info.hypervisor) { $1.string("hypervisor", $0.rawValue) }
+        report.bool("isVirtualMachine", info.isVirtualMachine)
+        report.string("role", info.role.rawValue)
+        report.string("product", info.product)
+        report.string("version", info.version)
+        report.fact("xenMode", info.xenMode) { $1.string("xenMode", $0.rawValue) }
+        report.string("container", info.container)
+        report.bool("isTrustDomain", info.isTrustDomain)
+        report.list("layers", info.layers) { layer, report in
+            report.object(as: "") { report in
+                report.string("kind", layer.kind.rawValue)
+                report.string("name", layer.name)
+                report.string("source", layer.source)
+            }
+        }
+        report.evidence("evidence", info.evidence)
+        report.list("conflicts", info.conflicts) { conflict, report in
+            report.object(as: "") { report in
+                report.string("about", conflict.about)
+                report.evidence("believed", conflict.believed)
+                report.string("reason", conflict.reason)
+                report.evidence("rejected", conflict.rejected)
+            }
+        }
+    }
+
+    private func write(cloud report: inout ReportWriter) {
+        let cloud = hardware.cloud
+        report.string("provider", cloud.provider)
+        report.string("brand", cloud.brand)
+        report.evidence("evidence", cloud.evidence)
+        report.fact("metadata", cloud.metadata) { metadata, report in
+            report.object("metadata") { report in
+                report.string("provider", metadata.provider)
+                report.string("address", metadata.address)
+                report.string("outcome", metadata.outcome.rawValue)
+                report.string("reason", metadata.reason)
+                report.string("instanceId", metadata.instanceID)
+                report.string("region", metadata.region)
+                report.string("zone", metadata.zone)
+                report.string("instanceType", metadata.instanceType)
+                report.evidence("evidence", metadata.evidence)
+            }
+        }
     }
 }

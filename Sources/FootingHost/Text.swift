@@ -54,6 +54,23 @@ extension String {
         return String(self[start...end])
     }
 
+    /// The rest of the last line that begins with a text, as `uevent` files have them.
+    func line(after prefix: String) -> String? {
+        let bytes = utf8Span.span
+        let wanted = prefix.utf8Span.span
+        var found: String?
+        var start = 0
+        while start < bytes.count {
+            let end = bytes.offset(of: 10, from: start) ?? bytes.count
+            if start + wanted.count <= end, bytes.holds(wanted, at: start) {
+                let first = utf8.index(startIndex, offsetBy: start + wanted.count)
+                found = String(self[first..<utf8.index(startIndex, offsetBy: end)])
+            }
+            start = end + 1
+        }
+        return found
+    }
+
     /// The value of the first `name : value` line, as `/proc/cpuinfo` has them.
     func field(_ name: String) -> String? {
         let bytes = utf8Span.span

@@ -204,10 +204,10 @@ extension FileDescriptor {
 
     /// Writes the text at the current position.
     public func write(_ text: String) throws(Errno) {
-        let bytes = Array(text.utf8)
-        let result: Result<Void, Errno> = unsafe bytes.withUnsafeBytes { buffer in
+        var text = text
+        let result: Result<Void, Errno> = text.withUTF8 { bytes in
             do throws(Errno) {
-                return .success(try unsafe write(buffer))
+                return .success(try unsafe write(UnsafeRawBufferPointer(bytes)))
             } catch {
                 return .failure(error)
             }

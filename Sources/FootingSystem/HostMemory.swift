@@ -4,7 +4,7 @@
 /// bus. It lives as long as one look at the machine, so that the next one sees what has changed.
 final class HostMemory: Sendable {
     /// A file's bytes, and how many were asked for; no limit where it was read to its end.
-    private struct Content {
+    fileprivate struct Content {
         let bytes: Result<[UInt8], Errno>
         let limit: Int?
 
@@ -28,17 +28,16 @@ final class HostMemory: Sendable {
     }
 
     /// What is known of a path.
-    private struct Entry {
-        var content: Content?
-        var link: Result<String, Errno>?
-        var names: Result<[String], Errno>?
-        var isPresent: Bool?
+    struct Entry {
+        fileprivate var content: Content?
+        fileprivate var link: Result<String, Errno>?
+        fileprivate var names: Result<[String], Errno>?
+        fileprivate var isPresent: Bool?
         /// Where it leads if many paths begin with it; empty: it is no link.
-        var place: String?
+        fileprivate var place: String?
     }
 
-    /// One table for all: the first use of each kind of table costs as much as reading ten files.
-    private let state = Locked<[String: Entry]>([:])
+    private let state = Locked(PathTable())
 
     /// The content of a file, from memory or from `read`.
     ///
@@ -48,35 +47,37 @@ final class HostMemory: Sendable {
         limit: Int?,
         read: () throws(Errno) -> [UInt8]
     ) throws(Errno) -> [UInt8] {
-        if let known = state.withLock({ $0[path]?.content?.prefix(limit) }) {
-            return try known.get()
-        }
+        let at = state.withLock { $0.index(of: path) }
+        if let known = state.withLock({ $0[at].content?.prefix(limit) }) { return try known.get() }
         let found = Self.result(read)
-        state.withLock { $0[path, default: Entry()].content = Content(bytes: found, limit: limit) }
+        state.withLock { $0[at].content = Content(bytes: found, limit: limit) }
         return try found.get()
     }
 
     /// The target of a link, from memory or from `read`.
     func link(_ path: String, read: () throws(Errno) -> String) throws(Errno) -> String {
-        if let known = state.withLock({ $0[path]?.link }) { return try known.get() }
+        let at = state.withLock { $0.index(of: path) }
+        if let known = state.withLock({ $0[at].link }) { return try known.get() }
         let found = Self.result(read)
-        state.withLock { $0[path, default: Entry()].link = found }
+        state.withLock { $0[at].link = found }
         return try found.get()
     }
 
     /// The names in a folder, from memory or from `read`.
     func names(_ path: String, read: () throws(Errno) -> [String]) throws(Errno) -> [String] {
-        if let known = state.withLock({ $0[path]?.names }) { return try known.get() }
+        let at = state.withLock { $0.index(of: path) }
+        if let known = state.withLock({ $0[at].names }) { return try known.get() }
         let found = Self.result(read)
-        state.withLock { $0[path, default: Entry()].names = found }
+        state.withLock { $0[at].names = found }
         return try found.get()
     }
 
     /// Whether there is something, from memory or from `look`.
     func presence(_ path: String, look: () -> Bool) -> Bool {
-        if let known = state.withLock({ $0[path]?.isPresent }) { return known }
+        let at = state.withLock { $0.index(of: path) }
+        if let known = state.withLock({ $0[at].isPresent }) { return known }
         let found = look()
-        state.withLock { $0[path, default: Entry()].isPresent = found }
+        state.withLock { $0[at].isPresent = found }
         return found
     }
 
@@ -122,29 +123,37 @@ final class HostMemory: Sendable {
     private func replacing(_ end: Int, in path: String, _ link: (String) -> String?) -> String {
         let slash = path.utf8.index(path.startIndex, offsetBy: end)
         let head = String(path[..<slash])
+        let at = state.withLock { $0.index(of: head) }
         let place: String
-        if let known = state.withLock({ $0[head]?.place }) {
+        if let known = state.withLock({ $0[at].place }) {
             place = known
         } else {
             place = Self.place(head, link)
-            state.withLock { $0[head, default: Entry()].place = place }
+            state.withLock { $0[at].place = place }
         }
-        return place.isEmpty ? path : place + path[slash...]
+        return place.isEmpty ? path : place + String(path[slash...])
     }
 
     private static func place(_ head: String, _ link: (String) -> String?) -> String {
         guard let target = link(head) else { return "" }
         let slash = UInt8(ascii: "/")
+        let bytes = target.utf8Span.span
         var place = Array(head.utf8)
-        func ascend() { place.removeSubrange((place.lastIndex(of: slash) ?? 0)...) }
-        if target.utf8.first == slash { place = [] } else { ascend() }
-        for part in PathWalk.components(target) where part != "." {
-            if part == ".." {
+        func ascend() {
+            while let last = place.popLast(), last != slash {}
+        }
+        if bytes.count > 0, bytes[0] == slash { place = [] } else { ascend() }
+        var start = 0
+        while start < bytes.count {
+            let end = bytes.offset(of: slash, from: start) ?? bytes.count
+            let dots = bytes[start] == UInt8(ascii: ".") ? end - start : 0
+            if dots == 2, bytes[start + 1] == UInt8(ascii: ".") {
                 ascend()
-            } else {
+            } else if end > start, dots != 1 {
                 if !place.isEmpty { place.append(slash) }
-                place += part.utf8
+                for at in start..<end { place.append(bytes[at]) }
             }
+            start = end + 1
         }
         return String(decoding: place, as: UTF8.self)
     }

@@ -38,7 +38,7 @@ public struct Ring: ~Copyable, @unchecked Sendable {
 
     deinit {
         unsafe footing_ring_destroy(ring)
-        for unsafevector in unsafe vectors { unsafe vector.deallocate() }
+        unsafe vectors.forEach { unsafe $0.deallocate() }
     }
 
     /// Sets the file that is read, which must stay open as long as the ring lives.
@@ -99,7 +99,7 @@ public struct Ring: ~Copyable, @unchecked Sendable {
 
     private mutating func enter(_ count: UInt32, nanoseconds: UInt64) throws(Errno) {
         _ = try checked(unsafe footing_ring_submit(ring, count, nanoseconds))
-        for unsafevector in unsafe vectors { unsafe vector.deallocate() }
+        unsafe vectors.forEach { unsafe $0.deallocate() }
         unsafe vectors.removeAll(keepingCapacity: true)
     }
 

@@ -77,7 +77,7 @@ import Testing
 
     @Test func `a long label stands on a line of its own`() {
         let option = Option(optional: "a-very-long-option", .directory, help: "Far away.")
-        let command = Command(name: "a", overview: "A.", parameters: [option]) {
+        let command = Command(name: "a", overview: "A.", parameters: [option.model]) {
             (_, _) throws(CommandError) in
         }
         let help = HelpText(path: CommandPath(root: command), columns: 80).text

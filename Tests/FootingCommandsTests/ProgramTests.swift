@@ -64,29 +64,36 @@ import Testing
         #expect(DeclarationValidator.problems(in: SampleProgram.declaration) == [])
     }
 
-    private static func command(_ parameters: [any Parameter]) -> Command {
+    private static func command(_ parameters: [ParameterModel]) -> Command {
         Command(name: "a", overview: "A.", parameters: parameters) {
             (_, _) throws(CommandError) in
         }
     }
 
     private static let unsound: [(Command, String)] = [
-        (command([Flag("b", help: "B."), Flag("b", help: "B.")]), "two parameters are called 'b'"),
-        (command([Flag("help", help: "B.")]), "two parameters are called 'help'"),
-        (command([Flag("b", letter: "h", help: "B.")]), "two options have the letter 'h'"),
+        (
+            command([Flag("b", help: "B.").model, Flag("b", help: "B.").model]),
+            "two parameters are called 'b'"
+        ),
+        (command([Flag("help", help: "B.").model]), "two parameters are called 'help'"),
+        (command([Flag("b", letter: "h", help: "B.").model]), "two options have the letter 'h'"),
         (
             command([
-                Argument(optional: "b", .file, help: "B."), Argument("c", .file, help: "C."),
+                Argument(optional: "b", .file, help: "B.").model,
+                Argument("c", .file, help: "C.").model,
             ]), "<c> is required but follows an argument that is not"
         ),
         (
             command([
-                Argument(repeating: "b", .text, help: "B."),
-                Argument(optional: "c", .text, help: "C."),
+                Argument(repeating: "b", .text, help: "B.").model,
+                Argument(optional: "c", .text, help: "C.").model,
             ]), "<b> ... takes all that is left but is not the last argument"
         ),
-        (command([Flag("Big", help: "B.")]), "'Big' is not made of lower-case letters and dashes"),
-        (command([Flag("b", help: "B")]), "the help of --b has no full stop"),
+        (
+            command([Flag("Big", help: "B.").model]),
+            "'Big' is not made of lower-case letters and dashes"
+        ),
+        (command([Flag("b", help: "B").model]), "the help of --b has no full stop"),
         (
             Command(name: "a", overview: "A.", subcommands: []),
             "does nothing and has no subcommands"

@@ -22,7 +22,10 @@ enum SampleProgram {
         name: "make",
         overview: "Make a disk.",
         discussion: "Nothing is overwritten.",
-        parameters: [path, copy, size, wait, root, color, verbose, quiet]
+        parameters: [
+            path.model, copy.model, size.model, wait.model, root.model, color.model,
+            verbose.model, quiet.model,
+        ]
     ) { (input: Invocation, console: Console) throws(CommandError) in
         if input[verbose] && input[quiet] {
             throw CommandError(usage: "'--verbose' and '--quiet' exclude each other")
@@ -33,7 +36,7 @@ enum SampleProgram {
         console.print("made \(input[path]) of \(input[size])")
     }
 
-    static let check = Command(name: "check", overview: "Check a disk.", parameters: [path]) {
+    static let check = Command(name: "check", overview: "Check a disk.", parameters: [path.model]) {
         (_, console) throws(CommandError) in
         console.print(["damaged": false, "blocks": 3])
     }

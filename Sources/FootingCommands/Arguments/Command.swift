@@ -9,7 +9,7 @@ struct Command: Sendable {
     let overview: String
     /// Paragraphs below the overview, for what a user cannot guess.
     let discussion: String?
-    private let declared: @Sendable () -> [any Parameter]
+    private let declared: @Sendable () -> [ParameterModel]
     let subcommands: [Command]
     let body: Body?
 
@@ -21,7 +21,7 @@ struct Command: Sendable {
         name: String,
         overview: String,
         discussion: String? = nil,
-        parameters: @escaping @autoclosure @Sendable () -> [any Parameter] = [],
+        parameters: @escaping @autoclosure @Sendable () -> [ParameterModel] = [],
         run body: @escaping Body
     ) {
         self.name = name
@@ -43,7 +43,7 @@ struct Command: Sendable {
     }
 
     /// What it takes, in the order of its help.
-    var parameters: [ParameterModel] { declared().map(\.model) }
+    var parameters: [ParameterModel] { declared() }
 
     /// What every command understands besides its own parameters.
     static let common = [

@@ -13,7 +13,7 @@ struct CommandLineParser {
     private var path: CommandPath
     private var words: ArraySlice<String>
     private var parameters: [ParameterModel] = []
-    private var given: [(name: String, value: any Sendable)] = []
+    private var given = Invocation(declared: [])
     private var positional: [String] = []
 
     private init(path: CommandPath, words: ArraySlice<String>) {
@@ -36,6 +36,7 @@ struct CommandLineParser {
         }
         if path.command.body == nil { return try groupWithoutSubcommand() }
         parameters = path.command.parameters
+        given = Invocation(declared: parameters)
         while let word = words.popFirst() {
             if word == "--" {
                 positional += words
@@ -91,13 +92,10 @@ extension CommandLineParser {
 
     /// `--name`, `--name value` or `--name=value`.
     private mutating func readLong(_ word: String) throws(UsageError) {
-        let parts = word.dropFirst(2).split(
-            separator: "=",
-            maxSplits: 1,
-            omittingEmptySubsequences: false
-        )
-        let name = String(parts[0])
-        let attached = parts.count == 2 ? String(parts[1]) : nil
+        let start = word.utf8.index(word.startIndex, offsetBy: 2)
+        let sign = word.utf8.firstIndex(of: UInt8(ascii: "="))
+        let name = String(word[start..<(sign ?? word.endIndex)])
+        let attached = sign.map { String(word[word.utf8.index(after: $0)...]) }
         guard let option = option(where: { $0.name == name }) else {
             throw unknownOption("--\(name)")
         }
@@ -142,9 +140,7 @@ extension CommandLineParser {
     }
 
     private mutating func give(_ parameter: ParameterModel, _ text: String) throws(UsageError) {
-        let known = given.firstIndex { $0.name == parameter.name }
-        let earlier = known.map { given[$0].value }
-        guard earlier == nil || parameter.append != nil else {
+        guard parameter.isRepeated || !given.names.contains(parameter.name) else {
             throw UsageError(
                 "The option '--\(parameter.name)' is given twice",
                 parameter: parameter,
@@ -152,9 +148,7 @@ extension CommandLineParser {
             )
         }
         do throws(InvalidValue) {
-            let value = try parameter.parse(text)
-            guard let known else { return given.append((parameter.name, value)) }
-            given[known].value = earlier.flatMap { parameter.append?($0, value) } ?? value
+            try parameter.check(text)
         } catch {
             throw UsageError(
                 "The value '\(text)' is invalid for '\(parameter.label)': "
@@ -163,6 +157,7 @@ extension CommandLineParser {
                 at: path
             )
         }
+        given.give(parameter, text)
     }
 }
 
@@ -171,28 +166,24 @@ extension CommandLineParser {
 extension CommandLineParser {
     private mutating func invocation() throws(UsageError) -> Invocation {
         let arguments = parameters.filter { $0.kind == .argument }
-        let last = arguments.last.flatMap { $0.append == nil ? nil : $0 }
+        let last = arguments.last.flatMap { $0.isRepeated ? $0 : nil }
         if positional.count > arguments.count, last == nil {
             throw UsageError("Unexpected argument '\(positional[arguments.count])'", at: path)
         }
-        for (argument, text) in zip(arguments, positional) {
-            try give(argument, text)
+        for index in 0..<min(arguments.count, positional.count) {
+            try give(arguments[index], positional[index])
         }
         if let last {
             for text in positional.dropFirst(arguments.count) { try give(last, text) }
         }
-        var values = given
-        for parameter in parameters where !given.contains(where: { $0.name == parameter.name }) {
-            guard let fallback = parameter.fallback else {
-                let kind = parameter.kind == .argument ? "argument" : "option"
-                throw UsageError(
-                    "Missing expected \(kind) '\(parameter.label)'",
-                    parameter: parameter,
-                    at: path
-                )
-            }
-            values.append((parameter.name, fallback))
+        for parameter in parameters where parameter.isRequired && !given.isGiven(parameter) {
+            let kind = parameter.kind == .argument ? "argument" : "option"
+            throw UsageError(
+                "Missing expected \(kind) '\(parameter.label)'",
+                parameter: parameter,
+                at: path
+            )
         }
-        return Invocation(values: values)
+        return given
     }
 }

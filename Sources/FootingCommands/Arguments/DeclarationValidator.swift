@@ -21,7 +21,7 @@ enum DeclarationValidator {
         problems += command.arguments[optional...].filter(\.isRequired).map {
             "\($0.label) is required but follows an argument that is not"
         }
-        problems += command.arguments.dropLast().filter { $0.append != nil }.map {
+        problems += command.arguments.dropLast().filter { $0.isRepeated }.map {
             "\($0.label) takes all that is left but is not the last argument"
         }
         if command.body == nil, command.subcommands.isEmpty {

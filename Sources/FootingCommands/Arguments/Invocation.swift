@@ -1,25 +1,54 @@
 /// The values that the user gave, or their defaults, under the declarations that ask for them.
+///
+/// Kept as the texts that they were given as, which the parser has checked: a value of each type in
+/// a box would have the runtime make that box's type.
 struct Invocation: Sendable {
-    private let values: [(name: String, value: any Sendable)]
+    private let declared: [ParameterModel]
+    /// The names of what was given, and a text for each; empty for a flag.
+    private(set) var names: [String] = []
+    private var texts: [String] = []
 
-    init(values: [(name: String, value: any Sendable)]) {
-        self.values = values
+    init(declared: [ParameterModel]) {
+        self.declared = declared
     }
 
     /// Whether the flag was given.
-    subscript(flag: Flag) -> Bool { value(of: flag.model) }
+    subscript(flag: Flag) -> Bool { isGiven(flag.model) }
 
     /// The option's value.
-    subscript<Value>(option: Option<Value>) -> Value { value(of: option.model) }
+    subscript<Value>(option: Option<Value>) -> Value { value(option.model, option.read) }
 
     /// The argument's value.
-    subscript<Value>(argument: Argument<Value>) -> Value { value(of: argument.model) }
+    subscript<Value>(argument: Argument<Value>) -> Value { value(argument.model, argument.read) }
 
-    private func value<Value: Sendable>(of model: ParameterModel) -> Value {
-        guard let box = values.first(where: { $0.name == model.name })?.value as? Box<Value> else {
-            // The parser fills in every declared parameter, so only a command can be wrong here.
-            preconditionFailure("\(model.label) is read by a command that does not declare it")
+    /// Whether a parameter was given.
+    func isGiven(_ model: ParameterModel) -> Bool {
+        precondition(isDeclared(model), Self.undeclared(model))
+        return names.contains(model.name)
+    }
+
+    /// Adds what the parser has checked.
+    mutating func give(_ model: ParameterModel, _ text: String) {
+        names.append(model.name)
+        texts.append(text)
+    }
+
+    private func isDeclared(_ model: ParameterModel) -> Bool {
+        declared.contains { $0.name == model.name }
+    }
+
+    private static func undeclared(_ model: ParameterModel) -> String {
+        "\(model.label) is read by a command that does not declare it"
+    }
+
+    private func value<Value>(_ model: ParameterModel, _ read: Reading<Value>) -> Value {
+        precondition(isDeclared(model), Self.undeclared(model))
+        var given: [String] = []
+        for index in names.indices where names[index] == model.name { given.append(texts[index]) }
+        do throws(InvalidValue) {
+            return try read(given)
+        } catch {
+            preconditionFailure("\(model.label) was checked: \(error.expectation)")
         }
-        return box.value
     }
 }

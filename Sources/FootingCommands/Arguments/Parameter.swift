@@ -1,10 +1,8 @@
-/// Something a command takes from its command line: a ``Flag``, an ``Option`` or an ``Argument``.
-protocol Parameter: Sendable {
-    var model: ParameterModel { get }
-}
-
 /// What the parser, the help, the errors and the completions know of a parameter.
-struct ParameterModel: Sendable {
+///
+/// One type for all, as a type for each kind of value would have to be made at run time: that took
+/// a tenth of a start.
+final class ParameterModel: Sendable {
     enum Kind: Sendable {
         /// `--json`: there or not.
         case flag
@@ -23,45 +21,58 @@ struct ParameterModel: Sendable {
     let placeholder: String
     let help: String
     let isRequired: Bool
+    /// Whether it may be given more than once.
+    let isRepeated: Bool
     /// What holds when the parameter is left out, as text; nil where there is nothing to show.
     let defaultText: String?
-    let completion: CompletionKind
-    /// Turns the text into the value, boxed; ``Invocation`` unpacks it.
-    let parse: @Sendable (String) throws(InvalidValue) -> any Sendable
-    /// The boxed value when the parameter is left out; nil if it is required.
-    let fallback: (any Sendable)?
-    /// Puts a further value behind those given before; nil if it may be given only once.
-    var append: (@Sendable (any Sendable, any Sendable) -> any Sendable)?
+    private let completions: @Sendable () -> CompletionKind
+    /// Whether a text is a value of it.
+    let check: @Sendable (String) throws(InvalidValue) -> Void
+
+    init(
+        _ kind: Kind,
+        _ name: String,
+        letter: Character? = nil,
+        placeholder: String = "",
+        help: String,
+        isRequired: Bool = false,
+        isRepeated: Bool = false,
+        defaultText: String? = nil,
+        completions: @escaping @Sendable () -> CompletionKind = { .none },
+        check: @escaping @Sendable (String) throws(InvalidValue) -> Void
+    ) {
+        self.kind = kind
+        self.name = name
+        self.letter = letter
+        self.placeholder = placeholder
+        self.help = help
+        self.isRequired = isRequired
+        self.isRepeated = isRepeated
+        self.defaultText = defaultText
+        self.completions = completions
+        self.check = check
+    }
+
+    /// What a shell offers for it.
+    var completion: CompletionKind { completions() }
 }
 
-/// A value in its box: a cast to `Box<Int?>` is exact, one to `Int?` would look through optionals.
-struct Box<Value: Sendable>: Sendable {
-    let value: Value
-}
+/// How the texts that were given become a value; none were if the parameter was left out.
+typealias Reading<Value> = @Sendable ([String]) throws(InvalidValue) -> Value
 
 /// A switch that is off unless its name is given.
-struct Flag: Parameter {
+struct Flag: Sendable {
     let model: ParameterModel
 
     init(_ name: String, letter: Character? = nil, help: String) {
-        model = ParameterModel(
-            kind: .flag,
-            name: name,
-            letter: letter,
-            placeholder: "",
-            help: help,
-            isRequired: false,
-            defaultText: nil,
-            completion: .none,
-            parse: { _ throws(InvalidValue) in Box(value: true) },
-            fallback: Box(value: false)
-        )
+        model = ParameterModel(.flag, name, letter: letter, help: help, check: { _ in })
     }
 }
 
 /// A named value.
-struct Option<Value: Sendable>: Parameter {
+struct Option<Value: Sendable>: Sendable {
     let model: ParameterModel
+    let read: Reading<Value>
 
     /// An option with a default; without one it is required.
     init(
@@ -75,12 +86,15 @@ struct Option<Value: Sendable>: Parameter {
         model = ParameterModel(
             .option,
             name,
-            letter,
-            type,
-            placeholder ?? type.placeholder,
-            default: value,
-            help
+            letter: letter,
+            placeholder: placeholder ?? type.placeholder,
+            help: help,
+            isRequired: value == nil,
+            defaultText: value.map { type.format($0) },
+            completions: type.completions,
+            check: type.check
         )
+        read = type.reading(default: value)
     }
 
     /// An option that may be left out, which gives nil.
@@ -92,23 +106,36 @@ struct Option<Value: Sendable>: Parameter {
         help: String
     ) where Value == Wrapped? {
         model = ParameterModel(
-            optional: .option,
+            .option,
             name,
-            letter,
-            type,
-            placeholder ?? type.placeholder,
-            help
+            letter: letter,
+            placeholder: placeholder ?? type.placeholder,
+            help: help,
+            completions: type.completions,
+            check: type.check
         )
+        read = type.optionalReading
     }
 }
 
 /// A value known by its position.
-struct Argument<Value: Sendable>: Parameter {
+struct Argument<Value: Sendable>: Sendable {
     let model: ParameterModel
+    let read: Reading<Value>
 
     /// An argument with a default; without one it is required.
     init(_ name: String, _ type: ValueType<Value>, default value: Value? = nil, help: String) {
-        model = ParameterModel(.argument, name, nil, type, name, default: value, help)
+        model = ParameterModel(
+            .argument,
+            name,
+            placeholder: name,
+            help: help,
+            isRequired: value == nil,
+            defaultText: value.map { type.format($0) },
+            completions: type.completions,
+            check: type.check
+        )
+        read = type.reading(default: value)
     }
 
     /// An argument that may be left out, which gives nil.
@@ -117,7 +144,15 @@ struct Argument<Value: Sendable>: Parameter {
         _ type: ValueType<Wrapped>,
         help: String
     ) where Value == Wrapped? {
-        model = ParameterModel(optional: .argument, name, nil, type, name, help)
+        model = ParameterModel(
+            .argument,
+            name,
+            placeholder: name,
+            help: help,
+            completions: type.completions,
+            check: type.check
+        )
+        read = type.optionalReading
     }
 
     /// All arguments that are left, possibly none: the last one of a command.
@@ -127,78 +162,51 @@ struct Argument<Value: Sendable>: Parameter {
         help: String
     ) where Value == [Element] {
         model = ParameterModel(
-            kind: .argument,
-            name: name,
-            letter: nil,
+            .argument,
+            name,
             placeholder: name,
             help: help,
-            isRequired: false,
-            defaultText: nil,
-            completion: type.completion,
-            parse: { text throws(InvalidValue) in Box(value: [try type.parse(text)]) },
-            fallback: Box<[Element]>(value: []),
-            append: { earlier, next in
-                guard let earlier = earlier as? Box<[Element]>, let next = next as? Box<[Element]>
-                else { preconditionFailure("<\(name)> is boxed as something else") }
-                return Box(value: earlier.value + next.value)
-            }
+            isRepeated: true,
+            completions: type.completions,
+            check: type.check
         )
+        read = { texts throws(InvalidValue) in
+            var values: [Element] = []
+            for text in texts { values.append(try type.parse(text)) }
+            return values
+        }
+    }
+}
+
+extension ValueType {
+    fileprivate var check: @Sendable (String) throws(InvalidValue) -> Void {
+        { text throws(InvalidValue) in _ = try parse(text) }
+    }
+
+    fileprivate func reading(default value: Value?) -> Reading<Value> {
+        { texts throws(InvalidValue) in
+            if let text = texts.first { return try parse(text) }
+            guard let value else { preconditionFailure("the parser lets none be left out") }
+            return value
+        }
+    }
+
+    fileprivate var optionalReading: Reading<Value?> {
+        { texts throws(InvalidValue) in
+            guard let text = texts.first else { return nil }
+            return try parse(text)
+        }
     }
 }
 
 extension ParameterModel {
-    fileprivate init<Value: Sendable>(
-        _ kind: Kind,
-        _ name: String,
-        _ letter: Character?,
-        _ type: ValueType<Value>,
-        _ placeholder: String,
-        default value: Value?,
-        _ help: String
-    ) {
-        self.init(
-            kind: kind,
-            name: name,
-            letter: letter,
-            placeholder: placeholder,
-            help: help,
-            isRequired: value == nil,
-            defaultText: value.map { type.format($0) },
-            completion: type.completion,
-            parse: { text throws(InvalidValue) in Box(value: try type.parse(text)) },
-            fallback: value.map { Box(value: $0) }
-        )
-    }
-
-    fileprivate init<Wrapped: Sendable>(
-        optional kind: Kind,
-        _ name: String,
-        _ letter: Character?,
-        _ type: ValueType<Wrapped>,
-        _ placeholder: String,
-        _ help: String
-    ) {
-        self.init(
-            kind: kind,
-            name: name,
-            letter: letter,
-            placeholder: placeholder,
-            help: help,
-            isRequired: false,
-            defaultText: nil,
-            completion: type.completion,
-            parse: { text throws(InvalidValue) in Box<Wrapped?>(value: try type.parse(text)) },
-            fallback: Box<Wrapped?>(value: nil)
-        )
-    }
-
     /// `--size <size>`, `-j, --json` or `<path>`: how help and errors name the parameter.
     var label: String {
         let short = letter.map { "-\($0), " } ?? ""
         switch kind {
         case .flag: return short + "--\(name)"
         case .option: return short + "--\(name) <\(placeholder)>"
-        case .argument: return append == nil ? "<\(name)>" : "<\(name)> ..."
+        case .argument: return isRepeated ? "<\(name)> ..." : "<\(name)>"
         }
     }
 
@@ -208,7 +216,7 @@ extension ParameterModel {
             switch kind {
             case .flag: "--\(name)"
             case .option: "--\(name) <\(placeholder)>"
-            case .argument: append == nil ? "<\(name)>" : "<\(name)> ..."
+            case .argument: isRepeated ? "<\(name)> ..." : "<\(name)>"
             }
         return isRequired ? plain : "[\(plain)]"
     }

@@ -16,18 +16,18 @@ enum CompletionKind: Sendable, Equatable {
 struct ValueType<Value: Sendable>: Sendable {
     /// What stands between the angle brackets unless the declaration names something better.
     let placeholder: String
-    let completion: CompletionKind
+    let completions: @Sendable () -> CompletionKind
     let parse: @Sendable (String) throws(InvalidValue) -> Value
     let format: @Sendable (Value) -> String
 
     init(
         placeholder: String,
-        completion: CompletionKind = .none,
+        completion: @escaping @autoclosure @Sendable () -> CompletionKind = .none,
         parse: @escaping @Sendable (String) throws(InvalidValue) -> Value,
         format: @escaping @Sendable (Value) -> String
     ) {
         self.placeholder = placeholder
-        self.completion = completion
+        completions = completion
         self.parse = parse
         self.format = format
     }
@@ -116,12 +116,12 @@ extension ValueType<Int> {
 extension ValueType where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     /// One of the texts of an enumeration.
     static func choice(of type: Value.Type = Value.self) -> ValueType<Value> {
-        let choices = Value.allCases.map(\.rawValue)
-        return ValueType(
+        ValueType(
             placeholder: "choice",
-            completion: .choices(choices),
+            completion: .choices(Value.allCases.map(\.rawValue)),
             parse: { text throws(InvalidValue) in
                 guard let value = Value(rawValue: text) else {
+                    let choices = Value.allCases.map(\.rawValue)
                     throw InvalidValue(
                         expectation: "one of " + choices.joined(separator: ", ")
                             + Spelling.suggestion(for: text, among: choices)

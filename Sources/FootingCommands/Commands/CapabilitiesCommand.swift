@@ -13,7 +13,10 @@ enum CapabilitiesCommand {
         name: "capabilities",
         overview: "Tell what this machine can do, and what proves it.",
         discussion: "With names it answers for scripts: status 0 if all are there, 1 if not.",
-        parameters: [names, DetectCommand.root, DetectCommand.recording, SharedParameters.json],
+        parameters: [
+            names.model, DetectCommand.root.model, DetectCommand.recording.model,
+            SharedParameters.json.model,
+        ],
         run: run
     )
 

@@ -16,7 +16,7 @@ enum CompletionsCommand {
             For bash, add to ~/.bashrc:
             source <(footing completions bash)
             """,
-        parameters: [shell],
+        parameters: [shell.model],
         run: run
     )
 

@@ -47,8 +47,8 @@ enum DetectCommand {
             document. Neither of the two sends a packet.
             """,
         parameters: [
-            root, recording, path, only, watch, noNetwork, probeCloud, explain,
-            SharedParameters.json,
+            root.model, recording.model, path.model, only.model, watch.model, noNetwork.model,
+            probeCloud.model, explain.model, SharedParameters.json.model,
         ],
         run: run
     )
@@ -89,7 +89,7 @@ enum DetectCommand {
             input[noNetwork] ? .forbidden : input[probeCloud] ? .probe : .whereNamed
         let detection = Detection(root: machine.root, path: place, metadata: policy)
         if isJSON {
-            console.print(detection.json())
+            console.write(detection.text())
         } else if input[explain] {
             console.write(TerminalText.harmless(detection.explanation()))
         } else {

@@ -10,7 +10,7 @@ enum DiskCheckCommand {
             Reads all data. A disk that was not closed is verified as its recovery would find it. \
             The exit status is 1 if anything is wrong.
             """,
-        parameters: [DiskCommand.path, SharedParameters.json],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model],
         run: run
     )
 

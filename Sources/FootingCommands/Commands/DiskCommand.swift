@@ -51,7 +51,10 @@ enum DiskCreateCommand {
             A file is sparse: it takes space on the host as data is written, at most the size \
             plus the spare room. A block device must be that large.
             """,
-        parameters: [DiskCommand.path, size, spare, segment, device, SharedParameters.json],
+        parameters: [
+            DiskCommand.path.model, size.model, spare.model, segment.model, device.model,
+            SharedParameters.json.model,
+        ],
         run: run
     )
 
@@ -92,7 +95,7 @@ enum DiskInfoCommand {
     static let declaration = Command(
         name: "info",
         overview: "Tell what a disk is; it may be in use.",
-        parameters: [DiskCommand.path, SharedParameters.json],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model],
         run: run
     )
 

@@ -29,7 +29,7 @@ enum PlacementCommand {
             Follows the path down to the controllers, takes memory on their node as 'serve' does, \
             asks the kernel where it really lies, and gives it back.
             """,
-        parameters: [path, size, pages, SharedParameters.json],
+        parameters: [path.model, size.model, pages.model, SharedParameters.json.model],
         run: run
     )
 

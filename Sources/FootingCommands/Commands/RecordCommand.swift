@@ -20,7 +20,9 @@ enum RecordCommand {
             host names and where network file systems come from are replaced by hashes of the same \
             shape; their key is thrown away.
             """,
-        parameters: [file, DetectCommand.root, path, SharedParameters.json],
+        parameters: [
+            file.model, DetectCommand.root.model, path.model, SharedParameters.json.model,
+        ],
         run: run
     )
 

@@ -17,7 +17,7 @@ enum StatusCommand {
             are in /run/footing, or below XDG_RUNTIME_DIR for users; FOOTING_RUNTIME_DIR names \
             another folder.
             """,
-        parameters: [path, SharedParameters.json],
+        parameters: [path.model, SharedParameters.json.model],
         run: run
     )
 

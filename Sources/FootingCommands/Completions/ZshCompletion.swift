@@ -28,7 +28,7 @@ struct ZshCompletion {
             return group(path, name, body)
         }
         body += path.command.arguments.map { argument in
-            let prefix = argument.append == nil ? ":" : "*:"
+            let prefix = argument.isRepeated ? "*:" : ":"
             return
                 "        \(quoted("\(prefix)\(argument.name):\(action(argument.completion))")) \\\n"
         }.joined()

@@ -19,26 +19,27 @@ public struct CloudIdentity: Sendable {
     private let isNamedByDMI: Bool
 
     init(root: HostRoot, dmi: DMI, virtualization: HypervisorInfo) {
-        let named = Self.named(dmi, virtualization)
-        if let line = named.line {
+        let lines = Self.fitting(dmi, virtualization)
+        if let line = lines.first {
             provider = .known(line.provider)
             brand = line.brand.map { .known($0) } ?? .absent("sold under the provider's name")
-            evidence = named.evidence
+            evidence = Self.evidence(lines, dmi)
             isNamedByDMI = true
             return
         }
         brand = .absent("no cloud was found, or no brand of it")
-        var found = CloudTrace.all(root, dmi, virtualization).map { ($0.provider, $0.evidence) }
+        var found = CloudTrace.all(root, dmi, virtualization)
         if let uuid = EC2UUID.find(root, dmi, virtualization) {
-            found.insert((uuid.isEC2 ? "aws" : nil, uuid.evidence), at: 0)
+            let provider = uuid.isEC2 ? "aws" : nil
+            found.insert(CloudTrace.Sign(provider: provider, evidence: uuid.evidence), at: 0)
         }
         // What decides stands first, what names no provider last.
-        let deciding = found.firstIndex { $0.0 != nil }
+        let deciding = found.firstIndex { $0.provider != nil }
         if let deciding { found.insert(found.remove(at: deciding), at: 0) }
-        evidence = found.map(\.1)
+        evidence = found.map { $0.evidence }
         let isSerial = evidence.first?.source.hasSuffix("/product_serial") == true
         isNamedByDMI = deciding != nil && isSerial
-        if let name = found.first?.0 {
+        if let name = found.first?.provider {
             provider = .known(name)
             return
         }
@@ -62,17 +63,17 @@ public struct CloudIdentity: Sendable {
             ? .known("none") : .absent("no DMI to name a cloud")
     }
 
-    /// The line that decides, and every sign that is there; one of another provider is told as
-    /// such.
-    private static func named(
-        _ dmi: DMI,
-        _ virtualization: HypervisorInfo
-    ) -> (line: CloudVendor?, evidence: [Evidence]) {
-        guard dmi.folder != nil else { return (nil, []) }
+    /// The lines of every sign that is there, that which decides first.
+    private static func fitting(_ dmi: DMI, _ virtualization: HypervisorInfo) -> [CloudVendor] {
+        guard dmi.folder != nil else { return [] }
         let isGuest = virtualization.isVirtualMachine.value == true
-        let fitting = CloudVendor.table.filter { $0.fits(dmi, isVirtualMachine: isGuest) }
-        let evidence = fitting.map { line in
-            let isSame = line.provider == fitting[0].provider
+        return CloudVendor.table.filter { $0.fits(dmi, isVirtualMachine: isGuest) }
+    }
+
+    /// What was seen; a sign of another provider is told as such.
+    private static func evidence(_ lines: [CloudVendor], _ dmi: DMI) -> [Evidence] {
+        lines.map { line in
+            let isSame = line.provider == lines[0].provider
             return Evidence(
                 source: dmi.source(line.field),
                 value: dmi[line.field] ?? "",
@@ -81,7 +82,6 @@ public struct CloudIdentity: Sendable {
                     : "a sign of \(line.provider) too, which the one above outweighs"
             )
         }
-        return (fitting.first, evidence)
     }
 
     /// Asks the metadata server, if the policy allows it; only of the running machine.

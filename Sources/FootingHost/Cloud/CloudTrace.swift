@@ -20,6 +20,18 @@ struct CloudTrace: Sendable {
         case initEnvironment
     }
 
+    /// A sign that is there.
+    struct Sign {
+        let provider: String?
+        let evidence: Evidence
+    }
+
+    /// What stands at a place.
+    private struct Value {
+        let source: String
+        let text: String
+    }
+
     let place: Place
     let match: CloudVendor.Match
     let text: String
@@ -69,24 +81,33 @@ struct CloudTrace: Sendable {
         _ root: HostRoot,
         _ dmi: DMI,
         _ virtualization: HypervisorInfo
-    ) -> [(provider: String?, evidence: Evidence)] {
+    ) -> [Sign] {
         let isXen = virtualization.hypervisor.value == .xen
-        let values = Place.allCases.map { ($0, self.values($0, root, dmi, virtualization)) }
-        return table.compactMap { trace in
-            if trace.onXen && !isXen { return nil }
+        var signs: [Sign] = []
+        var place: Place?
+        var values: [Value] = []
+        for trace in table where isXen || !trace.onXen {
             if trace.place == .path {
-                return root.exists(trace.text) ? trace.found(at: trace.text) : nil
+                if root.exists(trace.text) { signs.append(trace.found(at: trace.text)) }
+                continue
             }
-            let fitting = values.first { $0.0 == trace.place }?.1.first { trace.fits($0.text) }
-            return fitting.map { trace.found(at: $0.source) }
+            // The lines of one place stand together.
+            if trace.place != place {
+                place = trace.place
+                values = self.values(trace.place, root, dmi, virtualization)
+            }
+            if let fitting = values.first(where: { trace.fits($0.text) }) {
+                signs.append(trace.found(at: fitting.source))
+            }
         }
+        return signs
     }
 
     private func fits(_ value: String) -> Bool {
         place == .label ? value.lowercased() == text.lowercased() : match.fits(value, text)
     }
 
-    private func found(at source: String) -> (provider: String?, evidence: Evidence) {
+    private func found(at source: String) -> Sign {
         let shown: String =
             switch (place, match) {
             case (.path, _): ""
@@ -95,7 +116,10 @@ struct CloudTrace: Sendable {
             default: text
             }
         let says = provider.map(CloudVendor.says) ?? "a disk with settings, as many clouds have it"
-        return (provider, Evidence(source: source, value: shown, says: says))
+        return Sign(
+            provider: provider,
+            evidence: Evidence(source: source, value: shown, says: says)
+        )
     }
 
     /// What stands at a place; nothing where it cannot be read.
@@ -104,30 +128,33 @@ struct CloudTrace: Sendable {
         _ root: HostRoot,
         _ dmi: DMI,
         _ virtualization: HypervisorInfo
-    ) -> [(source: String, text: String)] {
+    ) -> [Value] {
         switch place {
         case .path: return []
         case .serial:
             let name = "product_serial"
-            return dmi.secret(name, root).map { [("\(dmi.folder ?? "")/\(name)", $0)] } ?? []
+            guard let serial = dmi.secret(name, root) else { return [] }
+            return [Value(source: "\(dmi.folder ?? "")/\(name)", text: serial)]
         case .commandLine:
             let path = "proc/cmdline"
-            return pieces((try? root.beginning(path)) ?? "", separator: " ").map { (path, $0) }
+            return pieces((try? root.beginning(path)) ?? "", separator: " ")
+                .map { Value(source: path, text: $0) }
         case .label:
             // A label on hardware is a person's choice.
             guard virtualization.isVirtualMachine.value != false else { return [] }
             let folder = "dev/disk/by-label"
-            return root.namesIfPresent(folder).map { ("\(folder)/\($0)", $0) }
+            return root.namesIfPresent(folder).map { Value(source: "\(folder)/\($0)", text: $0) }
         case .port:
             let folder = "sys/class/virtio-ports"
             return root.namesIfPresent(folder).prefix(64).compactMap { name in
                 let path = "\(folder)/\(name)/name"
-                return root.fact(path).value.map { (path, $0) }
+                return root.fact(path).value.map { Value(source: path, text: $0) }
             }
         case .initEnvironment:
             guard virtualization.container == "lxc" else { return [] }
             let path = "proc/1/environ"
-            return pieces((try? root.beginning(path)) ?? "", separator: "\0").map { (path, $0) }
+            return pieces((try? root.beginning(path)) ?? "", separator: "\0")
+                .map { Value(source: path, text: $0) }
         }
     }
 }

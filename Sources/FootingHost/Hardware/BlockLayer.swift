@@ -72,10 +72,9 @@ public struct BlockPartition: Sendable, Equatable {
     static func all(of disk: String, known: [String]?, _ root: HostRoot) -> [BlockPartition] {
         let folder = "sys/block/\(disk)"
         let candidates = known ?? root.namesIfPresent(folder)
-        let parts = candidates.compactMap { name in
-            number(name, of: disk).map { (name, $0) }
-        }.sorted { $0.1 < $1.1 }
-        return parts.map { name, _ in
+        let names = candidates.filter { number($0, of: disk) != nil }
+            .sorted { (number($0, of: disk) ?? 0) < (number($1, of: disk) ?? 0) }
+        return names.map { name in
             let attributes = Attributes("\(folder)/\(name)", root)
             return BlockPartition(
                 name: name,

@@ -35,9 +35,10 @@ extension BlockDevice {
     /// Adds to each namespace what another one of its controller is used for: who takes the
     /// controller takes them all.
     static func addSiblings(_ devices: inout [BlockDevice], usage: () -> DeviceUsage) {
-        let controllers = devices.map { NVMeController.subsystem(ofNamespace: $0.name) }
-        for index in devices.indices {
-            guard let own = controllers[index] else { continue }
+        let none = -1
+        let controllers = devices.map { NVMeController.subsystem(ofNamespace: $0.name) ?? none }
+        for index in devices.indices where controllers[index] != none {
+            let own = controllers[index]
             for other in devices.indices where other != index && controllers[other] == own {
                 guard let part = usage().systemDisks[devices[other].name] else { continue }
                 devices[index].add(use: "\(devices[other].name) beside it holds \(part)")

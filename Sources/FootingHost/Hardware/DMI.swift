@@ -16,10 +16,15 @@ struct DMI: Sendable {
         case boardAssetTag = "board_asset_tag"
     }
 
+    private struct Entry {
+        let field: Field
+        let text: Fact<String>
+    }
+
     /// Where the fields were found; nil if the machine has no DMI.
     let folder: String?
     /// A few pairs, not a dictionary: searched faster than hashed.
-    private var fields: [(field: Field, text: Fact<String>)] = []
+    private var fields: [Entry] = []
     /// What a table or a text told besides, where there is no folder of single files.
     private var secrets: [String: String]?
     private var makerTexts: [String]?
@@ -34,14 +39,14 @@ struct DMI: Sendable {
         if let found = folders.first(where: { root.exists($0) }) {
             folder = found
             let attributes = Attributes(found, root)
-            fields = Field.allCases.map { ($0, attributes.fact($0.rawValue)) }
+            fields = Field.allCases.map { Entry(field: $0, text: attributes.fact($0.rawValue)) }
             return
         }
         let path = "sys/firmware/dmi/tables/DMI"
         let table = (try? root.firstBytes(path, count: 65536)).map { SMBIOSTable($0) }
         if let table, table.tells {
             folder = path
-            fields = table.fields.map { ($0.key, .known($0.value)) }
+            fields = table.fields.map { Entry(field: $0.key, text: .known($0.value)) }
             secrets = table.secrets
             makerTexts = table.makerTexts
             bit = table.isVirtualMachine
@@ -54,7 +59,7 @@ struct DMI: Sendable {
                 let output = DMIText(text)
             else { continue }
             folder = path
-            fields = output.fields.map { ($0.key, .known($0.value)) }
+            fields = output.fields.map { Entry(field: $0.key, text: .known($0.value)) }
             secrets = output.secrets
             bit = output.isVirtualMachine
             hasSystem = output.hasSystem

@@ -77,12 +77,15 @@ public struct MachineIdentity: Sendable {
         let answer =
             dmi.folder == nil ? try? root.beginning("proc/sysinfo", limitBytes: 16384) : nil
         vendor = answer?.field("Manufacturer").map { .known($0) } ?? fact(.systemVendor)
-        var names = [answer?.field("Type"), tree?.model, Self.mainframe(text)]
-        // On x86 this line is the processor's number.
-        if text?.field("flags") == nil {
-            names += Self.names.lazy.compactMap { Self.line($0, text) }.prefix(1).map { $0 }
+        guard dmi.folder == nil else {
+            product = fact(.productName)
+            return
         }
-        let name = dmi.folder == nil ? names.lazy.compactMap { $0 }.first : nil
+        var name = answer?.field("Type") ?? tree?.model ?? Self.mainframe(text)
+        // On x86 this line is the processor's number.
+        if name == nil, text?.field("flags") == nil {
+            for line in Self.names where name == nil { name = Self.line(line, text) }
+        }
         product = name.map { .known($0) } ?? fact(.productName)
     }
 }

@@ -43,21 +43,20 @@ public struct NVMeController: Sendable {
         pci: [PCIDevice]
     ) -> [NVMeController] {
         let folder = "sys/class/nvme"
-        var paths = Dictionary(
-            root.namesIfPresent(folder).filter { isController($0) }.map { ($0, "\(folder)/\($0)") }
-        ) { first, _ in first }
+        let names = root.namesIfPresent(folder).filter { isController($0) }
+        var paths = names.map { "\(folder)/\($0)" }
         for device in block where paths.isEmpty || !root.isLive {
             guard device.name.hasPrefix("nvme"),
                 let link = try? root.link("sys/block/\(device.name)")
             else { continue }
             let path = parent(DevicePlace.below(link))
-            if isController(lastComponent(path)), paths[lastComponent(path)] == nil {
-                paths[lastComponent(path)] = path
+            let name = lastComponent(path)
+            if isController(name), !paths.contains(where: { lastComponent($0) == name }) {
+                paths.append(path)
             }
         }
-        return paths.sorted { number($0.key) < number($1.key) }.map { name, path in
-            NVMeController(name, path, root, pci: pci)
-        }
+        paths.sort { number(lastComponent($0)) < number(lastComponent($1)) }
+        return paths.map { NVMeController(lastComponent($0), $0, root, pci: pci) }
     }
 
     private init(_ name: String, _ path: String, _ root: HostRoot, pci: [PCIDevice]) {

@@ -51,22 +51,16 @@ public struct PCIDevice: Sendable {
         let near = bus.fact("\(slot)/uevent").value
         let event = near ?? (try? root.attribute("\(path)/uevent")) ?? ""
         var ids: (vendor: UInt64, device: UInt64)?
-        var classText: String?
-        var driverName: String?
-        for line in event.utf8.split(separator: UInt8(ascii: "\n")) {
-            if line.starts(with: "PCI_ID=".utf8) {
-                let parts = line.dropFirst(7).split(separator: UInt8(ascii: ":"))
-                if parts.count == 2, let vendor = hexadecimal(String(Substring(parts[0]))),
-                    let device = hexadecimal(String(Substring(parts[1])))
-                {
-                    ids = (vendor, device)
-                }
-            } else if line.starts(with: "PCI_CLASS=".utf8) {
-                classText = String(Substring(line.dropFirst(10)))
-            } else if line.starts(with: "DRIVER=".utf8) {
-                driverName = String(Substring(line.dropFirst(7)))
+        if let text = event.line(after: "PCI_ID=") {
+            let parts = pieces(text, separator: ":")
+            if parts.count == 2, let vendor = hexadecimal(parts[0]),
+                let device = hexadecimal(parts[1])
+            {
+                ids = (vendor, device)
             }
         }
+        let classText = event.line(after: "PCI_CLASS=")
+        let driverName = event.line(after: "DRIVER=")
         let read: (String) -> UInt64? = { name in
             root.fact("\(path)/\(name)").value.flatMap { hexadecimal($0) }
         }

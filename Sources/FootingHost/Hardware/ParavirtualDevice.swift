@@ -22,15 +22,9 @@ public struct ParavirtualDevice: Sendable {
             let path = "\(folder)/\(name)"
             // One read tells both; a recorded tree may lack it.
             let event = (try? root.attribute("\(path)/uevent")) ?? ""
-            var number: UInt64?
-            var driver: String?
-            for line in lines(event) {
-                if let text = line.dropping(prefix: "MODALIAS=virtio:d") {
-                    number = UInt64(text.prefix(8), radix: 16)
-                } else if let text = line.dropping(prefix: "DRIVER=") {
-                    driver = text
-                }
-            }
+            let alias = event.line(after: "MODALIAS=virtio:d")
+            let number = alias.flatMap { UInt64($0.prefix(8), radix: 16) }
+            let driver = event.line(after: "DRIVER=")
             let id = number ?? root.fact("\(path)/device").value.flatMap { hexadecimal($0) }
             return ParavirtualDevice(
                 bus: "virtio",

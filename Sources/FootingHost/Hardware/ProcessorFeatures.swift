@@ -43,7 +43,8 @@ enum ProcessorFeatures {
         }
         // Without OSXSAVE the kernel does not keep wide registers: their instructions fault.
         let keepsWide = basic.ecx >> 27 & 1 == 1
-        let found = bits.filter { line in
+        var found: [String] = []
+        for line in bits {
             let register: UInt32 =
                 switch line.word {
                 case .basicC: basic.ecx
@@ -51,9 +52,9 @@ enum ProcessorFeatures {
                 case .extendedC: cpuid.extended.ecx
                 case .extendedD: cpuid.extended.edx
                 }
-            return register >> line.bit & 1 == 1 && (keepsWide || !line.isWide)
+            if register >> line.bit & 1 == 1, keepsWide || !line.isWide { found.append(line.name) }
         }
-        return .known(found.map(\.name).sorted())
+        return .known(found.sorted())
     }
 
     private static func isKnown(_ name: String) -> Bool {

@@ -146,16 +146,18 @@ struct ControlGroups {
     /// The lines of `/proc/self/cgroup`; a hierarchy with a name only has no limits.
     static func members(_ text: String) -> [Member] {
         lines(text).compactMap { line in
-            let parts = line.utf8.split(
-                separator: UInt8(ascii: ":"),
-                maxSplits: 2,
-                omittingEmptySubsequences: false
-            ).map { String(Substring($0)) }
-            guard parts.count == 3, parts[2].hasPrefix("/") else { return nil }
-            if parts[0] == "0" { return Member(controllers: [], path: parts[2]) }
-            let controllers = pieces(parts[1], separator: ",")
+            // `NUMBER:CONTROLLERS:PATH`
+            let colon = UInt8(ascii: ":")
+            guard let first = line.utf8.firstIndex(of: colon) else { return nil }
+            let rest = line.utf8[line.utf8.index(after: first)...]
+            guard let second = rest.firstIndex(of: colon) else { return nil }
+            let path = String(line[line.utf8.index(after: second)...])
+            guard path.utf8.first == UInt8(ascii: "/") else { return nil }
+            if String(line[..<first]) == "0" { return Member(controllers: [], path: path) }
+            let names = String(line[line.utf8.index(after: first)..<second])
+            let controllers = pieces(names, separator: ",")
             guard !controllers.isEmpty, !controllers[0].hasPrefix("name=") else { return nil }
-            return Member(controllers: controllers, path: parts[2])
+            return Member(controllers: controllers, path: path)
         }
     }
 

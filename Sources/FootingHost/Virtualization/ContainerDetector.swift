@@ -11,36 +11,36 @@ internal import FootingSystem
 /// 5. What a process can see of itself: VServer's context, a tracer, process 1's program.
 /// 6. Namespaces that are not the machine's first: a container, whose is not told.
 struct ContainerDetector {
-    typealias Claim = (name: String, evidence: Evidence)
+    /// A manager's name, and what tells it.
+    struct Claim {
+        let name: String
+        let evidence: Evidence
+    }
 
     /// The manager's name; `none` outside a container.
     private(set) var name = "none"
     private(set) var evidence: [Evidence] = []
     private(set) var conflicts: [Conflict] = []
+    private var first: Claim?
 
     init(_ root: HostRoot) {
-        let oci: Claim? = Self.word(root, Self.environment)
-        let sources: [() -> Claim?] = [
-            { Self.kernel(root) },
-            { Self.word(root, Self.files) },
-            // "oci" is any runtime: the files below tell which.
-            { oci?.evidence.value == "container=oci" ? nil : oci },
-            { Self.mark(root) },
-            { Self.group(root) },
-            { Self.process(root) },
-            { Self.namespace(root) },
-            { oci },
-        ]
-        for (index, source) in sources.enumerated() {
-            guard let claim = source() else { continue }
-            name = claim.name
-            evidence.append(claim.evidence)
-            // The later sources are slow and weak; a contradiction is among the files.
-            for other in sources[(index + 1)...].prefix(max(0, 4 - index)) {
-                if let second = other() { contradict(claim, second) }
-            }
-            return
-        }
+        let variable = Self.word(root, Self.environment)
+        note(Self.kernel(root))
+        note(Self.word(root, Self.files))
+        // "oci" is any runtime: the files below tell which.
+        if variable?.evidence.value != "container=oci" { note(variable) }
+        note(Self.mark(root))
+        note(Self.group(root))
+        // The later sources are slow and weak; a contradiction is among the files.
+        if first == nil { note(Self.process(root) ?? Self.namespace(root) ?? variable) }
+    }
+
+    private mutating func note(_ claim: Claim?) {
+        guard let claim else { return }
+        if let first { return contradict(first, claim) }
+        first = claim
+        name = claim.name
+        evidence.append(claim.evidence)
     }
 
     private mutating func contradict(_ first: Claim, _ second: Claim) {
@@ -64,7 +64,7 @@ struct ContainerDetector {
         _ value: String,
         _ says: String
     ) -> Claim {
-        (name, Evidence(source: source, value: value, says: says))
+        Claim(name: name, evidence: Evidence(source: source, value: value, says: says))
     }
 }
 

@@ -118,13 +118,20 @@ struct DMIVendor: Sendable {
         .init("Google", .kvm, product: "google-compute-engine", .alsoPhysical, in: .biosVendor),
     ]
 
-    typealias Match = (vendor: DMIVendor, field: DMI.Field, value: String)
+    /// A line that fits, the field it was found in and what stands there.
+    struct Match {
+        let vendor: DMIVendor
+        let field: DMI.Field
+        let value: String
+    }
 
     /// Every line that fits, with the field it was found in, in the order that decides.
     static func matches(_ dmi: DMI) -> [Match] {
         fields.compactMap { field in
             guard let value = dmi[field] else { return nil }
-            return table.first { $0.fits(field, value, dmi) }.map { ($0, field, value) }
+            return table.first { $0.fits(field, value, dmi) }.map {
+                Match(vendor: $0, field: field, value: value)
+            }
         }
     }
 

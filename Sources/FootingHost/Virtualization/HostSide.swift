@@ -18,7 +18,7 @@ enum HostSide {
     ]
 
     /// Those that are there, with what was seen.
-    static func find(_ root: HostRoot) -> [(name: String, evidence: Evidence)] {
+    static func find(_ root: HostRoot) -> [ContainerDetector.Claim] {
         let path = "proc/misc"
         let text = try? root.beginning(path)
         // `232 kvm`: the second word is the name.
@@ -28,15 +28,21 @@ enum HostSide {
             // The list has every one of them on a live machine; a recording may have only nodes.
             if isListed || !root.isLive || names == nil, root.exists(line.node) {
                 let says = "virtual machines can be run here"
-                return (line.name, Evidence(source: line.node, value: "", says: says))
+                return .init(
+                    name: line.name,
+                    evidence: Evidence(source: line.node, value: "", says: says)
+                )
             }
             let says = "the kernel can run virtual machines; the device's node is not there"
             if isListed {
-                return (line.name, Evidence(source: path, value: line.miscellaneous, says: says))
+                return .init(
+                    name: line.name,
+                    evidence: Evidence(source: path, value: line.miscellaneous, says: says)
+                )
             }
             let device = "sys/devices/virtual/misc/\(line.miscellaneous)"
             guard !root.isLive, names == nil, root.exists(device) else { return nil }
-            return (line.name, Evidence(source: device, value: "", says: says))
+            return .init(name: line.name, evidence: Evidence(source: device, value: "", says: says))
         }
     }
 }

@@ -45,11 +45,13 @@ extension HypervisorDetector {
     }
 
     private mutating func compareMakers(_ claim: Claim, _ matches: [DMIVendor.Match]) {
-        var seen: Set<HypervisorKind> = []
-        for match in matches where match.vendor.trust == .virtualOnly {
+        for (index, match) in matches.enumerated() where match.vendor.trust == .virtualOnly {
             let vendor = match.vendor
             // One maker fills several fields.
-            guard seen.insert(vendor.kind).inserted else { continue }
+            let isRepeated = matches[..<index].contains {
+                $0.vendor.trust == .virtualOnly && $0.vendor.kind == vendor.kind
+            }
+            if isRepeated { continue }
             let source = dmi.source(match.field)
             guard source != claim.evidence.source else { continue }
             // Products that are built on QEMU run without KVM as well.

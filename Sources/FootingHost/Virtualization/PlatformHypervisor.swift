@@ -86,13 +86,17 @@ enum PlatformHypervisor {
 
     /// Buses that exist only as an agreement with one hypervisor, if a device is on them.
     static func bus(_ root: HostRoot) -> Finding? {
-        for (bus, kind) in [("xen", HypervisorKind.xen), ("vmbus", .hyperv)] {
-            let path = "sys/bus/\(bus)/devices"
-            guard let device = root.namesIfPresent(path).first else { continue }
-            let says = "a device on the bus of \(kind)"
-            return (kind, Evidence(source: "\(path)/\(device)", value: "", says: says))
-        }
-        return nil
+        bus("xen", of: .xen, root) ?? bus("vmbus", of: .hyperv, root)
+    }
+
+    private static func bus(_ bus: String, of kind: HypervisorKind, _ root: HostRoot) -> Finding? {
+        let path = "sys/bus/\(bus)/devices"
+        guard let device = root.namesIfPresent(path).first else { return nil }
+        let says = "a device on the bus of \(kind)"
+        return Finding(
+            kind: kind,
+            evidence: Evidence(source: "\(path)/\(device)", value: "", says: says)
+        )
     }
 
     /// What a hypervisor's drivers leave, in recordings by tools that judge by it: modules that

@@ -290,7 +290,7 @@ extension Connection {
         let link = link
         let group = FlushGroup(request.cookie)
         flushGroup = group
-        // Alone with its client, this thread has nothing else to do, and waking another takes longer.
+        // Alone with its client, this thread has nothing else to do; waking another takes longer.
         let mayWait =
             input.count == 0 && payload == nil && replies.isEmpty
             && ownReads?.queue.isEmpty ?? true

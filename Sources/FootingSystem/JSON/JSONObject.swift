@@ -103,27 +103,6 @@ public struct JSONObject: Sendable, Hashable {
         }
         return result
     }
-
-    /// Adds another object's members; where both have a key, the other's value counts.
-    public mutating func merge(_ other: JSONObject) {
-        var merged: [Member] = []
-        merged.reserveCapacity(members.count + other.count)
-        var own = members.makeIterator()
-        var next = own.next()
-        for member in other.members {
-            while let before = next, before.precedes(member) {
-                merged.append(before)
-                next = own.next()
-            }
-            if let same = next, !member.precedes(same) { next = own.next() }
-            merged.append(member)
-        }
-        while let rest = next {
-            merged.append(rest)
-            next = own.next()
-        }
-        members = merged
-    }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {

@@ -83,4 +83,18 @@ import Testing
         #expect(!once.exists("later"))
         #expect(root.exists("later"))
     }
+
+    @Test func `a root that remembers keeps thousands of answers apart`() throws {
+        let once = root.remembering()
+        let names = (0..<3000).map { "many/\($0)" }
+        try folder.directory("many")
+        for name in names { #expect(!once.exists(name)) }
+        for name in names { try folder.file(name, name) }
+        for name in names {
+            #expect(!once.exists(name))
+            #expect(try once.attribute(name) == name)
+        }
+        for name in names { FileDescriptor.remove(folder.path(name)) }
+        for name in names { #expect(try once.attribute(name) == name) }
+    }
 }

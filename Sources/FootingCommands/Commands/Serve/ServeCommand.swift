@@ -59,8 +59,8 @@ enum ServeCommand {
             status' tells.
             """,
         parameters: [
-            path, socket, port, address, connections, memory, fixedMemory, inputOutput,
-            SharedParameters.json,
+            path.model, socket.model, port.model, address.model, connections.model, memory.model,
+            fixedMemory.model, inputOutput.model, SharedParameters.json.model,
         ],
         run: run
     )
