@@ -99,6 +99,8 @@ public struct Ring: ~Copyable, @unchecked Sendable {
 
     private mutating func enter(_ count: UInt32, nanoseconds: UInt64) throws(Errno) {
         _ = try checked(unsafe footing_ring_submit(ring, count, nanoseconds))
+        // It may take less than all of it.
+        if unsubmittedCount > 0 { return }
         unsafe vectors.forEach { unsafe $0.deallocate() }
         unsafe vectors.removeAll(keepingCapacity: true)
     }

@@ -26,8 +26,8 @@ final class RingReadQueue: DirectReadQueue {
     private(set) var isBroken = false
     private var slots: [Slot?] = []
     private var freeSlots: [Int] = []
-    /// Slots of what the ring was given since it was last submitted.
-    private var prepared: [Int] = []
+    /// Slots of what the ring was given and the kernel has not taken, nil for looks at descriptors.
+    private var prepared: [Int?] = []
     private var inFlightCount = 0
     /// Reads beyond what the kernel gets at a time.
     private var waiting: [Slot] = []
@@ -122,7 +122,9 @@ final class RingReadQueue: DirectReadQueue {
         guard nextEnded == ended.count, inFlightCount > 0, !isBroken else { return }
         for descriptor in descriptors where !armed.contains(descriptor) {
             let tag = Self.pollTag | UInt64(UInt32(bitPattern: descriptor))
-            if ring.preparePoll(descriptor, tag: tag) { armed.append(descriptor) }
+            guard ring.preparePoll(descriptor, tag: tag) else { continue }
+            armed.append(descriptor)
+            prepared.append(nil)
         }
         // Without room for a look, what comes there waits for the next read to end.
         enter { (ring) throws(Errno) in try ring.submitAndWait() }
@@ -130,16 +132,16 @@ final class RingReadQueue: DirectReadQueue {
 
     /// Goes into the kernel, and takes what has ended.
     private func enter(_ call: (inout Ring) throws(Errno) -> Void) {
-        do throws(Errno) {
-            try call(&ring)
-            prepared.removeAll(keepingCapacity: true)
-        } catch {
-            // No memory for a request, or completions that wait to be taken: both pass.
-            let passes = error == .again || error == .busy || error == .noMemory
-            let taken = prepared.count - min(ring.unsubmittedCount, prepared.count)
-            prepared.removeFirst(taken)
-            // Where nothing is under way, nothing that ends could change it.
-            if !passes || inFlightCount == prepared.count { return breakDown() }
+        var failure: Errno?
+        do throws(Errno) { try call(&ring) } catch { failure = error }
+        // Usually all of it.
+        prepared.removeFirst(prepared.count - ring.unsubmittedCount)
+        if let failure {
+            // No memory for a request, or completions that wait to be taken: both pass, but where
+            // nothing is under way nothing that ends could change it.
+            let passes = failure == .again || failure == .busy || failure == .noMemory
+            let untakenCount = prepared.count { $0 != nil }
+            if !passes || inFlightCount == untakenCount { return breakDown() }
         }
         reap()
         while inFlightCount < Self.inFlightMax, nextWaiting < waiting.count {
@@ -179,7 +181,7 @@ final class RingReadQueue: DirectReadQueue {
     private func breakDown() {
         isBroken = true
         reap()
-        for index in prepared {
+        for case let index? in prepared {
             guard let slot = slots[index] else { continue }
             slots[index] = nil
             performPlainly(slot)
