@@ -1,4 +1,5 @@
 import CFootingTesting
+import FootingTestSupport
 import Testing
 
 @testable import FootingSystem
