@@ -3,7 +3,7 @@ import Glibc
 
 /// Reads that the kernel works on side by side while their thread does something else: io_uring(7).
 ///
-/// By liburing, which knows the kernel's side of the shared memory. One thread at a time uses a ring.
+/// By liburing, which knows the kernel's side of the shared memory. One thread at a time uses it.
 /// Whoever prepares a read keeps its memory until its completion was taken.
 @safe
 public struct Ring: ~Copyable, @unchecked Sendable {

@@ -1,4 +1,4 @@
-"""Runs a command to which io_uring_setup(2) is forbidden by seccomp(2): forbid_rings.py COMMAND..."""
+"""Runs a command to which seccomp(2) forbids io_uring_setup(2): forbid_rings.py COMMAND..."""
 
 import ctypes
 import os
