@@ -9,10 +9,10 @@ FORMAT = --recursive --parallel --configuration .swift-format
 SOURCES = Sources Tests Package.swift $(wildcard Fuzz/Package.swift Fuzz/Sources) \
 	$(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 
-.PHONY: help deps demo build release test simulate fuzz bench fmt check install clean
+.PHONY: help deps demo build release plugin test simulate fuzz bench fmt check install install-plugin clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 deps: ## Install the Debian packages that the build, tests, demo and benchmarks need.
 	@Scripts/deps.sh
@@ -25,6 +25,9 @@ build: ## Build everything for debugging.
 
 release: ## Build the static program bin/footing.
 	@Scripts/release.sh
+
+plugin: ## Build the same and bin/nbdkit-footing-plugin.so, for nbdkit.
+	@Scripts/release.sh plugin
 
 test: deps ## Run every check and test, with sanitizers; what CI runs.
 	@Scripts/test.sh
@@ -47,6 +50,9 @@ check: ## Check formatting, warnings, and the project's own rules.
 
 install: release ## Install the program and its completions below DESTDIR/PREFIX.
 	@Scripts/install.sh "$(DESTDIR)$(PREFIX)"
+
+install-plugin: plugin ## Install the plugin below DESTDIR, where nbdkit looks for it.
+	@Scripts/install.sh --plugin "$(DESTDIR)"
 
 clean: ## Remove everything that was built.
 	rm -rf .build bin Fuzz/.build Benchmarks/.build

@@ -15,8 +15,12 @@ let strict: [SwiftSetting] = [
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
+    (
+        "FootingAcceleration",
+        ["FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT"]
+    ),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
-    ("FootingDisk", ["FootingSystem", "CFooting"]),
+    ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
@@ -24,15 +28,21 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingCommands",
         [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
+    ),
+    (
+        "FootingNBDKit",
+        ["FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit"]
     ),
 ]
 
 let package = Package(
     name: "footing",
     products: modules.map { .library(name: $0.name, targets: [$0.name]) } + [
-        .executable(name: "footing", targets: ["footing"])
+        .executable(name: "footing", targets: ["footing"]),
+        // For tests alone, which load it by its path.
+        .library(name: "footing-qat-stand-in", type: .dynamic, targets: ["CQATStandIn"]),
     ],
     targets: [
         .target(
@@ -43,7 +53,32 @@ let package = Package(
             // Debian: liburing-dev; the static library is in the program.
             linkerSettings: [.linkedLibrary("uring")]
         ),
+        .target(
+            name: "CQAT",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        // Debian: nbdkit-plugin-dev.
+        .target(
+            name: "CNBDKit",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
+        .target(
+            name: "CQATStandIn",
+            dependencies: ["CQAT"],
+            path: "Tests/CQATStandIn",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ],
+            linkerSettings: [.linkedLibrary("z"), .linkedLibrary("crypto")]
+        ),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],
@@ -52,7 +87,7 @@ let package = Package(
         .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
         .target(
             name: "FootingSimulation",
-            dependencies: ["FootingDisk", "FootingSystem"],
+            dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
             path: "Tests/FootingSimulation",
             swiftSettings: strict
         ),
@@ -64,7 +99,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "footing-simulate",
-            dependencies: ["FootingSimulation", "FootingSystem"],
+            dependencies: ["FootingSimulation", "FootingDisk", "FootingSystem"],
             path: "Tests/footing-simulate",
             swiftSettings: strict
         ),
@@ -87,6 +122,11 @@ let package = Package(
                 swiftSettings: strict
             ),
             .testTarget(
+                name: "FootingAccelerationTests",
+                dependencies: ["FootingAcceleration", "FootingTestSupport", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
                 name: "FootingLifecycleTests",
                 dependencies: ["FootingLifecycle", "FootingSystem"],
                 swiftSettings: strict
@@ -99,8 +139,8 @@ let package = Package(
             .testTarget(
                 name: "FootingDiskTests",
                 dependencies: [
-                    "FootingDisk", "FootingSimulation", "FootingTestSupport", "FootingSystem",
-                    "CFootingTesting",
+                    "FootingDisk", "FootingSimulation", "FootingTestSupport",
+                    "FootingAcceleration", "FootingSystem", "CFootingTesting",
                 ],
                 swiftSettings: strict
             ),

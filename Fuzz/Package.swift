@@ -20,6 +20,8 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzSuperblock", "FootingDisk"),
     ("FuzzCheckpoint", "FootingDisk"),
     ("FuzzCommitRecords", "FootingDisk"),
+    ("FuzzDecompression", "FootingAcceleration"),
+    ("FuzzKeySlots", "FootingAcceleration"),
     ("FuzzJSON", "FootingSystem"),
     ("FuzzMetadata", "FootingHost"),
     ("FuzzArchive", "FootingHost"),

@@ -23,7 +23,7 @@ import bench_detect
 from bench_report import Report, say
 
 FOOTING = os.path.abspath("bin/footing")
-ALL_PARTS = ("detect", "nbd", "capped", "amplification", "recovery", "memory")
+ALL_PARTS = ("detect", "nbd", "lz4", "capped", "amplification", "recovery", "memory")
 
 
 def parse():
@@ -350,12 +350,17 @@ def sample(server, workload, group=None):
         server.stop()
 
 
-def fill(servers, folder):
+def half_random():
+    """What shrinks by half, block by block."""
+    return b"".join(os.urandom(2048) + bytes(2048) for _ in range(MIB // 4096))
+
+
+def fill(servers, folder, content=lambda: os.urandom(MIB)):
     """Every image gets the same bytes by the same way."""
     source = os.path.join(folder, "source")
     with open(source, "wb") as file:
         for _ in range(IMAGE_BYTES // MIB):
-            file.write(os.urandom(MIB))
+            file.write(content())
     for server in servers:
         say(f"fill {server.name}")
         server.create()
@@ -448,6 +453,38 @@ def measure_nbd(report, folder):
                 report.add(workload, samples[workload.title])
         if "capped" in PARTS:
             measure_capped(report, servers, folder)
+    finally:
+        for server in servers:
+            server.stop()
+            pathlib.Path(server.image).unlink(missing_ok=True)
+
+
+def measure_lz4(report, folder):
+    """The program with LZ4 against itself without, on data that shrinks by half."""
+    serve = [FOOTING, "serve", "{image}", "--socket", "{socket}"]
+    create = [FOOTING, "disk", "create", "{image}", "--size", "{bytes}"]
+    servers = [
+        Server("footing", folder, [*create, "--compression", "lz4"], serve),
+        Server("footing-plain", folder, create, serve),
+    ]
+    content = ["--buffer_compress_percentage=50", "--buffer_compress_chunk=4k", "--refill_buffers"]
+    rewrite = [*REWRITE, *content]
+    kinds = [
+        ("1 MiB sequential write", ["--rw=write", *LARGE], [rewrite]),
+        ("1 MiB sequential read", ["--rw=read", *LARGE], [rewrite]),
+        ("4 KiB random write", ["--rw=randwrite", *RANDOM, "--fsync=8"], None),
+        ("4 KiB random read", ["--rw=randread", *RANDOM], [rewrite, READ_ALL]),
+    ]
+    workloads = [
+        Workload(f"with LZ4: {title}", [*options, *content], {"footing-plain": 0.9}, prepare)
+        for title, options, prepare in kinds
+        if all(word in title for word in OPTIONS.workloads)
+    ]
+    try:
+        fill(servers, folder, half_random)
+        samples = rounds(servers, workloads)
+        for workload in workloads:
+            report.add(workload, samples[workload.title])
     finally:
         for server in servers:
             server.stop()
@@ -646,6 +683,8 @@ def main():
             measure_nbd(report, folder)
         if "amplification" in PARTS:
             measure_amplification(report, folder)
+        if "lz4" in PARTS:
+            measure_lz4(report, folder)
         if "recovery" in PARTS or "memory" in PARTS:
             server = large_disk(folder)
             try:

@@ -146,6 +146,8 @@ class Run:
         dead = [row[0] for row in rows if row[1] < 0]
         alive = [row for row in rows if row[1] >= 0]
         self.killed = bool(dead)
+        if not alive:
+            sys.exit("the guest told nothing before its server was gone: this machine is too busy")
         # Microseconds, of the twin that is killed until then.
         self.stall = alive[-1][4] - alive[0][4]
         # The least that was left for everybody, in MiB.

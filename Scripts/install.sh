@@ -1,6 +1,15 @@
 #!/usr/bin/env bash
-# Installs bin/footing and its completions below a prefix.
+# Installs bin/footing, its twin that can load libraries, and its completions below a prefix; or, with
+# --plugin, the plugin to the folder where nbdkit looks for it, below a folder that stands for the root.
 set -euo pipefail
+
+if [[ ${1:-} == --plugin ]]; then
+    folder=$(nbdkit --dump-config | sed -n 's/^plugindir=//p')
+    plugin=${2:-}${folder:?nbdkit does not tell its folder of plugins}/nbdkit-footing-plugin.so
+    install -D -m 755 bin/nbdkit-footing-plugin.so "$plugin"
+    echo "Installed $plugin: 'nbdkit footing DISK' serves a disk."
+    exit 0
+fi
 
 prefix=${1:?usage: install.sh PREFIX}
 
@@ -12,7 +21,9 @@ completion() {
 }
 
 install -D -m 755 bin/footing "$prefix/bin/footing"
+# Beside it: that is where it is looked for.
+install -D -m 755 bin/footing-dynamic "$prefix/bin/footing-dynamic"
 completion bash bash-completion/completions/footing
 completion zsh zsh/site-functions/_footing
 completion fish fish/vendor_completions.d/footing.fish
-echo "Installed $prefix/bin/footing and the completions for bash, zsh and fish."
+echo "Installed $prefix/bin/footing, its twin and the completions for bash, zsh and fish."

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Builds the static program and puts it, stripped, at bin/footing.
+# Builds the static program and puts it, stripped, at bin/footing; and its dynamically linked twin,
+# at bin/footing-dynamic; with "plugin" behind it, the plugin for nbdkit as well (Scripts/plugin.sh).
 #
 # It starts often and runs for two milliseconds, of which each page of code that is touched first
 # costs one or two thousandths. So what a start needs is put side by side (start-order.txt, made by
 # Scripts/start-order.sh; a name that is gone is ignored), and the types that generic code needs are
-# made by the compiler, not at run time.
+# made by the compiler, not at run time. Nor does libcrypto look at the processor before it is used
+# (Sources/CFooting/footing_crypto.c).
 set -euo pipefail
 
 # Other flags than the debug build's: a folder of its own, or each build would undo the other.
@@ -13,7 +15,7 @@ frontend=(-prespecialize-generic-metadata -function-sections)
 for flag in "${frontend[@]}"; do options+=(-Xswiftc -Xfrontend -Xswiftc "$flag"); done
 options+=(-Xswiftc -use-ld=lld)
 linker=(--gc-sections --icf=safe "--symbol-ordering-file=$PWD/Scripts/start-order.txt"
-    --no-warn-symbol-ordering)
+    --no-warn-symbol-ordering --wrap=OPENSSL_cpuid_setup)
 for flag in "${linker[@]}"; do options+=(-Xlinker "$flag"); done
 built=$(swift build "${options[@]}" --show-bin-path)/footing
 # The build does not know that the list is an input of the linker.
@@ -27,4 +29,29 @@ if ldd bin/footing >/dev/null 2>&1; then
     ldd bin/footing >&2
     exit 1
 fi
+# The twin: the same compiled code, linked so that it can load libraries at run time. What is linked
+# into the program is linked into it too, and none of that is shown to what it loads: libqat brings
+# a libcrypto of its own.
+objects=$(dirname "$built")/footing.product/Objects.LinkFileList
+archives=.build/static/archives
+mkdir -p "$archives"
+for library in z lz4 deflate crypto uring; do
+    ln -sf "$(clang -print-file-name=lib$library.a)" "$archives/"
+done
+linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym=main=footing_main
+    --wrap=OPENSSL_cpuid_setup)
+# The others are named by their module maps.
+link=(-static-stdlib -use-ld=lld -L "$archives" -luring)
+for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
+swiftc "${link[@]}" -o .build/static/footing-dynamic "@$objects"
+strip -o bin/footing-dynamic .build/static/footing-dynamic
+
+needed=$(ldd bin/footing-dynamic | grep -Ev '^\s*(linux-vdso|/lib|lib(c|m|gcc_s|stdc\+\+)\.so)' || true)
+if [[ -n $needed || $(bin/footing-dynamic --version) != "$(bin/footing --version)" ]]; then
+    echo "bin/footing-dynamic is not the same program with no more than the C and C++ libraries:" >&2
+    echo "$needed" >&2
+    exit 1
+fi
+echo "bin/footing-dynamic: its twin, which can load libraries, $(stat -c %s bin/footing-dynamic) bytes"
 echo "bin/footing $(bin/footing --version): static, $(stat -c %s bin/footing) bytes"
+[[ ${1:-} != plugin ]] || Scripts/plugin.sh "${options[@]}"

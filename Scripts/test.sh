@@ -71,10 +71,10 @@ tests() {
     echo "== $name tests: $ran in $((SECONDS - start)) s, $wrong failed, $left skipped"
 }
 
-sanitized='^Footing(System|Disk|NBD|Host|Memory|Lifecycle|Commands)Tests\.'
+sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands)Tests\.'
 
 step "format and project rules" make --no-print-directory check
-step "static program" Scripts/release.sh
+step "static program and plugin" Scripts/release.sh plugin
 tests unit --skip '^(Tidy|FootingIntegration|FootingGuest)Tests\.'
 if grep -qr '@Test' Tests/FootingIntegrationTests; then
     tests integration --filter '^FootingIntegrationTests\.'

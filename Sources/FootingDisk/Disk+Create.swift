@@ -6,12 +6,28 @@ public struct DiskOptions: Sendable {
     public var sizeBytes: UInt64
     /// Room beyond the data, in percent of it: 33 keeps the log at most 75 % full, 11 at most 90 %.
     public var sparePercent = 33
+    /// Room for what snapshots keep while the disk is written on, in percent of the data.
+    ///
+    /// Each keeps what the disk was when it was made, and of every segment that it needs a part of
+    /// also what is outdated there. What they keep is on top of the data and its spare room.
+    public var snapshotReservePercent = 0
     /// Bytes of a segment, a power of two from 64 KiB to 64 MiB; nil chooses by size.
     ///
     /// Writes are atomic up to 1 MiB, but in segments of less than 2 MiB only up to three pages
     /// less than a segment.
     public var segmentSizeBytes: UInt64?
+    /// How writes are compressed.
+    public var compression = CompressionPolicy.none
 
+    /// Room for snapshots in a file, in percent: half the data, but not more than 128 GiB.
+    ///
+    /// It costs memory, 84 bytes for each segment: a disk of 1 TiB is to be served with 32 MiB.
+    public static func snapshotReservePercent(sizeBytes: UInt64) -> Int {
+        Int(min(50, (128 << 30) * 100 / max(sizeBytes, 1)))
+    }
+
+    /// Largest room for snapshots.
+    public static let snapshotReservePercentMax = 10_000
     /// Smallest room that lets the collector keep up.
     public static let sparePercentMin = 11
 
@@ -35,6 +51,14 @@ public struct DiskOptions: Sendable {
                 "\(sparePercent) % of spare room; it must be \(Self.sparePercentMin) to 1000"
             )
         }
+        guard (0...Self.snapshotReservePercentMax).contains(snapshotReservePercent) else {
+            throw DiskError(
+                .invalid,
+                "create",
+                "\(snapshotReservePercent) % of room for snapshots; it must be 0 to "
+                    + "\(Self.snapshotReservePercentMax)"
+            )
+        }
         if let segment = segmentSizeBytes {
             guard segment >= 64 << 10, segment <= 64 << 20, segment & (segment - 1) == 0 else {
                 throw DiskError(
@@ -52,6 +76,7 @@ public struct DiskOptions: Sendable {
         let geometry = Geometry(
             sizeBytes: sizeBytes,
             sparePercent: sparePercent,
+            snapshotReservePercent: snapshotReservePercent,
             segmentSizeBytes: segmentSizeBytes
         )
         guard geometry.segmentCount <= Geometry.segmentCountMax else {
@@ -66,7 +91,7 @@ public struct DiskOptions: Sendable {
             throw DiskError(
                 .invalid,
                 "create",
-                "\(sparePercent) % of spare room make the container larger than 512 TiB"
+                "the room beyond the data makes the container larger than 512 TiB"
             )
         }
         return geometry
@@ -85,19 +110,24 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, options.compression)
         } catch {
             throw error.at(path)
         }
     }
 
-    private static func format(_ store: FileStore, _ geometry: Geometry) throws(DiskError) {
+    private static func format(
+        _ store: FileStore,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
             store,
             geometry,
             identifier: Identifier(using: &generator),
-            unixSeconds: SystemClock().unixSeconds
+            unixSeconds: SystemClock().unixSeconds,
+            compression: compression
         )
     }
 
@@ -106,10 +136,17 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        let geometry = try options.geometry()
+        try create(path: path, try options.geometry(), options.compression)
+    }
+
+    static func create(
+        path: String,
+        _ geometry: Geometry,
+        _ compression: CompressionPolicy
+    ) throws(DiskError) {
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry)
+            try format(store, geometry, compression)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -126,7 +163,8 @@ extension Disk {
         _ store: any BlockStore,
         _ geometry: Geometry,
         identifier: Identifier,
-        unixSeconds: UInt64
+        unixSeconds: UInt64,
+        compression: CompressionPolicy = .none
     ) throws(DiskError) {
         guard store.sizeBytes >= geometry.containerSizeBytes else {
             throw DiskError(
@@ -160,6 +198,7 @@ extension Disk {
             collector: Superblock.Head(sequence: 3, segment: 2, page: 0, next: 3),
             createdUnixSeconds: unixSeconds
         )
+        superblock.setCompression(compression)
         let tableBytes = Int(geometry.tableRegionSizeBytes)
         let region = try KernelBuffers().buffer(for: "create", count: tableBytes)
         superblock.tableChecksum = SegmentTable.store(
@@ -207,6 +246,8 @@ public struct DiskInformation: Sendable, Equatable {
     public let isClean: Bool
     /// When it was created, in seconds since 1970.
     public let createdUnixSeconds: UInt64
+    /// How writes are compressed.
+    public let compression: CompressionPolicy
 
     init(_ superblock: Superblock) {
         identifier = superblock.identifier
@@ -216,6 +257,7 @@ public struct DiskInformation: Sendable, Equatable {
         epoch = superblock.epoch
         isClean = superblock.isClean
         createdUnixSeconds = superblock.createdUnixSeconds
+        compression = superblock.compression
     }
 
     /// Reads it from a container, which may be in use.

@@ -27,19 +27,22 @@ public final class Disk: Sendable {
     /// - Parameters:
     ///   - path: a file or a block device.
     ///   - options: budgets and limits.
+    ///   - starts: whether to start the threads now; false for a process that forks first.
     public convenience init(
         path: String,
-        options: EngineOptions = EngineOptions()
+        options: EngineOptions = EngineOptions(),
+        starts: Bool = true
     ) throws(DiskError) {
         let store = try FileStore(path: path, access: .exclusive, mode: options.inputOutput)
-        try self.init(store: store, options: options, clock: SystemClock())
+        try self.init(store: store, options: options, clock: SystemClock(), starts: starts)
     }
 
     /// Opens a container on any store.
     public init(
         store: any BlockStore,
         options: EngineOptions,
-        clock: any TimeSource
+        clock: any TimeSource,
+        starts: Bool = true
     ) throws(DiskError) {
         do throws(DiskError) {
             (engine, recovery) = try Engine.open(
@@ -49,10 +52,18 @@ public final class Disk: Sendable {
                 drive: .threads
             )
             information = DiskInformation(engine.state.withLock { $0.superblock })
-            threads = try Locked(DiskThreads(engine))
+            threads = try Locked(DiskThreads(engine, starts: starts))
         } catch {
             throw error.at(store.path)
         }
+    }
+
+    /// Starts the threads of a disk that was opened without them, before anything else is done with
+    /// it.
+    ///
+    /// Opening makes none: a process may fork between the two.
+    public func start() throws(DiskError) {
+        try threads.withLock { (threads) throws(DiskError) in try threads.start() }
     }
 
     deinit {
@@ -72,6 +83,9 @@ public final class Disk: Sendable {
     /// How it asks its device.
     public var inputOutput: InputOutput { engine.store.inputOutput }
 
+    /// What is in the container.
+    public var space: DiskSpace { engine.space }
+
     /// What it may use of memory, and what it uses.
     public var memory: DiskMemory { engine.memory }
 
@@ -83,6 +97,16 @@ public final class Disk: Sendable {
     /// than a second: the rest goes as soon as they have been written. For a moment a cache may
     /// have one slab more, which was being mapped for it.
     public func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
+
+    /// How writes are compressed.
+    public var compression: CompressionPolicy { engine.compression.withLock { $0 } }
+
+    /// Changes how writes are compressed; when this returns, that is durable.
+    ///
+    /// What was written before stays as it is until it is overwritten or moved.
+    public func setCompression(_ policy: CompressionPolicy) throws(DiskError) {
+        try engine.setCompression(policy)
+    }
 
     /// Reads bytes: any multiple of 512 at any sector.
     public func read(
@@ -179,10 +203,44 @@ public final class Disk: Sendable {
         try engine.requestCheckpoint()
     }
 
+    /// Makes a snapshot of the disk as it is now; durable when this returns, whatever its size.
+    ///
+    /// - Parameter name: 1 to 255 bytes without '@', '/' and control characters.
+    /// - Throws: kind `invalid` if the name is taken or impossible; kind `noSpace` if there is no
+    ///   room beside what it keeps.
+    @discardableResult
+    public func createSnapshot(_ name: String) throws(DiskError) -> SnapshotInformation {
+        try engine.createSnapshot(name)
+    }
+
+    /// Deletes a snapshot, and frees what only it needs.
+    ///
+    /// - Throws: kind `busy` while it is open; kind `invalid` if there is none.
+    public func deleteSnapshot(_ name: String) throws(DiskError) {
+        try engine.deleteSnapshot(name)
+    }
+
+    /// Makes the disk what it was when the snapshot was made; nobody may write meanwhile.
+    public func rollBack(to name: String) throws(DiskError) {
+        try engine.rollBack(to: name)
+    }
+
+    /// All snapshots, oldest first, with the space they take.
+    public func snapshots() throws(DiskError) -> [SnapshotInformation] {
+        try engine.snapshots()
+    }
+
+    /// Opens a snapshot for reading.
+    public func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {
+        try engine.openSnapshot(name)
+    }
+
     /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.
     ///
     /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.
     public func close() throws(DiskError) {
+        // Nothing was written, and nobody would answer the flush.
+        guard threads.withLock({ $0.isStarted }) else { return engine.store.unlock() }
         var failure: DiskError?
         do throws(DiskError) { try flush() } catch { failure = error }
         let isFirst = threads.withLock { $0.stopMaintenance() }

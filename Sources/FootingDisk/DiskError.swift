@@ -12,7 +12,10 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         case inputOutput
         /// No space: the host's file system is full, or the container is.
         case noSpace
-        /// The kernel refused memory; nothing was changed, and it can be tried again.
+        /// The kernel refused memory, and it can be tried again.
+        ///
+        /// A write of at most 1 MiB changed nothing. Longer ones, and zeroes, go by pieces, each of
+        /// which was done as a whole or not at all.
         case noMemory
         /// Another process has the container open.
         case busy

@@ -8,8 +8,19 @@ struct DiskThreads: ~Copyable {
     private var reader: Thread?
     private let isStopping = Locked((maintenance: false, commits: false))
 
-    init(_ engine: Engine) throws(DiskError) {
+    /// Whether they have been started; they may have been stopped since.
+    private(set) var isStarted = false
+
+    init(_ engine: Engine, starts: Bool = true) throws(DiskError) {
         self.engine = engine
+        if starts { try start() }
+    }
+
+    /// Starts all of them, or none.
+    mutating func start() throws(DiskError) {
+        precondition(!isStarted, "the threads are started once")
+        isStarted = true
+        let engine = engine
         let isStopping = isStopping
         do throws(Errno) {
             committer = try Thread(name: "footing-commit") {
@@ -89,6 +100,7 @@ struct DiskThreads: ~Copyable {
             let callsBefore = engine.state.withLock { $0.maintenanceCalls }
             var didWork = false
             engine.restoreCache()
+            engine.restoreCommits()
             do throws(DiskError) {
                 didWork = try engine.maintenanceStep()
             } catch {
@@ -128,7 +140,7 @@ extension Engine {
                 state.sealed.isEmpty, !state.flushWaiters.isEmpty
             else { return }
             let deadline = clock.nanoseconds + state.commitNanoseconds / 6
-            while let open = state.user.open, open.payloadCount < state.lastFlushBlocks,
+            while let open = state.user.open, open.blockCount < state.lastFlushBlocks,
                 state.sealed.isEmpty
             {
                 let now = clock.nanoseconds

@@ -20,12 +20,20 @@ public enum HostFuzzing {
     /// names a place that is not in them, or one that cannot be.
     public static func parse(configurationSpace bytes: [UInt8]) {
         let shown = min(bytes.count, VirtioLayout.spaceBytes)
-        guard let layout = VirtioLayout.ofBalloon(bytes).value else { return }
-        precondition(shown > 64, "an answer from the head alone")
+        var reads: [Range<Int>] = []
+        let layout = VirtioLayout.ofBalloon { offset, count in
+            precondition(count > 0 && offset + count <= VirtioLayout.spaceBytes, "an odd read")
+            reads.append(offset..<offset + count)
+            return Array(bytes.dropFirst(offset).prefix(count))
+        }
+        guard let layout = layout.value else { return }
         if let window = layout.window.value {
             precondition(window.registersOffset >= 0x44, "registers in the head")
             precondition(window.registersOffset % 4 == 0, "registers that are no words")
-            precondition(window.dataOffset + VirtioLayout.wordBytes <= shown, "data behind the end")
+            let word = window.dataOffset..<window.dataOffset + VirtioLayout.wordBytes
+            precondition(window.registersOffset <= shown, "registers that are not shown")
+            precondition(!reads.contains { $0.overlaps(word) }, "the window's word was read")
+            precondition(word.upperBound <= VirtioLayout.spaceBytes, "data behind the end")
             precondition(window.bar <= 5 && window.offset % 4 == 0, "a place that cannot be")
             precondition(window.isShown(by: window.registers), "registers that do not show it")
         }

@@ -123,8 +123,8 @@ public final class DiskExport: Export {
     }
 }
 
-/// Reads of a disk, with errors that the protocol knows.
-private final class DiskReads: ExportReadQueue {
+/// Reads of a disk or a snapshot, with errors that the protocol knows.
+final class DiskReads: ExportReadQueue {
     private let queue: DiskReadQueue
 
     init(_ queue: DiskReadQueue) {

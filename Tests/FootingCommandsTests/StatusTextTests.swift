@@ -28,8 +28,8 @@ import Testing
         let names = text.split(separator: "\n").map { $0.prefix { $0 != " " } }
         #expect(
             names == [
-                "disk", "uri", "running", "clients", "memory", "cache", "log", "io", "machine",
-                "group", "balloon", "decided",
+                "disk", "uri", "running", "clients", "memory", "cache", "log", "io", "compression",
+                "snapshots", "machine", "group", "balloon", "decided",
             ]
         )
     }

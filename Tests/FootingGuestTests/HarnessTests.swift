@@ -12,7 +12,7 @@ import Testing
 struct HarnessTests {
     @Test func `a guest that does not boot is an error that says why`() throws {
         // Too little for the archive alone.
-        let error = #expect(throws: GuestError.self) { _ = try Guest(Machine(memoryMebibytes: 64)) }
+        let error = #expect(throws: GuestError.self) { _ = try Guest(Machine(memoryMebibytes: 88)) }
         #expect(error?.description.contains("Kernel panic") == true, "\(error?.description ?? "")")
     }
 

@@ -21,6 +21,20 @@ struct ConfigurationSpace {
         vendor(0x60, next: 0, kind: 4, bar: 4, offset: 0x2000, length: 4096)
     }
 
+    /// What is found of it where so many of its bytes are shown.
+    func layout(shownBytes: Int = 256, reads: inout [Range<Int>]) -> Fact<VirtioLayout> {
+        VirtioLayout.ofBalloon { offset, count in
+            reads.append(offset..<offset + count)
+            return Array(bytes.prefix(shownBytes).dropFirst(offset).prefix(count))
+        }
+    }
+
+    /// The same, however it is read.
+    func layout(shownBytes: Int = 256) -> Fact<VirtioLayout> {
+        var reads: [Range<Int>] = []
+        return layout(shownBytes: shownBytes, reads: &reads)
+    }
+
     mutating func set(_ offset: Int, _ number: UInt64, _ count: Int) {
         for byte in 0..<count {
             bytes[offset + byte] = UInt8(truncatingIfNeeded: number >> (byte * 8))
@@ -44,7 +58,7 @@ struct ConfigurationSpace {
 
 @Suite struct VirtioLayoutTests {
     private func layout(_ space: ConfigurationSpace) throws -> VirtioLayout {
-        try #require(VirtioLayout.ofBalloon(space.bytes).value)
+        try #require(space.layout().value)
     }
 
     @Test func `a modern balloon has a window, and no ports`() throws {
@@ -89,7 +103,7 @@ struct ConfigurationSpace {
     ) {
         var space = ConfigurationSpace()
         space.set(offset, number, count)
-        #expect(VirtioLayout.ofBalloon(space.bytes).absence?.contains(reason) == true)
+        #expect(space.layout().absence?.contains(reason) == true)
     }
 
     @Test(
@@ -125,15 +139,42 @@ struct ConfigurationSpace {
 
     @Test func `the head alone, as others than root see it, names what is missing`() throws {
         let space = ConfigurationSpace(device: 0x1002)
-        let head = VirtioLayout.ofBalloon(Array(space.bytes.prefix(64)))
+        let head = space.layout(shownBytes: 64)
         #expect(head.absence?.contains("CAP_SYS_ADMIN") == true)
-        #expect(VirtioLayout.ofBalloon([]).absence?.isEmpty == false)
+        #expect(space.layout(shownBytes: 0).absence?.isEmpty == false)
         // Cut anywhere: what is named lies in what is shown.
         for count in 65...256 {
-            let layout = VirtioLayout.ofBalloon(Array(space.bytes.prefix(count)))
-            if let window = layout.value?.window.value { #expect(window.dataOffset + 4 <= count) }
+            let layout = space.layout(shownBytes: count)
+            if let window = layout.value?.window.value { #expect(window.registersOffset <= count) }
             if let at = layout.value?.ports.value?.vectorsOffset { #expect(at + 2 <= count) }
         }
+    }
+
+    @Test func `of the space no more is read than the head, and what capabilities tell`() {
+        var reads: [Range<Int>] = []
+        #expect(ConfigurationSpace().layout(reads: &reads).value?.window.value != nil)
+        #expect(
+            reads == [
+                0..<64, 0x98..<0x9c, 0x84..<0x88, 0x50..<0x54, 0x60..<0x64, 0x64..<0x70,
+            ]
+        )
+    }
+
+    /// A capability that lies over a window's word: its header, or the place that it tells.
+    @Test(arguments: [0x94, 0x88])
+    func `a list that lies over a window does not have its word read`(at: Int) {
+        var space = ConfigurationSpace()
+        space.set(0x85, UInt64(at), 1)
+        space.bytes.replaceSubrange(at..<at + 4, with: [9, 0x50, 16, 4])
+        var reads: [Range<Int>] = []
+        #expect(space.layout(reads: &reads).value?.window.value == nil)
+        #expect(reads.count == (at == 0x94 ? 3 : 7))
+        #expect(!reads.contains { $0.overlaps(0x94..<0x98) })
+        // Where that stands before the window in the list, it is not used as one.
+        space = ConfigurationSpace()
+        space.set(0x34, 0x94, 1)
+        space.set(0x94, 0x8409, 2)
+        #expect(space.layout().value?.window.value == nil)
     }
 
     @Test func `every byte changed in every space is borne`() {
@@ -142,10 +183,13 @@ struct ConfigurationSpace {
             for value: UInt8 in [0, 1, 0x0c, 0x7f, 0x80, 0xfc, 0xff] {
                 var space = ConfigurationSpace(device: 0x1002)
                 space.bytes[offset] = value
-                guard let layout = VirtioLayout.ofBalloon(space.bytes).value else { continue }
+                var reads: [Range<Int>] = []
+                guard let layout = space.layout(reads: &reads).value else { continue }
                 guard let window = layout.window.value else { continue }
                 windows += 1
                 #expect(window.dataOffset + 4 <= 256 && window.bar <= 5)
+                let word = window.dataOffset..<window.dataOffset + 4
+                #expect(!reads.contains { $0.overlaps(word) })
             }
         }
         #expect(windows > 1000)

@@ -88,7 +88,7 @@ struct ClientTests {
                 -c 'read -P 1 1k 512' -c 'read -P 3 1536 1k' -c 'read -P 1 2560 2k' \\
                 -c 'read -P 0 4608 512' -c 'read -P 1 5k 3k' -c 'read -P 0 8k 8k' \\
                 -c 'read -P 1 16k 48k' | tee patterns
-            ! grep -i -e failed -e error patterns
+            ! grep -i -e failed -e error patterns || fail "$(cat patterns)"
             stop
             """
         )

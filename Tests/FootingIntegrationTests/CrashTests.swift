@@ -5,12 +5,15 @@ import Testing
 struct CrashTests {
     @Test(
         .enabled(if: Script.hasLibnbd, "python3-libnbd is missing: run 'make deps'"),
-        arguments: [1, 2]
+        arguments: [(1, "none"), (2, "none"), (3, "auto")]
     )
-    func `kill -9 at any time loses nothing that was flushed`(seed: Int) throws {
+    func `kill -9 at any time loses nothing that was flushed`(
+        seed: Int,
+        compression: String
+    ) throws {
         let result = try Script.run(
             """
-            create 24M
+            create 24M --compression \(compression)
             python3 "$clients/crash_loop.py" "$footing" disk.footing "$socket" 12 \(seed)
             """
         )

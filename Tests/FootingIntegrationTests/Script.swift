@@ -5,13 +5,14 @@ import Glibc
 enum Script {
     /// A client, or nothing, that a test needs beside the program.
     enum Tool: String, CaseIterable {
-        case nbdinfo, nbdcopy, nbdsh
+        case nbdinfo, nbdcopy, nbdsh, nbdkit
         case qemuImage = "qemu-img"
         case qemuIO = "qemu-io"
         case fio
         case makeFileSystem = "mkfs.ext4"
         case checkFileSystem = "e2fsck"
         case ip
+        case openSSL = "openssl"
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
@@ -29,6 +30,10 @@ enum Script {
 
     /// Whether Python finds libnbd; looked up once.
     static let hasLibnbd = unsafe system("/usr/bin/python3 -c 'import nbd' 2>/dev/null") == 0
+
+    /// Whether Python finds the parser of OpenMetrics; looked up once.
+    static let hasPrometheusClient =
+        unsafe system("/usr/bin/python3 -c 'import prometheus_client.openmetrics' 2>/dev/null") == 0
 
     /// Whether a network and a mount namespace can be made; tried once.
     static let hasNamespaces =
@@ -59,7 +64,7 @@ enum Script {
         }
         trap leave EXIT
         fail() { echo "FAILED: $*"; exit 1; }
-        create() { "$footing" disk create disk.footing --size "$1" >/dev/null; }
+        create() { "$footing" disk create disk.footing --size "$@" >/dev/null; }
         # serve OPTIONS...: starts the server and waits until it listens.
         serve() {
             # The ready line of the server before would do otherwise.

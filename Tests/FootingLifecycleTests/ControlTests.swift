@@ -20,7 +20,7 @@ private struct Folder {
     private static let fine: JSONValue = ["fine": true]
 
     private func withServer(
-        answer: @escaping ControlServer.Answer = { $0 == "status" ? fine : nil },
+        answer: @escaping ControlServer.Answer = { $0.command == "status" ? fine : nil },
         _ body: (String) throws -> Void
     ) throws {
         let place = Folder()
@@ -45,6 +45,21 @@ private struct Folder {
             text += unsafe String(decoding: buffer.bytes[..<count], as: UTF8.self)
         }
         return text
+    }
+
+    @Test func argumentsArriveAndRefusalsComeBack() throws {
+        let answer: ControlServer.Answer = { (request) throws(ControlError) -> JSONValue? in
+            if request.arguments == .null { throw ControlError.refusal("nothing to go by") }
+            return ["was": request.arguments, "command": .string(request.command)]
+        }
+        try withServer(answer: answer) { path in
+            let result = try ControlClient.ask("keep", ["name": "a b"], at: path, seconds: 5)
+            #expect(result == ["was": ["name": "a b"], "command": "keep"])
+            let error = #expect(throws: ControlError.self) {
+                _ = try ControlClient.ask("keep", at: path)
+            }
+            #expect(error?.kind == .refused && error?.detail == "nothing to go by")
+        }
     }
 
     @Test func `a command is answered`() throws {

@@ -55,6 +55,69 @@ struct BalloonDriverTests {
         #expect(try !status(&driver, memory, second: 8).isActive)
     }
 
+    @Test("virtio: a way to the target that is lost is looked for again, once a minute")
+    func lostTarget() throws {
+        let function = FakeFunction(device: 0x1002)
+        let searches = Locked(0)
+        let machine = try virtioMachine(features: "0100010000")
+        let found = BalloonDriver.find(try machine.root()) { _ in
+            searches.withLock { $0 += 1 }
+            return VirtioBalloonTarget.find("0000:00:03.0", function)
+        }
+        var driver = try #require(found.value)
+        let first = try status(&driver, memory)
+        #expect(first.targetBalloonBytes == .known(mebibyte))
+        #expect(first.targetSource == "I/O port 24 of 0000:00:03.0")
+        // The driver is bound anew, and does without vectors; for a while the device is away.
+        function.state.withLock { state in
+            state.space[0x73] = 0
+            state.shownBytes = 0
+        }
+        for second in [10, 11, 69] as [UInt64] {
+            let lost = try status(&driver, memory, second: second)
+            #expect(lost.targetBalloonBytes.absence?.contains("something else") == true)
+            #expect(lost.targetSource == nil)
+        }
+        #expect(searches.withLock { $0 } == 1)
+        #expect(try status(&driver, memory, second: 70).targetSource == nil)
+        function.state.withLock { $0.shownBytes = 256 }
+        #expect(try status(&driver, memory, second: 129).targetSource == nil)
+        #expect(searches.withLock { $0 } == 2)
+        let again = try status(&driver, memory, second: 130)
+        #expect(again.targetBalloonBytes == .known(mebibyte))
+        #expect(again.targetSource == "I/O port 20 of 0000:00:03.0")
+        #expect(searches.withLock { $0 } == 3)
+    }
+
+    @Test("virtio: a way that comes back is taken again, and what never was is not looked for")
+    func returnedTarget() throws {
+        let function = FakeFunction(device: 0x1002)
+        let searches = Locked(0)
+        let machine = try virtioMachine(features: "0100010000")
+        func find() throws -> BalloonDriver {
+            let driver = BalloonDriver.find(try machine.root()) { _ in
+                searches.withLock { $0 += 1 }
+                return VirtioBalloonTarget.find("0000:00:03.0", function)
+            }
+            return try #require(driver.value)
+        }
+        var driver = try find()
+        for second in 1...200 as ClosedRange<UInt64> {
+            // Away for half a minute, twice.
+            let isAway = (30..<60).contains(second) || (80..<110).contains(second)
+            function.state.withLock { $0.pages = isAway ? .max : 512 }
+            let status = try status(&driver, memory, second: second)
+            #expect((status.targetSource == nil) == isAway)
+        }
+        #expect(searches.withLock { $0 } == 1)
+        function.state.withLock { $0.shownBytes = 0 }
+        var other = try find()
+        for second in 1...200 as ClosedRange<UInt64> {
+            #expect(try status(&other, memory, second: second).targetSource == nil)
+        }
+        #expect(searches.withLock { $0 } == 2)
+    }
+
     @Test("virtio that gives way leaves the total as it is, and is taken off")
     func virtioGivesWay() throws {
         var driver = try driver(try virtioMachine(features: "0110010000"))

@@ -193,8 +193,11 @@ struct ControllerTests {
         if isMeant { #expect(decision.budgetBytes / mebibyte == 400 - (126 + 300 - 200)) }
     }
 
-    @Test("a dip while the balloon is on its way is no demand, one that stays is")
-    func dip() {
+    @Test(
+        "a dip while the balloon is on its way is no demand, one that stays is",
+        arguments: [0, 2] as [UInt64]
+    )
+    func dip(releaseSeconds: UInt64) {
         func reading(_ grown: UInt64, available: UInt64) -> MemoryReading {
             var reading = machine(available: available)
             reading.machine?.sizeBytes -= grown * mebibyte
@@ -217,7 +220,8 @@ struct ControllerTests {
             let isAway = look < 10 || look >= 30
             let available = 590 - look * 5 - (isAway ? 40 : 0)
             let reading = reading(look * 5, available: available)
-            let decision = controller.step(reading, use: use(used), at: look * 50_000_000)
+            let now = releaseSeconds * 1_000_000_000 + look * 50_000_000
+            let decision = controller.step(reading, use: use(used), at: now)
             if decision.isChange { changes.append(look) }
         }
         #expect(changes.first == 50)

@@ -61,6 +61,30 @@ struct MonitorTests {
         #expect(monitor.sources.allSatisfy { !$0.note.isEmpty })
     }
 
+    @Test("a balloon's target that cannot be read any more is named as such, until it can")
+    func target() throws {
+        let folder = "sys/devices/system/xen_memory/xen_memory0"
+        let machine = try FakeMachine([
+            "\(folder)/info/current_kb": "1048576\n", "\(folder)/target_kb": "1048576\n",
+        ])
+        try machine.writeMemory(total: 1_048_576, available: 512_000)
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        func source() throws -> PressureSource {
+            _ = try next(monitor, clock, milliseconds: 1000)
+            return try #require(monitor.sources.first { $0.name == "balloon target" })
+        }
+        #expect(try source().state == .sampled)
+        #expect(try source().note == "\(folder)/target_kb")
+        try machine.write("\(folder)/target_kb", "none\n")
+        #expect(try source().state == .absent)
+        #expect(monitor.balloon.value?.targetSource == nil)
+        #expect(try source().note == "it cannot be read any more")
+        try machine.write("\(folder)/target_kb", "524288\n")
+        #expect(try source().state == .sampled)
+        #expect(monitor.balloon.value?.targetSource == "\(folder)/target_kb")
+    }
+
     @Test("of the groups above only what happens to themselves is listened to")
     func neighbours() throws {
         let slice = "sys/fs/cgroup/system.slice"

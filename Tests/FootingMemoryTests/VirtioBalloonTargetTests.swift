@@ -46,13 +46,14 @@ final class FakeFunction: PCIFunctionAccess {
                 state.intruders.removeFirst()
                 if !choice.isEmpty { state.choose(choice) }
             }
-            if offset == Self.registers + 12 {
+            let word = Self.registers + 12
+            if (offset..<offset + count).overlaps(word..<word + 4) {
                 let registers = Array(state.space[Self.registers..<Self.registers + 12])
                 state.shown.append(registers)
                 let isTarget = registers == [2, 0, 0, 0, 0, 8, 0, 0, 4, 0, 0, 0]
                 let value = isTarget ? state.pages : 0xdead_beef
                 for byte in 0..<4 {
-                    state.space[offset + byte] = UInt8(truncatingIfNeeded: value >> (byte * 8))
+                    state.space[word + byte] = UInt8(truncatingIfNeeded: value >> (byte * 8))
                 }
             }
             let end = min(offset + count, state.shownBytes)
@@ -72,13 +73,14 @@ final class FakeFunction: PCIFunctionAccess {
         try state.withLock { (state: inout State) throws(Errno) in
             if let error = state.portError { throw error }
             state.portReads.append(offset)
-            return offset == 24 ? state.pages : 7
+            let hasVectors = state.space[0x73] & 0x80 != 0
+            return offset == (hasVectors ? 24 : 20) ? state.pages : 7
         }
     }
 }
 
 extension FakeFunction.State {
-    fileprivate mutating func choose(_ registers: [UInt8]) {
+    mutating func choose(_ registers: [UInt8]) {
         space.replaceSubrange(FakeFunction.registers..<FakeFunction.registers + 12, with: registers)
     }
 }
@@ -89,7 +91,8 @@ struct VirtioBalloonTargetTests {
 
     @Test("modern: through the window, and nothing but its registers is written")
     func window() throws {
-        let function = FakeFunction()
+        // Reading what stands there before anything is written has an effect.
+        let function = FakeFunction { $0.choose(Self.isr) }
         let target = try #require(VirtioBalloonTarget.find("0000:00:03.0", function).value)
         #expect(target.source == "the configuration window of 0000:00:03.0")
         #expect(target.read() == .known(1 << 20))

@@ -1,5 +1,6 @@
-import FootingSystem
 import Testing
+
+@testable import FootingSystem
 
 @Suite struct JSONWriterTests {
     /// Some begin with the same eight bytes, some are the beginning of another.
@@ -59,6 +60,29 @@ import Testing
             for scalar in Self.plain {
                 let text = head + String(scalar) + tail
                 #expect(JSONValue.string(text).text() == "\"\(text)\"")
+            }
+        }
+    }
+
+    private static func arePlain(_ bytes: [UInt8]) -> Bool {
+        unsafe bytes.withUnsafeBufferPointer { unsafe JSONWriter.arePlain($0) }
+    }
+
+    @Test(arguments: 8...40)
+    func `plain texts are told from others, whatever their length`(count: Int) {
+        let plain = (0x20...0x7e as ClosedRange<UInt8>).filter {
+            $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        for first in plain.indices {
+            let bytes = (0..<count).map { plain[(first + $0) % plain.count] }
+            #expect(Self.arePlain(bytes), "\(bytes)")
+        }
+        let special = Array(0..<0x20 as Range<UInt8>) + [0x22, 0x5c, 0x7f, 0xc2]
+        for place in 0..<count {
+            for byte in special {
+                var bytes = (0..<count).map { plain[$0 % plain.count] }
+                bytes[place] = byte
+                #expect(!Self.arePlain(bytes), "\(bytes)")
             }
         }
     }

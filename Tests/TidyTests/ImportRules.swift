@@ -4,16 +4,27 @@ enum ImportRules {
     static let arrows: [String: Set<String>] = [
         "CFooting": [],
         "CZlib": [],
+        "CLZ4": [],
+        "CDeflate": [],
+        "CCrypto": [],
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
-        "FootingDisk": ["FootingSystem", "CFooting"],
+        "CQAT": [],
+        "FootingAcceleration": [
+            "FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT",
+        ],
+        "FootingDisk": ["FootingAcceleration", "FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],
         "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
             "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingSystem",
+            "FootingDisk", "FootingAcceleration", "FootingSystem",
+        ],
+        "CNBDKit": [],
+        "FootingNBDKit": [
+            "FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit",
         ],
         "footing": ["FootingCommands"],
     ]

@@ -1,17 +1,21 @@
+import FootingDisk
 import FootingSimulation
 import FootingSystem
 import Glibc
 
 // Runs seeds of the simulation until all are done or one fails.
 //
-//   footing-simulate [--runs N] [--seed S] [--first]
+//   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
+//                    [--without release|pins|split]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
-// --runs: how many seeds, counting up from --seed; --first: stop at the first failure. A failure
-// prints the seed and the command that replays it. --cache-policies: the hit ratios of the engine's
-// cache and of others on fixed traces. --memory: a real disk in a folder under load while its
-// budget changes; fails if the process has more memory than that.
+// --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
+// only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
+// and the command that replays it. --snapshots: disks that are full and have some. --without:
+// breaks a rule of snapshots, to see that it is noticed. --cache-policies: the hit ratios of the
+// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while
+// its budget changes; fails if the process has more memory than that.
 
 func say(_ text: String) {
     print(text)
@@ -19,7 +23,8 @@ func say(_ text: String) {
 }
 
 func usage() -> Never {
-    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first]")
+    say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
+    say("                        [--snapshots] [--without release|pins|split]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
@@ -28,6 +33,7 @@ struct Arguments: Sendable {
     var runCount: UInt64 = 1000
     var firstSeed: UInt64 = 1
     var stopsAtFirst = false
+    var simulation = Simulation()
 
     init(_ arguments: ArraySlice<String>) {
         var rest = arguments
@@ -40,6 +46,15 @@ struct Arguments: Sendable {
                 guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { usage() }
                 firstSeed = value
             case "--first": stopsAtFirst = true
+            case "--trouble":
+                guard let kind = rest.popFirst().flatMap({ Profile.Trouble(rawValue: $0) }) else {
+                    usage()
+                }
+                simulation.trouble = kind
+            case "--snapshots": simulation.isAboutSnapshots = true
+            case "--without":
+                simulation.leavesOut = rest.popFirst().flatMap { SnapshotRule(rawValue: $0) }
+                if simulation.leavesOut == nil { usage() }
             case "--cache-policies":
                 say(CacheComparison.table(slabCount: 8))
                 exit(0)
@@ -61,6 +76,10 @@ struct Progress {
     var restartCount = 0
     var segmentsCollected: UInt64 = 0
     var readsAhead: UInt64 = 0
+    var compressedBlocks: UInt64 = 0
+    var recompressedBlocks: UInt64 = 0
+    var snapshotCount = 0
+    var rollbackCount = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -108,11 +127,15 @@ let start = clock.nanoseconds
         guard let seed else { return }
         seedsInProgress[index] = seed
         do throws(SimulationFailure) {
-            let summary = try Simulation().run(seed: seed)
+            let summary = try arguments.simulation.run(seed: seed)
             progress.withLock { progress in
                 progress.restartCount += summary.restartCount
                 progress.segmentsCollected += summary.segmentsCollected
                 progress.readsAhead += summary.readsAhead
+                progress.compressedBlocks += summary.compressedBlocks
+                progress.recompressedBlocks += summary.recompressedBlocks
+                progress.snapshotCount += summary.snapshotCount
+                progress.rollbackCount += summary.rollbackCount
             }
         } catch {
             progress.withLock { progress in
@@ -137,16 +160,26 @@ do {
     exit(1)
 }
 let seconds = Double(clock.nanoseconds - start) / 1e9
-let total = progress.withLock {
-    ($0.doneCount, $0.failureCount, $0.restartCount, $0.segmentsCollected, $0.readsAhead)
+progress.withLock { total in
+    say(
+        """
+        \(total.doneCount) runs, \(total.failureCount) failed; \(total.restartCount) restarts, \
+        \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
+        \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
+        \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
+        \(Int(Double(total.doneCount) / seconds)) runs per second
+        """
+    )
+    // What no seed comes upon is not tested.
+    if total.doneCount >= 100 {
+        for (name, count) in [
+            ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
+            ("compressed once more", total.recompressedBlocks),
+            ("rolled back", UInt64(total.rollbackCount)),
+        ] where count == 0 {
+            say("nothing was \(name)")
+            exit(1)
+        }
+    }
+    exit(total.failureCount == 0 ? 0 : 1)
 }
-say(
-    "\(total.0) runs, \(total.1) failed; \(total.2) restarts, \(total.3) segments collected; "
-        + "\(total.4) reads ahead; \(Int(Double(total.0) / seconds)) runs per second"
-)
-// What no seed comes upon is not tested.
-if total.0 >= 100, total.4 == 0 {
-    say("nothing was read ahead")
-    exit(1)
-}
-exit(total.1 == 0 ? 0 : 1)

@@ -5,13 +5,13 @@ internal import FuzzSupport
 private let closed = Image(isClosed: true)
 private let left = Image(isClosed: false)
 
-/// The segment table and the pages of the map, and the superblock that names them.
+/// The segment table, the pages of the map, the snapshots, and the superblock that names them.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     var input = unsafe Input(data, size)
     let choice = input.byte()
     if choice & 3 != 3 {
-        (choice & 1 == 0 ? closed : left).run(&input, [.table, .mapPage, .superblock])
+        (choice & 1 == 0 ? closed : left).run(&input, [.table, .mapPage, .superblock, .snapshots])
         return 0
     }
     let page = AlignedBuffer(count: 4096)

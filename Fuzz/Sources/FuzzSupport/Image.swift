@@ -8,7 +8,7 @@ public final class Image: @unchecked Sendable {
 
     /// What can be edited.
     public enum Part: Sendable {
-        case superblock, table, mapPage, commit
+        case superblock, table, mapPage, commit, snapshots
     }
 
     /// Where a map page's checksum is repeated.
@@ -22,6 +22,8 @@ public final class Image: @unchecked Sendable {
     private let tableEnd: Int
     private var mapPages: [Int] = []
     private var parents: [Int: Parent] = [:]
+    /// The snapshots' table: its only page, then the pages of counts by record.
+    private var snapshotPages: [Int] = []
     /// Header pages in the order of their LSN.
     private var commits: [Int] = []
 
@@ -41,6 +43,7 @@ public final class Image: @unchecked Sendable {
             var options = DiskOptions(sizeBytes: 2 << 20)
             options.segmentSizeBytes = 64 << 10
             options.sparePercent = 11
+            options.snapshotReservePercent = 100
             let geometry = try options.geometry()
             let store = ImageStore(sizeBytes: geometry.containerSizeBytes)
             try Disk.format(
@@ -51,10 +54,11 @@ public final class Image: @unchecked Sendable {
             )
             let clock = StoppedClock()
             // Writes all over, a checkpoint, then more that only the log has.
-            let some: [UInt8] = (0..<16).map { $0 << 4 | 1 } + [3, 6]
+            let some: [UInt8] = (0..<16).map { $0 << 4 | 1 } + [3, 0x86, 0x11, 3, 0x8e, 6]
             FormatFuzzing.open(store, clock: clock, commands: some)
             if !isClosed {
-                let more: [UInt8] = [1, 0x49, 3, 0x22, 0x81, 4, 3, 0xc9, 3, 0x12, 0xe1, 3]
+                // With one more snapshot that only the log has.
+                let more: [UInt8] = [1, 0x49, 3, 0x22, 0x81, 4, 3, 0xc9, 3, 0x96, 0x12, 0xe1, 3]
                 FormatFuzzing.open(store, clock: clock, commands: more, closes: false)
             }
             return store
@@ -77,6 +81,14 @@ public final class Image: @unchecked Sendable {
             }
         }
         commits = found.filter { $0.lsn > checkpointLSN }.sorted { $0.lsn < $1.lsn }.map(\.page)
+        let snapshots = location(at: 184)
+        if snapshots != 0 {
+            let count = Int(store.get(UInt32.self, at: 196))
+            snapshotPages = [snapshots]
+            for record in 0..<count {
+                snapshotPages.append(location(at: snapshots + 64 + record * 512 + 56))
+            }
+        }
         // The current root and its leaves; older pages stay as they are.
         let root = location(at: 80)
         mapPages = root == 0 ? [] : [root]
@@ -123,7 +135,10 @@ public final class Image: @unchecked Sendable {
     ) {
         let at: Int
         switch part {
-        case .superblock: at = offset % 180
+        case .superblock: at = offset % 208
+        case .snapshots:
+            guard !snapshotPages.isEmpty else { return }
+            at = snapshotPages[page % snapshotPages.count] + offset % 4088
         case .table: at = tableOffset + offset % (tableEnd - tableOffset - 8)
         case .mapPage:
             guard !mapPages.isEmpty else { return }
@@ -157,6 +172,12 @@ public final class Image: @unchecked Sendable {
             let checksum = store.checksum(page + 8..<page + 4096)
             store.set(checksum, at: page + 4)
             store.set(checksum, at: parents[page]?.offset ?? 88)
+        }
+        for (index, page) in snapshotPages.enumerated().reversed() {
+            let checksum = store.checksum(page + 8..<page + 4096)
+            store.set(checksum, at: page + 4)
+            let parent = index == 0 ? 192 : snapshotPages[0] + 64 + (index - 1) * 512 + 64
+            store.set(checksum, at: parent)
         }
         let checksum = store.checksum(tableOffset + 8..<tableEnd)
         store.set(checksum, at: tableOffset + 4)

@@ -5,6 +5,7 @@
 
 #include "footing_checksum.h"
 #include "footing_cpuid.h"
+#include "footing_crypto.h"
 #include "footing_file.h"
 #include "footing_memory.h"
 #include "footing_ring.h"

@@ -53,6 +53,7 @@ enum DiskCheckCommand {
         table.add(["state", state])
         table.add(["map pages", "\(report.mapPageCount)"])
         table.add(["blocks", "\(report.blockCount)"])
+        table.add(["snapshots", "\(report.snapshotCount)"])
         table.add([
             "verified",
             "\(ByteSize.text(report.bytesVerified)) in \(DurationText.text(elapsed))",
@@ -69,6 +70,7 @@ enum DiskCheckCommand {
             "commits": JSONValue(UInt64(report.commitCount)),
             "mapPages": JSONValue(report.mapPageCount),
             "blocks": JSONValue(report.blockCount),
+            "snapshots": JSONValue(UInt64(report.snapshotCount)),
             "bytesVerified": JSONValue(report.bytesVerified),
             "omittedFindings": JSONValue(UInt64(report.omittedFindingCount)),
             "findings": .array(

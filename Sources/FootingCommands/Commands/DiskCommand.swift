@@ -7,10 +7,11 @@ enum DiskCommand {
 
     static let declaration = Command(
         name: "disk",
-        overview: "Create, describe and verify disks.",
+        overview: "Create, describe, verify and change disks, and keep what they were.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
-            DiskCheckCommand.declaration,
+            DiskCheckCommand.declaration, DiskSetCommand.declaration,
+            SnapshotCommand.declaration, CloneCommand.declaration,
         ]
     )
 
@@ -33,10 +34,25 @@ enum DiskCreateCommand {
         default: 33,
         help: "Room beyond the data in percent; less costs speed when the disk is full."
     )
+    static let snapshotReserve = Option(
+        optional: "snapshot-reserve",
+        .integer(0...DiskOptions.snapshotReservePercentMax),
+        help: """
+            Room for what snapshots keep, in percent of the size; 50 in a file, but at most 128G, \
+            and 0 on a device.
+            """
+    )
     static let segment = Option(
         optional: "segment",
         .byteSize,
         help: "Size of a segment, a power of two from 64K to 64M; by default chosen by size."
+    )
+
+    static let compression = Option(
+        "compression",
+        .choice(of: CompressionPolicy.self),
+        default: CompressionPolicy.none,
+        help: "How writes are compressed: none, lz4, deflate or auto; can be changed later."
     )
 
     static let device = Flag(
@@ -49,11 +65,13 @@ enum DiskCreateCommand {
         overview: "Create a disk.",
         discussion: """
             A file is sparse: it takes space on the host as data is written, at most the size \
-            plus the spare room. A block device must be that large.
+            plus the spare room and the room for snapshots. A block device must be that large. \
+            With snapshots of a disk that is full, what can be overwritten until it is full for \
+            good is about the room for snapshots; it takes memory, 84 bytes for each segment.
             """,
         parameters: [
-            DiskCommand.path.model, size.model, spare.model, segment.model, device.model,
-            SharedParameters.json.model,
+            DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
+            compression.model, device.model, SharedParameters.json.model,
         ],
         run: run
     )
@@ -63,6 +81,9 @@ enum DiskCreateCommand {
         var options = DiskOptions(sizeBytes: input[size])
         options.sparePercent = input[spare]
         options.segmentSizeBytes = input[segment]
+        options.compression = input[compression]
+        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: input[size])
+        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : reserve)
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
             throw CommandError(
@@ -127,6 +148,7 @@ enum DiskInfoCommand {
                 "allocatedBytes": JSONValue(usage.allocatedBytes),
                 "segmentBytes": JSONValue(geometry.segmentSizeBytes),
                 "segments": JSONValue(UInt64(geometry.segmentCount)),
+                "compression": .string(information.compression.rawValue),
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -149,6 +171,7 @@ enum DiskInfoCommand {
         table.add([
             "segments", "\(geometry.segmentCount) of \(ByteSize.text(geometry.segmentSizeBytes))",
         ])
+        table.add(["compression", information.compression.rawValue])
         table.add(["state", state])
         console.write(table.text())
     }

@@ -11,6 +11,7 @@ enum RootCommand {
             ServeCommand.declaration,
             StatusCommand.declaration,
             PlacementCommand.declaration,
+            AcceleratorsCommand.declaration,
             CompletionsCommand.declaration,
         ]
     )

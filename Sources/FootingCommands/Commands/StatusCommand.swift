@@ -9,6 +9,11 @@ enum StatusCommand {
         help: "The disk's container; without it, all disks that this user serves."
     )
 
+    static let openMetrics = Flag(
+        "openmetrics",
+        help: "Print the metrics as OpenMetrics text, for Prometheus and the like."
+    )
+
     static let declaration = Command(
         name: "status",
         overview: "Tell what a running disk does and what it decided.",
@@ -17,12 +22,15 @@ enum StatusCommand {
             are in /run/footing, or below XDG_RUNTIME_DIR for users; FOOTING_RUNTIME_DIR names \
             another folder.
             """,
-        parameters: [path.model, SharedParameters.json.model],
+        parameters: [path.model, openMetrics.model, SharedParameters.json.model],
         run: run
     )
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
+        if input[openMetrics] && input[SharedParameters.json] {
+            throw CommandError(usage: "--openmetrics and --json exclude each other")
+        }
         let folder = ControlFolder.user()
         var statuses: [JSONValue] = []
         var failure: CommandError?
@@ -31,7 +39,9 @@ enum StatusCommand {
         } else {
             (statuses, failure) = try all(in: folder, console)
         }
-        if input[SharedParameters.json] {
+        if input[openMetrics] {
+            console.write(OpenMetrics(statuses).text)
+        } else if input[SharedParameters.json] {
             console.print(["schema": "footing.statuses/1", "disks": .array(statuses)])
         } else if statuses.isEmpty, failure == nil {
             console.print("No disk is served by this user.")

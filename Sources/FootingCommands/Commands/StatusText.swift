@@ -2,7 +2,7 @@ internal import FootingSystem
 
 /// A running disk's status for people: a line for each thing, decisions last.
 struct StatusText {
-    private let status: JSONValue
+    let status: JSONValue
 
     init(_ status: JSONValue) {
         self.status = status
@@ -13,10 +13,11 @@ struct StatusText {
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
-            ("log", log), ("io", io),
+            ("log", log), ("io", io), ("compression", compression), ("snapshots", snapshots),
         ] {
             table.add([name, value])
         }
+        for (name, value) in requests + container { table.add([name, value]) }
         if status["pressure"] == .null {
             table.add(["pressure", "not watched: the budget is fixed"])
         } else {
@@ -63,6 +64,26 @@ struct StatusText {
     private var io: String {
         let reason = word("io", "reason")
         return word("io", "mode") + (reason.isEmpty ? "" : ": \(reason)")
+    }
+
+    private var compression: String {
+        let policy = status["disk"]["compression"].text
+        let written = Double(number("disk", "blocksWritten")) * 4096
+        if written == 0 { return policy }
+        let percent = Int(Double(number("disk", "storedBytes")) * 100 / written)
+        return "\(policy); what was written takes \(percent) % of its size"
+    }
+
+    private var snapshots: String {
+        let snapshots = status["snapshots"].elements
+        if snapshots.isEmpty { return "none" }
+        let readers = snapshots.reduce(0 as UInt64) { $0 &+ $1["readers"].unsigned }
+        let names = snapshots.suffix(3).map { snapshot in
+            let frees = ByteSize.text(snapshot["exclusiveBytes"].unsigned)
+            return "\(snapshot["name"].text) (deleting it frees \(frees))"
+        }
+        return "\(snapshots.count), read by \(readers); the last: "
+            + names.joined(separator: ", ")
     }
 
     private var pressure: [(String, String)] {
@@ -119,36 +140,4 @@ struct StatusText {
     private func word(_ names: String...) -> String { value(names).text }
     private func number(_ names: String...) -> UInt64 { value(names).unsigned }
     private func bytes(_ names: String...) -> String { ByteSize.text(value(names).unsigned) }
-}
-
-extension JSONValue {
-    /// A member of an object; null where there is none.
-    fileprivate subscript(name: String) -> JSONValue {
-        if case .object(let members) = self { return members[name] ?? .null }
-        return .null
-    }
-
-    /// The members of a list; none of anything else.
-    fileprivate var elements: [JSONValue] {
-        if case .array(let values) = self { return values }
-        return []
-    }
-
-    /// A text; empty for anything else.
-    fileprivate var text: String {
-        // Whoever answers is another process: a text of its own makes no lines here.
-        if case .string(let text) = self {
-            return TerminalText.harmless(text, keepsLineFeeds: false)
-        }
-        return ""
-    }
-
-    /// A count; 0 for anything else.
-    fileprivate var unsigned: UInt64 {
-        switch self {
-        case .integer(let value): UInt64(clamping: value)
-        case .unsigned(let value): value
-        default: 0
-        }
-    }
 }

@@ -103,6 +103,11 @@ package final class BlockCache: Sendable {
         }
     }
 
+    /// Whether any version of a block is here; not counted as a use.
+    func contains(_ key: UInt64) -> Bool {
+        shard(key).withLock { $0.contains(key) }
+    }
+
     /// Takes hits back that are counted once more, as the whole read is repeated.
     func withdraw(hits: Int) {
         withdrawnHits.withLock { $0 += UInt64(hits) }

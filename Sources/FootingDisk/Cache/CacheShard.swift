@@ -85,6 +85,9 @@ struct CacheShard: ~Copyable {
         return true
     }
 
+    /// Whether any version of a block is here; not counted as a use.
+    func contains(_ key: UInt64) -> Bool { find(key) != nil }
+
     /// Whether a version of a block is here; not counted as a use.
     func contains(_ key: UInt64, _ entry: MapEntry) -> Bool {
         find(key).map { holds($0, entry) } ?? false

@@ -52,8 +52,13 @@ public struct CheckReport: Sendable, Equatable {
     public internal(set) var mapPageCount: UInt64 = 0
     /// Blocks that hold data.
     public internal(set) var blockCount: UInt64 = 0
+    /// Snapshots whose trees were verified.
+    public internal(set) var snapshotCount = 0
     /// Bytes read and verified.
     public internal(set) var bytesVerified: UInt64 = 0
+
+    /// What is being checked, put before each finding.
+    var context = ""
 
     /// Most findings that are listed.
     public static let findingCountMax = 1000
@@ -74,7 +79,7 @@ public struct CheckReport: Sendable, Equatable {
         findings.append(
             CheckFinding(
                 severity: severity,
-                what: what,
+                what: context + what,
                 offset: offset,
                 consequence: consequence
             )

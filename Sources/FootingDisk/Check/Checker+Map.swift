@@ -2,9 +2,10 @@ import FootingSystem
 
 // The tree, and the data it points to.
 extension Checker {
-    func checkTree(_ progress: (CheckProgress) -> Void) {
-        let identity = MapPage.Identity(level: geometry.levels - 1, index: 0)
-        checkPage(superblock.root, identity, progress)
+    /// - Parameter root: the current tree's, or a snapshot's.
+    func checkTree(_ root: MapEntry, _ progress: (CheckProgress) -> Void) {
+        let identity = MapPage.Identity(level: treeGeometry.levels - 1, index: 0)
+        checkPage(root, identity, progress)
     }
 
     /// Checks a page and everything below it.
@@ -16,15 +17,15 @@ extension Checker {
         if !entry.isMapped { return }
         let span = MapReader.span(level: identity.level + 1)
         let first = identity.index * span
-        let last = min(first + span, geometry.blockCount) - 1
+        let last = min(first + span, treeGeometry.blockCount) - 1
         let what = "map page \(identity.index) of level \(identity.level)"
         let consequence = "blocks \(first) to \(last) cannot be read"
         let offset = entry.location.offset
-        guard entry.isValid(in: geometry) else {
+        guard entry.isValidPage(in: geometry) else {
             report.add(.error, "\(what) is said to be where none can be", at: offset, consequence)
             return
         }
-        if claim(entry.location, what) {
+        if claim(entry, what) {
             liveUnits[Int(geometry.segment(of: entry.location))] += 8
             isReached[Int(geometry.segment(of: entry.location))] = true
         }
@@ -36,16 +37,19 @@ extension Checker {
             report.add(.error, "\(what) is damaged or another one", at: offset, consequence)
             return
         }
-        report.mapPageCount += 1
+        let isNew = !isVerified.contains(entry.location)
+        if isNew { report.mapPageCount += 1 }
         if identity.level == 0 {
-            checkLeaf(page, first, offset, progress)
+            let isWhole = checkLeaf(page, first, offset, isNew, progress)
+            if isWhole { isVerified.insert(entry.location) }
             return
         }
+        isVerified.insert(entry.location)
         for slot in 0..<Geometry.entriesPerPage {
             let child = MapPage.entry(page, slot)
             if !child.isMapped { continue }
             let index = identity.index * 336 + UInt64(slot)
-            guard index * (span / 336) < geometry.blockCount else {
+            guard index * (span / 336) < treeGeometry.blockCount else {
                 report.add(
                     .error,
                     "\(what) has a child \(index) beyond the disk's end",
@@ -58,18 +62,22 @@ extension Checker {
         }
     }
 
+    /// - Parameter readsBlocks: false where the blocks were verified already, with another tree.
+    /// - Returns: whether no block was left out.
     private func checkLeaf(
         _ page: borrowing AlignedBuffer,
         _ first: UInt64,
         _ offset: UInt64,
+        _ readsBlocks: Bool,
         _ progress: (CheckProgress) -> Void
-    ) {
+    ) -> Bool {
+        var isWhole = true
         var blocks: [(block: UInt64, entry: MapEntry)] = []
         for slot in 0..<Geometry.entriesPerPage {
             let entry = MapPage.entry(page, slot)
             let block = first + UInt64(slot)
             if !entry.isMapped { continue }
-            guard block < geometry.blockCount else {
+            guard block < treeGeometry.blockCount else {
                 report.add(
                     .error,
                     "the map has an entry for block \(block), beyond the disk's end",
@@ -80,14 +88,16 @@ extension Checker {
             }
             // What was overwritten, moved or trimmed since is not read by anyone, and something
             // else may be in its place by now; but the table counts it.
-            let isHidden = overlay.entry(block) != nil
+            let isHidden = !isOfSnapshot && overlays[0].entry(block) != nil
+            if isHidden { isWhole = false }
             guard isPossible(block, entry, at: offset, claims: !isHidden) else { continue }
-            liveUnits[Int(geometry.segment(of: entry.location))] += 8
+            liveUnits[Int(geometry.segment(of: entry.location))] += UInt32(entry.storedUnits)
             if isHidden { continue }
             isReached[Int(geometry.segment(of: entry.location))] = true
-            blocks.append((block, entry))
+            if readsBlocks { blocks.append((block, entry)) }
         }
         checkBlocks(&blocks, progress)
+        return isWhole
     }
 
     /// Whether an entry can be, and nothing else is where it points.
@@ -97,7 +107,8 @@ extension Checker {
         at offset: UInt64,
         claims: Bool = true
     ) -> Bool {
-        guard entry.isValid(in: geometry) else {
+        let isKnown = unitsPerBit == 1 || entry.isValidPage(in: geometry)
+        guard entry.isValid(in: geometry), isKnown else {
             report.add(
                 .error,
                 "the map says that block \(block) is where none can be",
@@ -106,14 +117,14 @@ extension Checker {
             )
             return false
         }
-        return claims ? claim(entry.location, "block \(block)") : true
+        return claims ? claim(entry, "block \(block)") : true
     }
 
     /// Verifies the blocks that were changed since the checkpoint.
     func checkOverlay(_ progress: (CheckProgress) -> Void) {
         var blocks: [(block: UInt64, entry: MapEntry)] = []
         let offset = geometry.offset(segment: superblock.user.segment, page: 0)
-        for delta in overlay.deltas.sorted() where delta.entry.isMapped {
+        for delta in overlays.flatMap({ $0.deltas.sorted() }) where delta.entry.isMapped {
             let (block, entry) = (delta.block, delta.entry)
             if !isPossible(block, entry, at: offset) { continue }
             blocks.append((block, entry))
@@ -134,9 +145,8 @@ extension Checker {
         var start = 0
         while start < blocks.count {
             var count = 1
-            let location = blocks[start].entry.location
             while start + count < blocks.count,
-                blocks[start + count].entry.location == location.advanced(byBlocks: count)
+                blocks[start + count].entry.location == blocks[start + count - 1].entry.end
             {
                 count += 1
             }
@@ -147,31 +157,38 @@ extension Checker {
     }
 
     private func checkRun(_ run: ArraySlice<(block: UInt64, entry: MapEntry)>) {
-        guard let first = run.first else { return }
+        guard let first = run.first, let last = run.last else { return }
         let offset = first.entry.location.offset
-        let isReadable = run.count > 1 && canRead(at: offset, count: run.count * 4096)
-        for (number, item) in run.enumerated() {
+        let byteCount = Int(last.entry.end.offset - offset)
+        let isReadable = run.count > 1 && canRead(at: offset, count: byteCount)
+        for item in run {
             report.blockCount += 1
             let place = item.entry.location.offset
+            let count = Int(item.entry.end.offset - place)
             let consequence = "block \(item.block) of the disk cannot be read"
-            var at = number * 4096
+            var at = Int(place - offset)
             if !isReadable {
                 // One by one: only what cannot be read is lost.
                 let what = "block \(item.block)"
-                guard read(what, at: place, count: 4096, into: buffer, consequence) else {
+                guard read(what, at: place, count: count, into: buffer, consequence) else {
                     continue
                 }
                 at = 0
             }
-            if buffer.checksum(at..<at + 4096) != item.entry.checksum {
-                report.add(
-                    .error,
-                    "block \(item.block) does not have the checksum it was written with",
-                    at: place,
-                    consequence
-                )
+            if let problem = problem(item.entry, at: at) {
+                report.add(.error, "block \(item.block) \(problem)", at: place, consequence)
             }
         }
+    }
+
+    /// What is wrong with a block whose stored bytes were read.
+    private func problem(_ entry: MapEntry, at start: Int) -> String? {
+        let range = start..<start + Int(entry.end.offset - entry.location.offset)
+        if buffer.checksum(range) != entry.checksum {
+            return "does not have the checksum it was written with"
+        }
+        let stored = unsafe UnsafeRawBufferPointer(buffer.slice(range))
+        return unsafe isDecodable(entry, stored) ? nil : "cannot be decompressed"
     }
 
     private func canRead(at offset: UInt64, count: Int) -> Bool {

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A check in progress, of a container whose superblock is known.
@@ -6,16 +7,26 @@ final class Checker {
     let superblock: Superblock
     let geometry: Geometry
     var report: CheckReport
-    /// The changes since the checkpoint.
-    var overlay = Overlay()
-    /// By segment: a bit for each page that something refers to; empty until the first.
-    var isUsed: [[UInt64]]
+    /// The changes since the checkpoint: those of each snapshot that is not in the table yet, and
+    /// the last.
+    var overlays = [Overlay()]
+    /// Pages, or units where blocks are compressed, that something in the tree refers to.
+    var isUsed: PageSet
+    /// Pages of the map below which everything was verified.
+    var isVerified: PageSet
+    /// The disk as the tree that is being checked has it.
+    var treeGeometry: Geometry
+    var isOfSnapshot = false
+    let unitsPerBit: Int
+    private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
     /// By segment: whether a reader can come to something in it through the tree.
     var isReached: [Bool]
     var bytesTotal: UInt64 = 0
     var bytesReported: UInt64 = 0
+    /// Where a block is decoded to.
+    private let plain = AlignedBuffer(count: 4096)
     /// Where blocks are read into.
     let buffer: AlignedBuffer
 
@@ -29,8 +40,12 @@ final class Checker {
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
+        treeGeometry = superblock.geometry
+        let isCompressed = superblock.features & Superblock.compressedFeature != 0
+        unitsPerBit = isCompressed ? 1 : Int(Geometry.unitsPerBlock)
+        isUsed = PageSet(superblock.geometry, unitsPerBit: unitsPerBit)
+        isVerified = PageSet(superblock.geometry)
         self.report = report
-        isUsed = Array(repeating: [], count: Int(superblock.geometry.segmentCount))
         liveUnits = Array(repeating: 0, count: Int(superblock.geometry.segmentCount))
         isReached = Array(repeating: false, count: Int(superblock.geometry.segmentCount))
     }
@@ -49,9 +64,12 @@ final class Checker {
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
         }
-        checkTree(progress)
+        let snapshots = loadSnapshots()
+        isUsed = snapshots.pages
+        checkTree(superblock.root, progress)
         checkOverlay(progress)
         if let table { compareCounts(table) }
+        checkSnapshots(snapshots, table, progress)
         progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
     }
 
@@ -74,29 +92,25 @@ final class Checker {
         }
     }
 
-    /// Notes that something is at a location.
+    /// Notes that something is where an entry says.
     ///
     /// - Returns: false, and a finding, if something else is there already.
-    func claim(_ location: Location, _ what: String) -> Bool {
-        let segment = Int(geometry.segment(of: location))
-        let page =
-            Int((location.offset - geometry.segmentsOffset) % geometry.segmentSizeBytes)
-            / 4096
-        if isUsed[segment].isEmpty {
-            isUsed[segment] = Array(repeating: 0, count: (geometry.pagesPerSegment + 63) / 64)
-        }
-        let bit: UInt64 = 1 << UInt64(page % 64)
-        if isUsed[segment][page / 64] & bit != 0 {
-            report.add(
-                .error,
-                "\(what) is where something else is",
-                at: location.offset,
-                "one of the two is lost"
-            )
-            return false
-        }
-        isUsed[segment][page / 64] |= bit
-        return true
+    func claim(_ entry: MapEntry, _ what: String) -> Bool {
+        if isUsed.insert(entry) { return true }
+        report.add(
+            .error,
+            "\(what) is where something else is",
+            at: entry.location.offset,
+            "one of the two is lost"
+        )
+        return false
+    }
+
+    /// Whether the stored bytes of a block, whose checksum is right, can be decoded.
+    func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
+        guard let form = entry.form else { return false }
+        if form.encoding == .plain { return true }
+        return unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
     }
 
     /// Tells how far it has come, every few megabytes.
@@ -133,13 +147,12 @@ final class Checker {
     }
 
     private func replayLog() {
-        var overlay = Overlay()
+        var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
             var log = try LogReplay(store, superblock, verifies: true)
             let result = try log.run { (commit, header) throws(DiskError) in
-                OpenedContainer.apply(commit, header, geometry, &overlay)
-                try ReplayLimits().requirePossible(overlay)
+                try changes.apply(commit, header)
             }
             report.commitCount = result.commitCount
             report.bytesVerified += result.byteCount
@@ -163,7 +176,7 @@ final class Checker {
                 "the disk cannot be opened; what was written since the last checkpoint is in doubt"
             )
         }
-        self.overlay = overlay
+        overlays = changes.frozen.map { $0.overlay } + [changes.overlay]
     }
 
     private func compareCounts(_ table: [SegmentEntry]) {

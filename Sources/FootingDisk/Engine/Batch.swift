@@ -20,9 +20,13 @@ final class Batch {
     private(set) var segment: UInt32 = 0
     private(set) var page = 0
     private(set) var base = Location(units: 0)
+    /// Pages of payload that there is room for.
     private(set) var capacity = 0
     private(set) var descriptorCount = 0
-    private(set) var payloadCount = 0
+    /// Blocks of payload, void ones included.
+    private(set) var blockCount = 0
+    /// Units of payload.
+    private(set) var unitCount = 0
     private(set) var offset: UInt64 = 0
     /// Set when it is sealed.
     var lsn: UInt64 = 0
@@ -30,7 +34,9 @@ final class Batch {
     var continues = false
     /// When its first write came, for the bound on unflushed time.
     private(set) var openedNanoseconds: UInt64 = 0
+    /// By slot of the payload: its descriptor, and the unit where it begins.
     private var descriptorOfPayload: [UInt16]
+    private var unitOfPayload: [UInt16]
 
     /// - Throws: `ENOMEM` where there is no memory for it.
     init(
@@ -42,6 +48,7 @@ final class Batch {
         self.isHuge = isHuge
         buffer = try buffers.buffer(count: Self.sizeBytesMax, isHuge: isHuge)
         descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPage)
+        unitOfPayload = descriptorOfPayload
     }
 
     /// Starts a commit at a place in the log.
@@ -60,7 +67,8 @@ final class Batch {
         capacity = min(Geometry.entriesPerPage, geometry.pagesPerSegment - page - 1)
         precondition(capacity > 0, "no room for a commit")
         descriptorCount = 0
-        payloadCount = 0
+        blockCount = 0
+        unitCount = 0
         lsn = 0
         continues = false
         openedNanoseconds = nanoseconds
@@ -68,9 +76,15 @@ final class Batch {
 
     var isEmpty: Bool { descriptorCount == 0 }
 
-    /// Whether another block fits.
-    var hasRoomForBlock: Bool {
-        payloadCount < capacity && descriptorCount < Geometry.entriesPerPage
+    /// Pages of payload.
+    var payloadCount: Int { (unitCount + Self.unitsPerPage - 1) / Self.unitsPerPage }
+
+    private static let unitsPerPage = Int(Geometry.unitsPerBlock)
+
+    /// Whether another block of so many units fits.
+    func hasRoom(forUnits count: Int) -> Bool {
+        unitCount + count <= capacity * Self.unitsPerPage
+            && descriptorCount < Geometry.entriesPerPage
     }
 
     /// Whether another descriptor without payload fits.
@@ -81,83 +95,138 @@ final class Batch {
 
     /// The payload slot that a location stands for; nil if it is not in this batch.
     func slot(of location: Location) -> Int? {
-        guard location.units >= base.units else { return nil }
-        let slot = Int((location.units - base.units) / Geometry.unitsPerBlock)
-        return slot < payloadCount ? slot : nil
+        guard location.units >= base.units, location.units < base.units + UInt64(unitCount) else {
+            return nil
+        }
+        let unit = UInt16(location.units - base.units)
+        let slot = unitOfPayload[..<blockCount].partitioningIndex { $0 >= unit }
+        return slot < blockCount && unitOfPayload[slot] == unit ? slot : nil
     }
 
-    /// A block of the payload.
-    func block(_ slot: Int) -> UnsafeMutableRawBufferPointer {
-        precondition(slot < payloadCount, "no such block")
-        return unsafe buffer.slice((1 + slot) * 4096..<(2 + slot) * 4096)
+    /// Where a block of the payload will be.
+    private func location(_ slot: Int) -> Location {
+        base.advanced(byUnits: Int(unitOfPayload[slot]))
+    }
+
+    /// A block of the payload, as it is stored; nil if it is void.
+    func stored(_ slot: Int) -> (form: BlockForm, bytes: UnsafeMutableRawBufferPointer)? {
+        precondition(slot < blockCount, "no such block")
+        guard let descriptor = Descriptor.load(Int(descriptorOfPayload[slot]), from: buffer),
+            let form = descriptor.form
+        else { return nil }
+        return unsafe (form, bytes(Int(unitOfPayload[slot]), count: form.byteCount))
+    }
+
+    private func bytes(_ unit: Int, count: Int) -> UnsafeMutableRawBufferPointer {
+        let start = 4096 + unit * Int(Geometry.unitSizeBytes)
+        return unsafe buffer.slice(start..<start + count)
     }
 
     /// Adds a block.
     ///
+    /// - Parameter bytes: what is stored.
     /// - Returns: where it will be.
-    func append(_ block: UInt64, _ bytes: UnsafeRawBufferPointer, checksum: UInt32) -> MapEntry {
-        precondition(hasRoomForBlock && bytes.count == 4096, "a block that does not fit")
-        unsafe buffer.copy(from: bytes, at: (1 + payloadCount) * 4096)
-        let location = base.advanced(byBlocks: payloadCount)
-        descriptorOfPayload[payloadCount] = UInt16(descriptorCount)
-        payloadCount += 1
-        append(Descriptor(kind: .data, block: block, value: checksum))
-        return MapEntry(location: location, checksum: checksum)
+    func append(_ block: UInt64, _ form: BlockForm, _ bytes: UnsafeRawBufferPointer) -> MapEntry {
+        precondition(hasRoom(forUnits: form.units), "a block that does not fit")
+        precondition(bytes.count == form.byteCount, "another size than the form says")
+        unsafe self.bytes(unitCount, count: form.byteCount).copyMemory(from: bytes)
+        let slot = addSlot(descriptorCount, form.units)
+        append(Descriptor(block, form))
+        return MapEntry(location: location(slot), form)
+    }
+
+    private func addSlot(_ descriptor: Int, _ units: Int) -> Int {
+        descriptorOfPayload[blockCount] = UInt16(descriptor)
+        unitOfPayload[blockCount] = UInt16(unitCount)
+        blockCount += 1
+        unitCount += units
+        return blockCount - 1
     }
 
     /// Takes over descriptors and payload that were put in place before ``begin``.
     func adoptContent(_ count: Int) {
-        precondition(descriptorCount == 0 && count <= capacity, "content that does not fit")
+        precondition(descriptorCount == 0, "content in a batch that has some")
+        for index in 0..<count {
+            guard let descriptor = Descriptor.load(index, from: buffer) else {
+                preconditionFailure("no descriptor")
+            }
+            _ = addSlot(index, descriptor.units)
+        }
         descriptorCount = count
-        payloadCount = count
-        for slot in 0..<count { descriptorOfPayload[slot] = UInt16(slot) }
+        precondition(payloadCount <= capacity, "content that does not fit")
     }
 
-    /// Calls back for each block that the commit brings, with what the map is to say of it.
+    /// Pages of payload that so many blocks take whose descriptors were put in place.
+    func pageCount(ofContent count: Int) -> Int {
+        var units = 0
+        for index in 0..<count { units += Descriptor.load(index, from: buffer)?.units ?? 0 }
+        return (units + Self.unitsPerPage - 1) / Self.unitsPerPage
+    }
+
+    /// Makes the rest of the payload's last page zeros.
+    func pad() {
+        let end = 4096 + unitCount * Int(Geometry.unitSizeBytes)
+        buffer.clear(end..<sizeBytes)
+    }
+
+    /// Calls back for each block that the commit brings, with what the map is to say of it, and its
+    /// bytes as they are stored.
     func forEachBlock(_ body: (UInt64, MapEntry, UnsafeRawBufferPointer) -> Void) {
-        for slot in 0..<payloadCount {
+        for slot in 0..<blockCount {
             guard let descriptor = Descriptor.load(Int(descriptorOfPayload[slot]), from: buffer),
-                descriptor.kind == .data
+                let form = descriptor.form
             else { continue }
-            let entry = MapEntry(
-                location: base.advanced(byBlocks: slot),
-                checksum: descriptor.value
+            let stored = unsafe bytes(Int(unitOfPayload[slot]), count: form.byteCount)
+            unsafe body(
+                descriptor.block,
+                MapEntry(location: location(slot), form),
+                UnsafeRawBufferPointer(stored)
             )
-            unsafe body(descriptor.block, entry, UnsafeRawBufferPointer(block(slot)))
+        }
+    }
+
+    /// Calls back for each block with how it is stored.
+    func forEachForm(_ body: (BlockForm) -> Void) {
+        for index in 0..<descriptorCount {
+            if let form = Descriptor.load(index, from: buffer)?.form { body(form) }
         }
     }
 
     /// The map entry of an adopted block.
     func entry(_ slot: Int) -> MapEntry {
-        guard let descriptor = Descriptor.load(slot, from: buffer) else {
+        guard let form = Descriptor.load(slot, from: buffer)?.form else {
             preconditionFailure("no descriptor")
         }
-        return MapEntry(
-            location: base.advanced(byBlocks: slot),
-            checksum: descriptor.value
-        )
+        return MapEntry(location: location(slot), form)
     }
 
-    /// Replaces a block that is not on its way yet.
+    /// Replaces a block that is not on its way yet: in its place, or behind the others if it takes
+    /// another number of units.
+    ///
+    /// - Returns: nil if there is no room for that; then nothing has changed.
     func replace(
         _ slot: Int,
         _ block: UInt64,
-        _ bytes: UnsafeRawBufferPointer,
-        checksum: UInt32
-    ) -> MapEntry {
+        _ form: BlockForm,
+        _ bytes: UnsafeRawBufferPointer
+    ) -> MapEntry? {
         precondition(lsn == 0, "the batch is sealed")
         let index = Int(descriptorOfPayload[slot])
-        precondition(Descriptor.load(index, from: buffer)?.block == block, "another block's place")
-        unsafe self.block(slot).copyMemory(from: bytes)
-        Descriptor.store(
-            Descriptor(kind: .data, block: block, value: checksum),
-            index,
-            in: buffer
-        )
-        return MapEntry(location: base.advanced(byBlocks: slot), checksum: checksum)
+        guard let old = Descriptor.load(index, from: buffer), old.block == block,
+            old.kind == .data
+        else { preconditionFailure("another block's place") }
+        if old.units == form.units {
+            unsafe self.bytes(Int(unitOfPayload[slot]), count: form.byteCount)
+                .copyMemory(from: bytes)
+            Descriptor.store(Descriptor(block, form), index, in: buffer)
+            return MapEntry(location: location(slot), form)
+        }
+        guard hasRoom(forUnits: form.units) else { return nil }
+        Descriptor.store(Descriptor(void: block, units: old.units), index, in: buffer)
+        return unsafe append(block, form, bytes)
     }
 
-    /// Adds a descriptor without payload.
+    /// Adds a descriptor without payload, or that of payload which is in place.
     func append(_ descriptor: Descriptor) {
         precondition(hasRoomForDescriptor && lsn == 0, "a descriptor that does not fit")
         Descriptor.store(descriptor, descriptorCount, in: buffer)
@@ -168,13 +237,13 @@ final class Batch {
     ///
     /// - Parameter isCurrent: whether the map still points to this copy of a block.
     func voidSuperseded(_ isCurrent: (UInt64, Location) -> Bool) {
-        for slot in 0..<payloadCount {
+        for slot in 0..<blockCount {
             let index = Int(descriptorOfPayload[slot])
             guard let descriptor = Descriptor.load(index, from: buffer),
-                !isCurrent(descriptor.block, base.advanced(byBlocks: slot))
+                !isCurrent(descriptor.block, location(slot))
             else { continue }
             Descriptor.store(
-                Descriptor(kind: .void, block: descriptor.block, value: 0),
+                Descriptor(void: descriptor.block, units: descriptor.units),
                 index,
                 in: buffer
             )

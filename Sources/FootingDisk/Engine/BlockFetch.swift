@@ -11,8 +11,8 @@ final class BlockFetch {
         /// The first one's place among the blocks of the read.
         var start: Int
         var count: Int
-        /// Where it lies in the store, in bytes.
-        var offset: UInt64
+        /// Where it lies in the store: requests read whole pages.
+        var stored: StoredRun
         /// Where it is read to if the client's memory will not do.
         var bounce: Bounce?
         /// Which of the requests reads it.
@@ -22,7 +22,11 @@ final class BlockFetch {
     /// Memory that requests read to.
     final class Bounce {
         let buffer: AlignedBuffer
-        init(count: Int) { buffer = AlignedBuffer(count: count) }
+
+        /// - Throws: kind `noMemory`.
+        init(count: Int) throws(DiskError) {
+            buffer = try KernelBuffers().buffer(for: "read", count: count)
+        }
     }
 
     /// All memory that requests read to: what must outlive them.
@@ -49,6 +53,7 @@ final class BlockFetch {
     private var runs: [Run] = []
     /// A page of the map, without which nothing else is known.
     private let page: MapReader.Missing?
+    private let reader: MapReader
     private let memory = Memory()
 
     /// A fetch of blocks; `entries` tells where each lies.
@@ -69,6 +74,7 @@ final class BlockFetch {
         unsafe self.entries = entries.map { $0 ?? .unmapped }
         self.runs = runs
         page = nil
+        reader = engine.reader
     }
 
     /// A fetch of a page of the map, after which the blocks are looked up again.
@@ -77,13 +83,15 @@ final class BlockFetch {
         _ parity: Int,
         _ target: ReadTarget,
         _ mode: ReadMode,
-        page: MapReader.Missing
+        page: MapReader.Missing,
+        by reader: MapReader
     ) {
         self.engine = engine
         self.parity = parity
         self.target = target
         self.mode = mode
         self.page = page
+        self.reader = reader
         first = 0
         entries = []
     }
@@ -95,7 +103,7 @@ final class BlockFetch {
 
     /// Waits for all of it.
     func perform() throws(DiskError) {
-        var requests = makeRequests()
+        var requests = try makeRequests()
         engine.store.readDirectly(&requests)
         _ = try complete(requests)
     }
@@ -106,9 +114,11 @@ final class BlockFetch {
     // MARK: - Requests
 
     /// What the store is to read.
-    func makeRequests() -> [DirectRead] {
+    ///
+    /// - Throws: kind `noMemory` where there is none to read to.
+    func makeRequests() throws(DiskError) -> [DirectRead] {
         if let page {
-            let bounce = Bounce(count: 4096)
+            let bounce = try Bounce(count: 4096)
             memory.page = bounce
             let offset = page.page.location.offset
             return unsafe [
@@ -116,33 +126,38 @@ final class BlockFetch {
             ]
         }
         if runs.count == 1 {
-            return unsafe [DirectRead(at: runs[0].offset, into: memory(ofRun: 0), owner: memory)]
+            let bytes = try unsafe memory(ofRun: 0)
+            return unsafe [
+                DirectRead(at: runs[0].stored.coveringOffset, into: bytes, owner: memory)
+            ]
         }
-        return bridged()
+        return try bridged()
     }
 
     /// One request for runs with little between them in the log.
-    private func bridged() -> [DirectRead] {
+    private func bridged() throws(DiskError) -> [DirectRead] {
         // Mostly in order already: the log was written in the order of the blocks, or at random.
-        runs.sort { $0.offset < $1.offset }
+        runs.sort { $0.stored.coveringOffset < $1.stored.coveringOffset }
         var requests: [DirectRead] = []
         requests.reserveCapacity(runs.count)
         var index = 0
         while index < runs.count {
             let start = index
-            var parts = unsafe [memory(ofRun: index)]
-            var end = runs[index].offset + UInt64(runs[index].count) * 4096
+            var parts = try unsafe [memory(ofRun: index)]
+            var end = runs[index].stored.coveringEnd
             runs[index].request = requests.count
             index += 1
-            while index < runs.count, let between = gapBytes(from: end, to: runs[index].offset) {
-                if between > 0 { unsafe parts.append(gapMemory(between)) }
-                unsafe parts.append(memory(ofRun: index))
-                end = runs[index].offset + UInt64(runs[index].count) * 4096
+            while index < runs.count,
+                let between = gapBytes(from: end, to: runs[index].stored.coveringOffset)
+            {
+                if between > 0 { try unsafe parts.append(gapMemory(between)) }
+                try unsafe parts.append(memory(ofRun: index))
+                end = runs[index].stored.coveringEnd
                 runs[index].request = requests.count
                 index += 1
             }
             let request = unsafe DirectRead(
-                at: runs[start].offset,
+                at: runs[start].stored.coveringOffset,
                 into: parts[0],
                 parts.count == 1 ? [] : Array(parts[1...]),
                 owner: memory
@@ -154,31 +169,36 @@ final class BlockFetch {
 
     /// The bytes between two runs if they are to be read as one.
     private func gapBytes(from end: UInt64, to start: UInt64) -> Int? {
-        // Two blocks of the disk never lie at the same place of the log, but a damaged map may say
-        // so; then each is read on its own.
+        // What is compressed may share a page, and a damaged map may say that two blocks lie at the
+        // same place; then each is read on its own.
         guard start >= end, start - end <= UInt64(Self.bridgedBlockCountMax) * 4096 else {
             return nil
         }
         return Int(start - end)
     }
 
-    private func gapMemory(_ count: Int) -> UnsafeMutableRawBufferPointer {
-        let bounce = memory.gap ?? Bounce(count: Self.bridgedBlockCountMax * 4096)
+    private func gapMemory(_ count: Int) throws(DiskError) -> UnsafeMutableRawBufferPointer {
+        if let gap = memory.gap { return unsafe gap.buffer.slice(0..<count) }
+        let bounce = try Bounce(count: Self.bridgedBlockCountMax * 4096)
         memory.gap = bounce
         return unsafe bounce.buffer.slice(0..<count)
     }
 
-    /// Where a run is read to: where the client wants it, if direct input can go there.
-    private func memory(ofRun index: Int) -> UnsafeMutableRawBufferPointer {
+    /// Where a run is read to: where the client wants it, if that is aligned as direct input needs
+    /// it, and the blocks are stored as they are.
+    private func memory(ofRun index: Int) throws(DiskError) -> UnsafeMutableRawBufferPointer {
         let run = runs[index]
-        if let bounce = run.bounce { return unsafe bounce.buffer.slice(0..<run.count * 4096) }
-        if let bytes = unsafe target.alignedBytes(first + UInt64(run.start), run.count) {
+        let count = run.stored.coveringByteCount
+        if let bounce = run.bounce { return unsafe bounce.buffer.slice(0..<count) }
+        if run.stored.isPlainPages,
+            let bytes = unsafe target.alignedBytes(first + UInt64(run.start), run.count)
+        {
             return unsafe bytes
         }
-        let bounce = Bounce(count: run.count * 4096)
+        let bounce = try Bounce(count: count)
         runs[index].bounce = bounce
         memory.bounces.append(bounce)
-        return unsafe bounce.buffer.slice(0..<run.count * 4096)
+        return unsafe bounce.buffer.slice(0..<count)
     }
 
     // MARK: - Answers
@@ -201,35 +221,35 @@ final class BlockFetch {
             let offset = missing.page.location.offset
             throw DiskError("read map page", offset: offset, cause: error)
         }
-        try engine.reader.verify(missing.page, missing.identity, page.buffer)
-        engine.reader.cache.insert(missing.page, page.buffer)
+        try reader.verify(missing.page, missing.identity, page.buffer)
+        reader.cache.insert(missing.page, page.buffer)
     }
 
     private func complete(run index: Int, _ request: DirectRead) throws(DiskError) {
         let run = runs[index]
-        let bytes = unsafe memory(ofRun: index)
+        let offset = run.stored.coveringOffset
+        // It was made for the request.
+        let bytes = try unsafe memory(ofRun: index)
         if var error = request.error {
             var isRead = false
             // What cannot be read may lie between the runs.
             if unsafe !request.more.isEmpty {
                 do throws(Errno) {
-                    try unsafe engine.store.readDirectly(at: run.offset, into: bytes)
+                    try unsafe engine.store.readDirectly(at: offset, into: bytes)
                     isRead = true
                 } catch let own {
                     error = own
                 }
             }
-            if !isRead { throw DiskError("read", offset: run.offset, cause: error) }
+            if !isRead { throw DiskError("read", offset: offset, cause: error) }
         }
-        for place in 0..<run.count {
-            let block = first + UInt64(run.start + place)
-            let entry = entries[run.start + place]
-            let part = unsafe UnsafeRawBufferPointer(
-                rebasing: bytes[place * 4096..<(place + 1) * 4096]
-            )
-            try unsafe engine.verify(block, entry, part)
-            unsafe engine.blocks.insert(block, entry, part, target.use(mode))
-            if run.bounce != nil { unsafe target.fill(block, from: part) }
-        }
+        try unsafe engine.deliver(
+            first + UInt64(run.start),
+            entries[run.start..<run.start + run.count],
+            run.stored,
+            bytes,
+            run.bounce == nil ? nil : target,
+            target.use(mode)
+        )
     }
 }

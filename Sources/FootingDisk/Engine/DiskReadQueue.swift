@@ -27,13 +27,19 @@ public final class DiskReadQueue {
 
     private let engine: Engine
     private let queue: any DirectReadQueue
+    /// The snapshot that is read; nil for the disk itself.
+    private let view: TreeView?
+    /// Who keeps the snapshot from being deleted.
+    private let owner: AnyObject?
     private var reads: [Read?] = []
     private var free: [Int] = []
     private var ended: [(token: UInt64, error: DiskError?)] = []
 
-    init?(_ engine: Engine) {
+    init?(_ engine: Engine, _ view: TreeView? = nil, owner: AnyObject? = nil) {
         guard let queue = engine.store.makeReadQueue() else { return nil }
         self.engine = engine
+        self.view = view
+        self.owner = owner
         self.queue = queue
     }
 
@@ -54,9 +60,9 @@ public final class DiskReadQueue {
         token: UInt64
     ) throws(DiskError) -> Bool {
         precondition(buffer.count <= Self.readBytesMax, "a read that is too long")
-        try engine.checkBounds("read", offset, buffer.count)
-        engine.noteForReadAhead(offset, buffer.count)
-        let fetch = try unsafe engine.startRead(at: offset, into: buffer, owner: owner)
+        try engine.checkBounds("read", offset, buffer.count, view?.geometry)
+        if view == nil { engine.noteForReadAhead(offset, buffer.count) }
+        let fetch = try unsafe engine.startRead(at: offset, into: buffer, owner: owner, view)
         guard let fetch else { return false }
         let read = unsafe Read(
             fetch: fetch,
@@ -69,13 +75,30 @@ public final class DiskReadQueue {
         )
         let index = free.popLast() ?? reads.count
         if index == reads.count { reads.append(nil) }
-        send(read, index)
+        do throws(DiskError) {
+            try send(read, index)
+        } catch {
+            free.append(index)
+            throw error
+        }
         return true
     }
 
-    private func send(_ read: Read, _ index: Int) {
+    /// Reads, and waits for it; nothing else may be under way.
+    package func read(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DiskError) {
+        precondition(isEmpty, "a read beside others")
+        guard try unsafe start(at: offset, into: buffer, owner: nil, token: 0) else { return }
+        settle()
+        guard let ended = next() else { preconditionFailure("a read that never ended") }
+        if let error = ended.error { throw error }
+    }
+
+    private func send(_ read: Read, _ index: Int) throws(DiskError) {
         var read = read
-        let requests = read.fetch.makeRequests()
+        let requests = try read.fetch.makeRequests()
         read.requests = requests
         read.rest = requests.count
         reads[index] = read
@@ -128,17 +151,23 @@ public final class DiskReadQueue {
                 var next = read
                 next.rounds += 1
                 guard next.rounds < Self.roundsMax else {
-                    unsafe try engine.read(at: read.offset, into: read.buffer)
+                    _ = unsafe try engine.read(
+                        at: read.offset,
+                        into: read.buffer,
+                        waits: true,
+                        view: view
+                    )
                     return end(index, read.token, nil)
                 }
                 let fetch = try unsafe engine.startRead(
                     at: read.offset,
                     into: read.buffer,
-                    owner: read.owner
+                    owner: read.owner,
+                    view
                 )
                 guard let fetch else { return end(index, read.token, nil) }
                 next.fetch = fetch
-                return send(next, index)
+                return try send(next, index)
             }
             end(index, read.token, nil)
         } catch {

@@ -12,7 +12,8 @@ extension Engine {
         _ state: borrowing EngineState
     ) -> Bool {
         if let open = state.user.open,
-            count <= open.capacity - open.payloadCount,
+            open.unitCount + count * Int(Geometry.unitsPerBlock)
+                <= open.capacity * Int(Geometry.unitsPerBlock),
             count <= Geometry.entriesPerPage - open.descriptorCount
         {
             return true
@@ -20,54 +21,46 @@ extension Engine {
         if isTrim, let open = state.user.open, open.hasRoomForDescriptor { return true }
         if isTrim, state.isStuck, state.user.free.count >= 2 {
             let page = state.user.head.page + (state.user.open.map { 1 + $0.payloadCount } ?? 0)
-            return page + 2 <= geometry.pagesPerSegment || state.ready.count > 1
+            // While snapshots keep it, a trim wins no space: then the map needs what is left.
+            let spare = state.snapshots.pins.isEmpty ? 1 : segmentsForMap(state) + 1
+            return page + 2 <= geometry.pagesPerSegment || state.ready.count > spare
         }
         // At worst: the rest of the open batch, the end of a segment, the start of the next.
         return state.user.free.count >= 3 && state.ready.count > segmentsReserved(state)
     }
 
     /// Adds a client's blocks to the open commit, and to the ones after it as each gets full.
-    ///
-    /// - Parameter sums: the blocks' checksums.
-    func appendUser(
-        _ first: UInt64,
-        _ bytes: UnsafeRawBufferPointer,
-        _ sums: UnsafeMutableBufferPointer<UInt32>,
-        _ state: inout EngineState
-    ) {
+    func appendUser(_ blocks: EncodedBlocks, _ state: inout EngineState) {
         var done = 0
-        while done < sums.count {
-            if let open = state.user.open, !open.hasRoomForBlock {
-                seal(.user, continues: done > 0, &state)
-            }
+        while done < blocks.count {
             let before = done
-            unsafe fill(open(.user, &state), first, bytes, sums, &done, &state.active)
-            precondition(done > before, "an open batch without room")
+            fill(open(.user, &state), blocks, &done, &state.active)
+            if done == blocks.count { return }
+            // The rest is for the next commit; the first block may have been too large for this.
+            precondition(done > before || state.user.open?.isEmpty == false, "no room in a commit")
+            seal(.user, continues: done > 0, &state)
         }
     }
 
     /// Puts blocks into a batch until it is full.
     private func fill(
         _ batch: Batch,
-        _ first: UInt64,
-        _ bytes: UnsafeRawBufferPointer,
-        _ sums: UnsafeMutableBufferPointer<UInt32>,
+        _ blocks: EncodedBlocks,
         _ done: inout Int,
         _ active: inout Overlay
     ) {
-        while done < sums.count {
-            let block = first + UInt64(done)
-            let content = unsafe UnsafeRawBufferPointer(
-                rebasing: bytes[done * 4096..<(done + 1) * 4096]
-            )
-            let sum = unsafe sums[done]
+        while done < blocks.count {
+            let block = blocks.first + UInt64(done)
+            let form = blocks.form(done)
+            let bytes = unsafe blocks.bytes(done)
             if let entry = active.entry(block), entry.isMapped,
                 let slot = batch.slot(of: entry.location)
             {
-                active.set(block, unsafe batch.replace(slot, block, content, checksum: sum))
+                guard let new = unsafe batch.replace(slot, block, form, bytes) else { return }
+                active.set(block, new)
             } else {
-                guard batch.hasRoomForBlock else { return }
-                active.set(block, unsafe batch.append(block, content, checksum: sum))
+                guard batch.hasRoom(forUnits: form.units) else { return }
+                active.set(block, unsafe batch.append(block, form, bytes))
             }
             done += 1
         }
@@ -76,7 +69,8 @@ extension Engine {
     /// Puts a commit that was filled elsewhere into the log, if it fits where the log goes on.
     func adopt(_ batch: Batch, _ first: UInt64, _ count: Int, _ state: inout EngineState) -> Bool {
         seal(.user, continues: false, &state)
-        guard state.user.head.page + 1 + count <= geometry.pagesPerSegment else { return false }
+        let pages = batch.pageCount(ofContent: count)
+        guard state.user.head.page + 1 + pages <= geometry.pagesPerSegment else { return false }
         state.user.serial += 1
         let now = clock.nanoseconds
         batch.begin(
@@ -158,6 +152,7 @@ extension Engine {
                 active.entry(block)?.location == location
             }
         }
+        batch.pad()
         let header = CommitHeader(
             lsn: state.sealedLSN + 1,
             sequence: stream.head.sequence,

@@ -1,4 +1,5 @@
 import FootingSystem
+import Synchronization
 
 // Writing the map out, so that recovery is short and segments become free.
 extension Engine {
@@ -16,30 +17,26 @@ extension Engine {
         if let failure = state.withLock({ $0.failure }) { throw failure }
         // One that lacked space left its changes aside; those after it need a checkpoint of their
         // own.
-        if isClosing, state.withLock({ $0.frozen != nil }) { try checkpoint() }
+        while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
         let start = freeze()
-        try writeCommits(upTo: start.lsn)
         let ledger = Ledger(geometry: geometry)
         let output = MapStream(engine: self)
         var next = start.superblock
-        next.generation = start.generation + 1
+        next.generation += 1
         next.isClean = isClosing
         next.tableRegion = 1 - next.tableRegion
+        let snapshots: SnapshotChange?
         do throws(DiskError) {
-            next.root = try MapUpdate(
-                reader: reader,
-                output: output,
-                accounting: ledger,
-                generation: next.generation,
-                overlay: start.overlay,
-                touches: start.touches
-            ).run(root: start.root)
+            try writeCommits(upTo: next.lsn)
+            next.root = try writeTree(start, next.generation, ledger, to: output)
+            snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             next.tableChecksum = try writeTable(next, ledger)
         } catch {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
             output.abandon()
+            giveUpRollback(error)
             throw error
         }
         do throws(DiskError) {
@@ -50,49 +47,88 @@ extension Engine {
             fail(error)
             throw error
         }
-        finishCheckpoint(next, ledger, pageCount: output.pageCount)
+        let end = CheckpointEnd(
+            superblock: next,
+            ledger: ledger,
+            pageCount: output.pageCount,
+            snapshots: snapshots,
+            isRollback: start.rollback != nil
+        )
+        finishCheckpoint(end)
         checkpointMemory.discard()
     }
 
     /// What a checkpoint starts from.
-    private struct Start {
-        var lsn: UInt64
-        var generation: UInt64
+    struct CheckpointStart {
         var overlay: Overlay
         var touches: [MapPage.Identity]
-        var root: MapEntry
+        /// The current one, but for the place in the log.
         var superblock: Superblock
+        /// What becomes of the new tree.
+        var snapshot: PendingSnapshot?
+        var rollback: SnapshotRollback?
+        /// Snapshots that go.
+        var deletions: [SnapshotDeletion]
+    }
+
+    /// What a checkpoint has made.
+    private struct CheckpointEnd {
+        var superblock: Superblock
+        var ledger: Ledger
+        var pageCount: Int
+        var snapshots: SnapshotChange?
+        var isRollback: Bool
+    }
+
+    /// Writes the new tree, or takes the one that the disk is to be again.
+    private func writeTree(
+        _ start: CheckpointStart,
+        _ generation: UInt64,
+        _ ledger: Ledger,
+        to output: MapStream
+    ) throws(DiskError) -> MapEntry {
+        if let rollback = start.rollback {
+            ledger.become(rollback.counts)
+            return rollback.record.root
+        }
+        return try MapUpdate(
+            reader: reader,
+            output: output,
+            accounting: ledger,
+            generation: generation,
+            overlay: start.overlay,
+            touches: start.touches
+        ).run(root: start.superblock.root)
     }
 
     /// Seals what is open, and sets the changes so far aside; later ones are for the next
     /// checkpoint.
-    private func freeze() -> Start {
+    ///
+    /// One that the host's lack of space stopped starts again where it began, and each snapshot has
+    /// a checkpoint of its own.
+    private func freeze() -> CheckpointStart {
         state.withLock { state in
-            seal(.user, continues: false, &state)
-            seal(.collector, continues: false, &state)
-            if state.frozen == nil {
-                state.frozen = state.active
-                state.active = Overlay()
-                var superblock = state.superblock
-                superblock.lsn = state.sealedLSN
-                superblock.lsnChecksum = state.sealedChecksum
-                superblock.user = state.user.head
-                superblock.collector = state.collector.head
-                state.frozenSuperblock = superblock
-                state.logBytesSinceCheckpoint = 0
+            if state.frozen.isEmpty {
+                seal(.user, continues: false, &state)
+                seal(.collector, continues: false, &state)
+                state.setAside(nil)
+                state.snapshots.giveUpLostRollback()
+                state.frozen[0].rollback = state.snapshots.rollback
             }
-            // A checkpoint that the host's lack of space stopped starts again where it began.
-            guard let overlay = state.frozen, var superblock = state.frozenSuperblock else {
-                preconditionFailure("frozen without a superblock")
-            }
-            superblock.epoch = state.superblock.epoch
-            return Start(
-                lsn: superblock.lsn,
-                generation: state.superblock.generation,
-                overlay: overlay,
+            let changes = state.frozen[0]
+            var superblock = state.superblock
+            superblock.lsn = changes.position.lsn
+            superblock.lsnChecksum = changes.position.checksum
+            superblock.user = changes.position.user
+            superblock.collector = changes.position.collector
+            superblock.setCompression(state.compressionWanted)
+            return CheckpointStart(
+                overlay: changes.overlay,
                 touches: state.touches,
-                root: state.superblock.root,
-                superblock: superblock
+                superblock: superblock,
+                snapshot: changes.snapshot,
+                rollback: changes.rollback,
+                deletions: state.snapshots.deletions
             )
         }
     }
@@ -150,6 +186,7 @@ extension Engine {
         } catch {
             throw DiskError("write segment table", offset: offset, cause: error)
         }
+        traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
         return checksum
     }
 
@@ -163,28 +200,33 @@ extension Engine {
             } catch {
                 throw DiskError("write superblock", offset: offset, cause: error)
             }
+            traffic.superblockBytes.wrappingAdd(4096, ordering: .relaxed)
             try synchronizeStore("write superblock")
         }
     }
 
     /// Makes the new tree the current one and frees what only the old one needed.
-    private func finishCheckpoint(_ superblock: Superblock, _ ledger: Ledger, pageCount: Int) {
+    private func finishCheckpoint(_ end: CheckpointEnd) {
         state.withLock { state in
             // It was possible for the table, and since then no segment has gained or lost a block.
-            try? ledger.apply(to: &state.segments)
-            state.superblock = superblock
-            state.frozen = nil
-            state.frozenSuperblock = nil
+            try? end.ledger.apply(to: &state.segments)
+            state.superblock = end.superblock
+            // With it, at once: whoever waits for a rollback reads what it brought back.
+            state.finish(end.snapshots, isRollback: end.isRollback)
+            state.frozen.removeFirst()
             state.touches = []
             state.statistics.checkpoints += 1
-            state.statistics.mapPagesWritten += UInt64(pageCount)
+            state.statistics.mapPagesWritten += UInt64(end.pageCount)
             waitForReaders(&state)
             freeDeadSegments(&state)
             state.evacuated = []
             state.touchedSegments = []
             state.isStuck = false
-            state.checkpointRequested = false
+            // Whoever waits for a rollback or a deletion waits for one that began after it.
+            state.checkpointRequested = state.snapshots.isCheckpointWanted
         }
+        // From here on a program that knows no compression refuses the disk.
+        compression.withLock { $0 = end.superblock.compression }
         state.wakeAll(on: Condition.progress)
         returnSurplus()
     }
@@ -212,7 +254,7 @@ extension Engine {
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
-            guard entry.state != .free, entry.liveUnits == 0,
+            guard entry.state != .free, entry.liveUnits == 0, !isPinned(index, state),
                 state.lastLSN[index] <= state.superblock.lsn, !inUse.contains(segment)
             else { continue }
             state.segments[index].state = .free
@@ -226,26 +268,35 @@ extension Engine {
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of blocks.
-    private var changes: [Int32]
+    /// By segment, in units of 512 bytes.
+    private var changes: [Int]
+    /// What every segment holds from now on, whatever it held before.
+    private var counts: [UInt32]?
 
     init(geometry: Geometry) {
         self.geometry = geometry
         changes = Array(repeating: 0, count: Int(geometry.segmentCount))
     }
 
-    func count(_ location: Location, _ change: Int) {
-        guard geometry.contains(location) else { return }
-        changes[Int(geometry.segment(of: location))] += Int32(change)
+    func count(_ entry: MapEntry, _ change: Int) {
+        guard geometry.contains(entry.location) else { return }
+        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
     }
+
+    /// Another tree, whose counts are known, takes the place of the current one.
+    func become(_ counts: [UInt32]) { self.counts = counts }
 
     /// - Throws: kind `corrupt` if a segment would hold less than nothing, or more than there is
     ///   room.
     func apply(to segments: inout [SegmentEntry]) throws(DiskError) {
+        if let counts {
+            for (segment, count) in counts.enumerated() { segments[segment].liveUnits = count }
+            return
+        }
         let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
             let live = Int(segments[segment].liveUnits)
-            let units = live + Int(change) * Int(Geometry.unitsPerBlock)
+            let units = live + change
             guard (0...limit).contains(units) else {
                 throw DiskError(
                     .corrupt,
@@ -367,5 +418,6 @@ final class MapStream: MapUpdate.Output {
         } catch {
             throw DiskError("write map pages", offset: bufferOffset, cause: error)
         }
+        engine.traffic.mapBytes.wrappingAdd(UInt64(buffered) * 4096, ordering: .relaxed)
     }
 }

@@ -19,6 +19,7 @@ extension Engine {
             case .none: return false
             case .grow: _ = try grow()
             case .checkpoint: try checkpoint()
+            case .noteFeature: try noteSnapshotsFeature()
             case .collect(let segment): try collect(segment)
             case .release: try release()
             case .stick:
@@ -52,6 +53,7 @@ extension Engine {
         case none
         case grow
         case checkpoint
+        case noteFeature
         case collect(UInt32)
         case release
         case stick
@@ -70,6 +72,7 @@ extension Engine {
                 state.hostIsFull = false
                 state.isStuck = false
             }
+            if state.snapshots.isFeatureWanted { return .noteFeature }
             if isCheckpointDue(now, state) { return .checkpoint }
             if state.ready.count >= segmentsWanted(state) { return .none }
             if prefersGrowth(state) { return .grow }
@@ -80,6 +83,8 @@ extension Engine {
     private func isCheckpointDue(_ now: UInt64, _ state: borrowing EngineState) -> Bool {
         if state.checkpointRequested { return true }
         if state.isStuck { return false }
+        // Until then no segment is released.
+        if state.hasPendingSnapshot && options.leavesOut != .release { return true }
         if state.logBytesSinceCheckpoint >= options.checkpointLogBytes { return true }
         if state.active.deltas.count >= state.memory.deltaCountMax { return true }
         if state.active.trims.ranges.count >= options.trimRangeCountMax { return true }
@@ -107,7 +112,7 @@ extension Engine {
                 return isCheckpointCheaper(than: victim, state) ? .checkpoint : .collect(victim)
             }
             if !state.evacuated.isEmpty { return .release }
-            let hasNews = !state.active.isEmpty || state.frozen != nil || !state.touches.isEmpty
+            let hasNews = !state.active.isEmpty || !state.frozen.isEmpty || !state.touches.isEmpty
             if hasNews {
                 state.spaceRoundCount += 1
                 return .checkpoint
@@ -115,6 +120,8 @@ extension Engine {
         }
         if !state.virgin.isEmpty, !state.hostIsFull { return .grow }
         state.startSpaceRounds()
+        // Enough for writers may be too little for a snapshot.
+        state.snapshots.isShort = state.snapshots.isSpaceWanted
         return state.ready.count > segmentsReserved(state) ? .none : .stick
     }
 
@@ -142,8 +149,20 @@ extension Engine {
     /// nothing can lead back to them. Commits that a recovery may need are never in them: the
     /// collector chooses only segments that were complete at the last checkpoint. The log says that
     /// they are free, so that a recovery has no fewer free segments than there were.
+    ///
+    /// A snapshot whose tree is not written yet needs what the old tree points to, unless all of
+    /// that was copied before it: so nothing is released until it is.
     private func release() throws(DiskError) {
-        while !noteReleases() { try waitForCollectorBatch() }
+        while true {
+            switch noteReleases() {
+            case .noted: break
+            case .noBatch:
+                try waitForCollectorBatch()
+                continue
+            case .notNow: return
+            }
+            break
+        }
         let target = state.withLock { state -> UInt64 in
             // Clients' newer copies count as well, so theirs must be durable too.
             seal(.user, continues: false, &state)
@@ -166,24 +185,31 @@ extension Engine {
         state.wakeAll(on: Condition.progress)
     }
 
+    private enum ReleaseNote {
+        case noted
+        /// No commit is free for it.
+        case noBatch
+        /// A snapshot may need them.
+        case notNow
+    }
+
     /// Writes the emptied segments' numbers into the collector's commit.
-    ///
-    /// - Returns: false if no commit is free for it.
-    private func noteReleases() -> Bool {
+    private func noteReleases() -> ReleaseNote {
         state.withLock { state in
+            if state.hasPendingSnapshot && options.leavesOut != .release { return .notNow }
             if let open = state.collector.open,
                 open.descriptorCount + state.evacuated.count > Geometry.entriesPerPage
             {
                 seal(.collector, continues: false, &state)
             }
-            if state.collector.open == nil && state.collector.free.isEmpty { return false }
+            if state.collector.open == nil && state.collector.free.isEmpty { return .noBatch }
             // Clients' newer copies come before it in the log: only then may it say so.
             seal(.user, continues: false, &state)
             let batch = open(.collector, &state)
             for segment in state.evacuated {
                 batch.append(Descriptor(kind: .release, block: UInt64(segment), value: 0))
             }
-            return true
+            return .noted
         }
     }
 
@@ -204,7 +230,7 @@ extension Engine {
                 entry.state == .map
                 ? geometry.pagesPerSegment : Int(geometry.payloadPerSegment)
             let capacity = pages * Int(Geometry.unitsPerBlock)
-            guard entry.state != .free, !entry.isQuarantined, live > 0,
+            guard entry.state != .free, !entry.isQuarantined, live > 0, !isPinned(index, state),
                 live * Self.worthwhileDenominator < capacity * Self.worthwhileNumerator,
                 state.lastLSN[index] <= state.superblock.lsn,
                 !isHead(segment, state), !state.evacuated.contains(segment),

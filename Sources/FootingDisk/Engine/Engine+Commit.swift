@@ -1,4 +1,5 @@
 import FootingSystem
+import Synchronization
 
 // Making things durable: seal, write, sync.
 extension Engine {
@@ -104,6 +105,8 @@ extension Engine {
     private func isEndOfFlush(_ batches: [Batch], _ state: borrowing EngineState) -> Bool {
         guard let last = batches.last, last.stream == .user, !last.continues,
             state.unsyncedBytes == 0, !state.isWithinWrite,
+            // After ENOSPC only a sync of its own tells whether that was what failed.
+            !state.isCommitBlocked,
             batches.reduce(0, { $0 + $1.sizeBytes }) <= EngineLimits.durableWriteBytesMax
         else { return false }
         // One sync for all, if what others wait for is sealed already.
@@ -138,7 +141,15 @@ extension Engine {
     /// Before readers stop finding them in the commit itself. What clients write lately is in the
     /// commits anyway, and most of it they keep themselves and do not read again soon.
     private func refreshCache(from batch: Batch) {
-        unsafe batch.forEachBlock { block, entry, bytes in unsafe blocks.update(block, entry, bytes)
+        unsafe batch.forEachBlock { block, entry, stored in
+            guard let form = entry.form else { return }
+            if form.encoding == .plain { return unsafe blocks.update(block, entry, stored) }
+            guard blocks.contains(block) else { return }
+            unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
+                if unsafe coder.decode(form, stored, into: plain) {
+                    unsafe blocks.update(block, entry, UnsafeRawBufferPointer(plain))
+                }
+            }
         }
     }
 
@@ -156,6 +167,8 @@ extension Engine {
         } catch {
             throw DiskError("write commit", offset: offset, cause: error)
         }
+        let bytes = batches.reduce(0) { $0 + UInt64($1.sizeBytes) }
+        traffic.logBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
 
     /// Seals the open commits if a flush waits for them, or they have been open for too long.
@@ -165,7 +178,7 @@ extension Engine {
         let isAwaited = state.flushWaiters.contains { $0.serial > state.user.settledSerial }
         let age = now &- open.openedNanoseconds
         if isAwaited || age >= options.unflushedNanosecondsMax {
-            state.lastFlushBlocks = open.payloadCount
+            state.lastFlushBlocks = open.blockCount
             seal(.user, continues: false, &state)
         }
     }
@@ -258,6 +271,7 @@ extension Engine {
         state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
         let due = state.flushWaiters.filter { $0.serial <= target.user }
         state.flushWaiters.removeAll { $0.serial <= target.user }
+        state.statistics.flushGroups.add(due.count)
         return due
     }
 

@@ -102,21 +102,26 @@ extension Engine {
             }
             let live = try liveBlocks(victim, commit, header)
             if let first = live.first, let last = live.last {
-                try load(page + 1 + first.slot..<page + 2 + last.slot, victim, &window)
-                guard try move(live, page + 1, window) else { return false }
+                let pages = first.units.lowerBound / 8..<(last.units.upperBound + 7) / 8
+                try load(page + 1 + pages.lowerBound..<page + 1 + pages.upperBound, victim, &window)
+                let recompresses = isRecompressed(victim, commit)
+                guard try move(live, page + 1, window, recompresses: recompresses) else {
+                    return false
+                }
             }
-            liveCount += live.count
+            liveCount += live.reduce(0) { $0 + $1.units.count }
             page += commit.pageCount
         }
         // The tree refers to this many: with fewer found, something in use was overlooked.
-        return liveCount == Int(victim.entry.liveUnits / UInt32(Geometry.unitsPerBlock))
+        return liveCount == Int(victim.entry.liveUnits)
     }
 
     /// A block of the victim that the map still points to.
     private struct Live {
         var block: UInt64
-        var entry: MapEntry
-        var slot: Int
+        var form: BlockForm
+        /// Where it is in the commit's payload.
+        var units: Range<Int>
     }
 
     private func liveBlocks(
@@ -127,19 +132,34 @@ extension Engine {
         let root = state.withLock { $0.superblock.root }
         let base = geometry.location(segment: victim.segment, page: commit.page + 1)
         var live: [Live] = []
-        var slot = 0
+        var end = 0
         for index in 0..<commit.descriptorCount {
             guard let descriptor = Descriptor.load(index, from: header) else { continue }
-            guard descriptor.hasPayload else { continue }
-            defer { slot += 1 }
-            guard slot < commit.payloadCount else { break }
+            let units = end..<end + descriptor.units
+            end = units.upperBound
+            guard end <= commit.payloadCount * Int(Geometry.unitsPerBlock) else { break }
             guard descriptor.kind == .data, descriptor.block < geometry.blockCount else { continue }
-            let location = base.advanced(byBlocks: slot)
+            let location = base.advanced(byUnits: units.lowerBound)
             let answer = try reader.find(descriptor.block, root: root)
-            guard let entry = answer?.entry, entry.location == location else { continue }
-            live.append(Live(block: descriptor.block, entry: entry, slot: slot))
+            guard let entry = answer?.entry, entry.location == location, let form = entry.form,
+                form.units == units.count
+            else { continue }
+            live.append(Live(block: descriptor.block, form: form, units: units))
         }
         return live
+    }
+
+    /// Whether blocks are compressed anew when they are moved: what was moved before, and what is
+    /// in a segment since which a quarter as many were begun as there are.
+    ///
+    /// Not while writers wait for the space.
+    private func isRecompressed(_ victim: Victim, _ commit: CommitHeader) -> Bool {
+        guard compression.withLock({ $0.rewritesCold }) else { return false }
+        return state.withLock { state in
+            let age = state.nextSequence - victim.entry.sequence
+            let isCold = commit.stream == .collector || age >= UInt64(geometry.segmentCount / 4)
+            return isCold && state.ready.count > segmentsReserved(state)
+        }
     }
 
     /// Moves one commit's live blocks, whose payload begins at a page of the window.
@@ -148,47 +168,85 @@ extension Engine {
     private func move(
         _ live: [Live],
         _ firstPage: Int,
-        _ window: borrowing SegmentWindow
+        _ window: borrowing SegmentWindow,
+        recompresses: Bool
     ) throws(DiskError) -> Bool {
         if options.verifiesChecksums {
             for item in live {
-                let bytes = unsafe window.page(firstPage + item.slot)
-                guard unsafe Checksum.crc32c(bytes) == item.entry.checksum else { return false }
+                let bytes = unsafe window.bytes(firstPage, item.units)
+                guard unsafe Checksum.crc32c(bytes) == item.form.checksum else { return false }
             }
         }
+        let slotBytes = BlockCoder.encodedBytesMax
+        let scratchBytes = recompresses ? Self.movedBlockCount * slotBytes : 1
+        try unsafe withUnsafeTemporaryAllocation(byteCount: scratchBytes, alignment: 16) {
+            (scratch) throws(DiskError) in
+            var start = 0
+            while start < live.count {
+                let group = live[start..<min(start + Self.movedBlockCount, live.count)]
+                var blocks = unsafe group.map { item in
+                    unsafe EncodedBlock(item.form, window.bytes(firstPage, item.units))
+                }
+                if recompresses { unsafe recompress(&blocks, scratch) }
+                try unsafe append(group.map(\.block), blocks)
+                start = group.endIndex
+            }
+        }
+        return true
+    }
+
+    /// Encodes with deflate what gets smaller by it.
+    private func recompress(
+        _ blocks: inout [EncodedBlock],
+        _ scratch: UnsafeMutableRawBufferPointer
+    ) {
+        let size = BlockCoder.encodedBytesMax
+        var count: UInt64 = 0
+        for index in unsafe blocks.indices {
+            let block = unsafe blocks[index]
+            let place = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: scratch[index * size..<(index + 1) * size]
+            )
+            guard let form = unsafe coder.recompress(block.form, block.bytes, into: place) else {
+                continue
+            }
+            let stored = unsafe UnsafeRawBufferPointer(rebasing: place[..<form.byteCount])
+            unsafe blocks[index] = EncodedBlock(form, stored)
+            count += 1
+        }
+        if count > 0 { state.withLock { $0.statistics.recompressedBlocks += count } }
+    }
+
+    private func append(_ numbers: [UInt64], _ blocks: [EncodedBlock]) throws(DiskError) {
         var next = 0
-        while next < live.count {
+        while next < numbers.count {
             let isBlocked = state.withLock { state -> Bool in
-                let end = min(next + Self.movedBlockCount, live.count)
-                while next < end {
-                    let item = live[next]
-                    let bytes = unsafe window.page(firstPage + item.slot)
-                    guard unsafe append(item, bytes, &state) else { return true }
+                while next < numbers.count {
+                    guard unsafe append(numbers[next], blocks[next], &state) else { return true }
                     next += 1
                 }
                 return false
             }
             if isBlocked { try waitForCollectorBatch() }
         }
-        return true
     }
 
     /// Appends a copy of a block to the collector's commit, unless a client changed it meanwhile.
     ///
     /// - Returns: false if no commit is free for it.
     private func append(
-        _ item: Live,
-        _ bytes: UnsafeRawBufferPointer,
+        _ number: UInt64,
+        _ block: EncodedBlock,
         _ state: inout EngineState
     ) -> Bool {
-        if overlayEntry(item.block, state) != nil { return true }
-        if let open = state.collector.open, !open.hasRoomForBlock {
+        if overlayEntry(number, state) != nil { return true }
+        if let open = state.collector.open, !open.hasRoom(forUnits: unsafe block.form.units) {
             seal(.collector, continues: false, &state)
         }
         if state.collector.open == nil && state.collector.free.isEmpty { return false }
         let batch = open(.collector, &state)
-        let entry = unsafe batch.append(item.block, bytes, checksum: item.entry.checksum)
-        state.active.set(item.block, entry)
+        let entry = unsafe batch.append(number, block.form, block.bytes)
+        state.active.set(number, entry)
         state.statistics.blocksMoved += 1
         return true
     }

@@ -13,7 +13,7 @@ public struct DiskExtent: Equatable, Sendable {
 // Which parts of the disk hold data.
 extension Engine {
     /// Blocks looked at in one call, so that a client cannot make it last.
-    private static let scannedBlockMax: UInt64 = 1 << 18
+    static let scannedBlockMax: UInt64 = 1 << 18
 
     /// The extents that cover the beginning of a range: at most `limit`, at least one.
     func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
@@ -86,7 +86,9 @@ extension Engine {
         // The tree has a hole; the overlays may have something in it.
         let next = state.withLock { state in
             if state.superblock.generation != view.generation { return block + 1 }
-            if state.active.isEmpty && (state.frozen?.isEmpty ?? true) { return limit }
+            if state.active.isEmpty, state.frozen.allSatisfy({ $0.overlay.isEmpty }) {
+                return limit
+            }
             var next = block + 1
             while next < limit, overlayEntry(next, state).map({ !$0.isMapped }) ?? true {
                 next += 1

@@ -69,6 +69,28 @@ extension Engine {
         }
     }
 
+    /// Asks again for the commits for which there was no memory, some seconds after the last time.
+    ///
+    /// Does not wait for a change of the budget, which asks itself.
+    func restoreCommits() {
+        let now = clock.nanoseconds
+        let isDue = state.withLock { state -> Bool in
+            guard state.isShortOfMemory, state.failure == nil, !state.isClosed else { return false }
+            let since = state.shortSinceNanoseconds ?? now
+            state.shortSinceNanoseconds = since
+            return now &- since >= EngineLimits.commitRetryNanoseconds
+        }
+        guard isDue else { return }
+        let isDone: Void? = budgetChange.withLockIfFree { _ in
+            state.withLock { state in
+                fitBatches(&state)
+                if state.isShortOfMemory { state.shortSinceNanoseconds = now }
+            }
+        }
+        // Writers may wait for a free one.
+        if isDone != nil { state.wakeAll(on: Condition.progress) }
+    }
+
     /// Waits until the caches can make up for what is still too much.
     private func awaitShrinking(_ plan: MemoryPlan) {
         let deadline = clock.nanoseconds + Self.shrinkWaitNanoseconds
@@ -101,6 +123,7 @@ extension Engine {
         state.user.free = []
         state.collector.free = []
         state.isShortOfMemory = false
+        state.shortSinceNanoseconds = nil
         for batch in user + collector { state.recycle(batch) }
         state.makeBatches()
     }
@@ -114,7 +137,7 @@ extension Engine {
             let idleBytes = (state.user.free + state.collector.free)
                 .reduce(0) { $0 + MemoryPlan.batchBytes(isHuge: $1.isHuge) }
             let returned = state.hasReturnedMemory ? idleBytes : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 12
+            let tables = MemoryLayout<SegmentEntry>.stride + 16
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
                 floorBytes: plan.floorBytes,
@@ -154,7 +177,7 @@ extension EngineState {
 
     /// Bytes of changes of the map.
     var changeBytes: Int {
-        active.deltas.byteCount + (frozen?.deltas.byteCount ?? 0)
+        frozen.reduce(active.deltas.byteCount) { $0 + $1.overlay.deltas.byteCount }
     }
 
     /// Commits of clients that there should be.
@@ -202,7 +225,7 @@ extension EngineState {
 
     /// A commit of the planned kind; nil if there is no memory for it.
     ///
-    /// Not asked for again until the budget changes: those at hand will do.
+    /// Not asked for again for some seconds, unless the budget changes: those at hand will do.
     private mutating func makeBatch(_ stream: CommitHeader.Stream) -> Batch? {
         if isShortOfMemory { return nil }
         do throws(Errno) {

@@ -24,7 +24,8 @@ struct OpenedContainer: ~Copyable {
     var segments: [SegmentEntry]
     var lastLSN: [UInt64]
     var nextSequence: UInt64
-    var overlay: Overlay
+    var changes: ReplayedChanges
+    var snapshots: SnapshotState
     var replay: LogReplay.Result
     var report: RecoveryReport
 
@@ -34,6 +35,7 @@ struct OpenedContainer: ~Copyable {
         clock: any TimeSource,
         verifies: Bool,
         limits: ReplayLimits = ReplayLimits(),
+        leavesOut: SnapshotRule? = nil,
         buffers: any BufferSource = KernelBuffers()
     ) throws(DiskError) {
         let start = clock.nanoseconds
@@ -42,7 +44,8 @@ struct OpenedContainer: ~Copyable {
         try Self.requireWhole(store, geometry)
         var (segments, nextSequence) = try Self.readTable(store, superblock, buffers)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
-        var overlay = Overlay()
+        var snapshots = try SnapshotState(store, superblock, segments)
+        var changes = ReplayedChanges(superblock, limits: limits)
         var log = try LogReplay(
             store,
             superblock,
@@ -51,8 +54,7 @@ struct OpenedContainer: ~Copyable {
             buffers: buffers
         )
         let replay = try log.run { (commit, header) throws(DiskError) in
-            Self.apply(commit, header, geometry, &overlay)
-            try limits.requirePossible(overlay)
+            try changes.apply(commit, header)
             let index = Int(commit.segment)
             segments[index].state = .data
             segments[index].hasSpace = true
@@ -62,31 +64,21 @@ struct OpenedContainer: ~Copyable {
             Self.release(commit, header, &segments, lastLSN)
             nextSequence = max(nextSequence, commit.sequence + 1)
         }
-        let heads = [
-            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
-        ]
-        guard Set(heads).count == heads.count else {
-            throw DiskError(.corrupt, "recover", "the streams of the log share a segment")
-        }
+        try Self.requireDistinct(replay)
         for head in [replay.user, replay.collector] {
             segments[Int(head.next)].state = .data
             segments[Int(head.segment)].state = .data
             segments[Int(head.segment)].pagesWritten = head.page
         }
-        Self.freeDeadSegments(&segments, lastLSN, replay)
-        // Segments may have been taken since the checkpoint, and what they hold been lost: no
-        // sequence number of theirs may come again. No more than all of them can have been.
-        nextSequence += UInt64(segments.count) + 1
-        for head in [replay.user, replay.collector] {
-            // The table may still have the number of its former life, whose remains are in it.
-            segments[Int(head.next)].sequence = nextSequence
-            nextSequence += 1
-        }
-        self.nextSequence = nextSequence
+        if leavesOut == .split { changes = changes.unsplit() }
+        snapshots.noteIdentifiers(of: changes)
+        Self.freeDeadSegments(&segments, lastLSN, replay, snapshots)
+        self.nextSequence = Self.renumber(&segments, replay, after: nextSequence)
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
-        self.overlay = overlay
+        self.changes = changes
+        self.snapshots = snapshots
         self.replay = replay
         report = RecoveryReport(
             wasClean: superblock.isClean,
@@ -96,6 +88,60 @@ struct OpenedContainer: ~Copyable {
             discardedCount: replay.discardedCount,
             healedSuperblock: isHealed,
             nanoseconds: clock.nanoseconds &- start
+        )
+    }
+
+    /// Gives the segments in which the log goes on numbers that never were.
+    ///
+    /// - Returns: the next number.
+    private static func renumber(
+        _ segments: inout [SegmentEntry],
+        _ replay: LogReplay.Result,
+        after nextSequence: UInt64
+    ) -> UInt64 {
+        // Segments may have been taken since the checkpoint, and what they hold been lost: no
+        // sequence number of theirs may come again. No more than all of them can have been.
+        var next = nextSequence + UInt64(segments.count) + 1
+        for head in [replay.user, replay.collector] {
+            // The table may still have the number of its former life, whose remains are in it.
+            segments[Int(head.next)].sequence = next
+            next += 1
+        }
+        return next
+    }
+
+    private static func requireDistinct(_ replay: LogReplay.Result) throws(DiskError) {
+        let heads = [
+            replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
+        ]
+        if Set(heads).count == heads.count { return }
+        throw DiskError(.corrupt, "recover", "the streams of the log share a segment")
+    }
+
+    /// A container to be read without its log: only trees that are written.
+    ///
+    /// It may be in use.
+    init(reading superblock: Superblock) {
+        self.superblock = superblock
+        segments = []
+        lastLSN = []
+        nextSequence = 0
+        changes = ReplayedChanges(superblock, limits: ReplayLimits())
+        snapshots = SnapshotState()
+        replay = LogReplay.Result(
+            lsn: superblock.lsn,
+            checksum: superblock.lsnChecksum,
+            user: superblock.user,
+            collector: superblock.collector
+        )
+        report = RecoveryReport(
+            wasClean: superblock.isClean,
+            commitCount: 0,
+            blockCount: 0,
+            byteCount: 0,
+            discardedCount: 0,
+            healedSuperblock: false,
+            nanoseconds: 0
         )
     }
 
@@ -119,7 +165,8 @@ struct OpenedContainer: ~Copyable {
     private static func freeDeadSegments(
         _ segments: inout [SegmentEntry],
         _ lastLSN: [UInt64],
-        _ replay: LogReplay.Result
+        _ replay: LogReplay.Result,
+        _ snapshots: SnapshotState
     ) {
         let heads = [
             replay.user.segment, replay.user.next, replay.collector.segment, replay.collector.next,
@@ -128,7 +175,7 @@ struct OpenedContainer: ~Copyable {
             // What could not be read once may be readable now.
             segments[index].isQuarantined = false
             guard segments[index].state != .free, segments[index].liveUnits == 0,
-                lastLSN[index] == 0,
+                lastLSN[index] == 0, !snapshots.isPinned(index),
                 !heads.contains(UInt32(index))
             else { continue }
             segments[index].state = .free
@@ -162,25 +209,20 @@ struct OpenedContainer: ~Copyable {
         _ overlay: inout Overlay
     ) {
         let base = geometry.location(segment: commit.segment, page: commit.page + 1)
-        var slot = 0
+        var unit = 0
         for index in 0..<commit.descriptorCount {
             guard let descriptor = Descriptor.load(index, from: header) else { continue }
+            let start = unit
+            unit += descriptor.units
+            // A damaged commit can be replayed, if it is known to have been durable.
+            guard unit <= commit.payloadCount * Int(Geometry.unitsPerBlock) else { return }
             switch descriptor.kind {
-            case .void: slot += 1
+            case .void, .release, .snapshot, .text: break
             case .data:
-                // A damaged commit can be replayed, if it is known to have been durable.
-                guard slot < commit.payloadCount else { return }
-                if descriptor.block < geometry.blockCount {
-                    overlay.set(
-                        descriptor.block,
-                        MapEntry(
-                            location: base.advanced(byBlocks: slot),
-                            checksum: descriptor.value
-                        )
-                    )
+                if descriptor.block < geometry.blockCount, let form = descriptor.form {
+                    let location = base.advanced(byUnits: start)
+                    overlay.set(descriptor.block, MapEntry(location: location, form))
                 }
-                slot += 1
-            case .release: break
             case .trim:
                 let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
                 if descriptor.block < end { overlay.trim(descriptor.block..<end) }
@@ -293,6 +335,7 @@ extension Engine {
             clock: clock,
             verifies: options.verifiesChecksums,
             limits: options.replay,
+            leavesOut: options.leavesOut,
             buffers: options.buffers
         )
         let report = found.report
@@ -320,7 +363,20 @@ extension Engine {
         try engine.writeSuperblock(superblock)
         engine.state.withLock { $0.superblock = superblock }
         while try engine.fillReady() {}
+        try engine.writePendingSnapshots()
         return (engine, report)
+    }
+
+    /// Writes the trees of snapshots that the log made.
+    ///
+    /// What keeps it from doing so, such as a host without space, shows again at the next
+    /// checkpoint; until then the disk can be read.
+    private func writePendingSnapshots() throws(DiskError) {
+        do throws(DiskError) {
+            while state.withLock({ $0.hasPendingSnapshot }) { try checkpoint() }
+        } catch {
+            if let failure = state.withLock({ $0.failure }) { throw failure }
+        }
     }
 
     /// Reserves space in the host for the first free segments.
@@ -347,6 +403,7 @@ extension EngineState {
         memory = plan
         self.buffers = buffers
         superblock = found.superblock
+        compressionWanted = found.superblock.compression
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
         sealedLSN = found.replay.lsn
@@ -354,7 +411,9 @@ extension EngineState {
         writtenLSN = found.replay.lsn
         settledLSN = found.replay.lsn
         durableLSN = found.replay.lsn
-        active = found.overlay
+        active = found.changes.overlay
+        frozen = found.changes.frozen
+        snapshots = found.snapshots
         segments = found.segments
         lastLSN = found.lastLSN
         nextSequence = found.nextSequence

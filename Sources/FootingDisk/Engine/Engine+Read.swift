@@ -15,14 +15,16 @@ extension Engine {
 
     /// Reads bytes, only what is in memory if `waits` is false.
     ///
+    /// - Parameter view: a snapshot to read instead.
     /// - Returns: false if it would have had to wait; the buffer's content is then undefined.
     func read(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        waits: Bool
+        waits: Bool,
+        view: TreeView? = nil
     ) throws(DiskError) -> Bool {
-        try checkBounds("read", offset, buffer.count)
-        noteForReadAhead(offset, buffer.count)
+        try checkBounds("read", offset, buffer.count, view?.geometry)
+        if view == nil { noteForReadAhead(offset, buffer.count) }
         var tally = ReadTally()
         var done = 0
         while done < buffer.count {
@@ -33,7 +35,7 @@ extension Engine {
                 rebasing: buffer[done..<done + count]
             )
             let mode = waits ? ReadMode.complete : .fromMemory
-            guard try unsafe readPiece(at: start, into: piece, mode, &tally) else {
+            guard try unsafe readPiece(at: start, into: piece, mode, &tally, view) else {
                 withdraw(tally)
                 return false
             }
@@ -43,6 +45,8 @@ extension Engine {
     }
 
     /// Makes an attempt that found too little not count: the read that follows counts all of it.
+    ///
+    /// What it found of the map stays counted: those pages were looked at, and are again.
     private func withdraw(_ tally: ReadTally) {
         state.withLock { $0.statistics.blocksRead -= UInt64(tally.blocks) }
         if tally.hits > 0 { blocks.withdraw(hits: tally.hits) }
@@ -62,9 +66,10 @@ extension Engine {
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode,
-        _ tally: inout ReadTally
+        _ tally: inout ReadTally,
+        _ view: TreeView? = nil
     ) throws(DiskError) -> Bool {
-        switch try unsafe lookUp(at: offset, into: buffer, mode, &tally) {
+        switch try unsafe lookUp(at: offset, into: buffer, mode, &tally, view) {
         case .done: return true
         case .unknown: return false
         case .fetch(let fetch):
@@ -79,14 +84,16 @@ extension Engine {
     ///   - offset: where it begins.
     ///   - buffer: where it goes; must stay until the fetch has ended.
     ///   - owner: who has the buffer.
+    ///   - view: a snapshot to read instead.
     /// - Returns: what the device has to be asked; nil if everything was in memory.
     func startRead(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        owner: AnyObject?
+        owner: AnyObject?,
+        _ view: TreeView? = nil
     ) throws(DiskError) -> BlockFetch? {
         var tally = ReadTally()
-        switch try unsafe lookUp(at: offset, into: buffer, .started, &tally) {
+        switch try unsafe lookUp(at: offset, into: buffer, .started, &tally, view) {
         case .done: return nil
         case .unknown: preconditionFailure("a started read that was given up")
         case .fetch(let fetch):
@@ -109,41 +116,50 @@ extension Engine {
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ mode: ReadMode,
-        _ tally: inout ReadTally
+        _ tally: inout ReadTally,
+        _ view: TreeView?
     ) throws(DiskError) -> Lookup {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
         return try unsafe withUnsafeTemporaryAllocation(of: MapEntry?.self, capacity: count) {
             (entries) throws(DiskError) -> Lookup in
             let target = unsafe ReadTarget(offset: offset, buffer: buffer)
-            let (parity, root) = state.withLock { state in
+            let (parity, root) = try state.withLock {
+                (state) throws(DiskError) -> (Int, MapEntry) in
                 for index in 0..<count {
                     let block = first + UInt64(index)
-                    let entry = overlayEntry(block, state)
+                    // A snapshot has no changes, and all of it is written.
+                    let entry = view == nil ? overlayEntry(block, state) : nil
                     if let entry, entry.isMapped,
                         let (batch, slot) = memory(of: entry.location, state)
                     {
-                        unsafe target.fill(block, from: UnsafeRawBufferPointer(batch.block(slot)))
-                        // Nothing left to do for it: as if it were a hole, but not filled again.
-                        unsafe entries.initializeElement(at: index, to: ReadTarget.filled)
+                        let rest = try take(block, batch, slot, entry, target)
+                        unsafe entries.initializeElement(at: index, to: rest)
                     } else {
                         unsafe entries.initializeElement(at: index, to: entry)
                     }
                 }
                 state.readers[state.readerParity] += 1
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
-                return (state.readerParity, state.superblock.root)
+                return (state.readerParity, view?.root ?? state.superblock.root)
             }
             var fetch: BlockFetch?
             // A fetch ends the read when it is done with.
             defer { if fetch == nil { endRead(parity) } }
             tally.blocks += count
-            while let unknown = try unsafe findInTree(first, entries, root, waits: mode.waits) {
+            let reader = view?.reader ?? reader
+            while let unknown = try unsafe findInTree(
+                first,
+                entries,
+                in: reader,
+                root: root,
+                waits: mode.waits
+            ) {
                 guard mode == .started else { return .unknown }
                 // Another thread may have brought it by now.
                 guard let page = reader.missing(unknown, root: root) else { continue }
                 try reader.checkLocation(page.page)
-                let made = BlockFetch(self, parity, target, mode, page: page)
+                let made = BlockFetch(self, parity, target, mode, page: page, by: reader)
                 fetch = made
                 return .fetch(made)
             }
@@ -172,7 +188,8 @@ extension Engine {
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        _ root: MapEntry,
+        in reader: MapReader,
+        root: MapEntry,
         waits: Bool
     ) throws(DiskError) -> UInt64? {
         var index = 0
@@ -184,6 +201,11 @@ extension Engine {
             let block = first + UInt64(index)
             guard let answer = try reader.find(block, root: root, waits: waits) else {
                 return block
+            }
+            // Before it is compared with the marks for what is in place, which no entry can be.
+            guard answer.entry.isValid(in: geometry) else {
+                let offset = answer.entry.location.offset
+                throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
             }
             unsafe entries[index] = answer.entry
             index += 1
@@ -212,6 +234,10 @@ extension Engine {
             let block = first + UInt64(index)
             index += 1
             if entry == ReadTarget.filled { continue }
+            if let entry = ReadTarget.inPlace(entry) {
+                try decodeInPlace(block, entry, target)
+                continue
+            }
             if !entry.isMapped {
                 target.fillZeros(block)
                 continue
@@ -222,19 +248,20 @@ extension Engine {
             }
             if mode == .fromMemory { return nil }
             var run = 1
+            var end = entry.end
             while index < entries.count, let next = unsafe entries[index],
-                next.word
-                    == MapEntry(location: entry.location.advanced(byBlocks: run), checksum: 0).word
+                next.isMapped, next.location == end
             {
                 index += 1
+                end = next.end
                 if isAtHand(block + UInt64(run), next, target, mode) { break }
                 run += 1
             }
-            guard entry.isValid(in: geometry) else {
-                let offset = entry.location.offset
-                throw DiskError(.corrupt, "read", offset: offset, "impossible location in the map")
-            }
-            runs.append(.init(start: Int(block - first), count: run, offset: entry.location.offset))
+            let start = Int(block - first)
+            let part = unsafe UnsafeMutableBufferPointer(rebasing: entries[start..<start + run])
+            runs.append(
+                .init(start: start, count: run, stored: try unsafe StoredRun(part, geometry))
+            )
         }
         return runs
     }
@@ -255,22 +282,6 @@ extension Engine {
             into: bytes,
             countsMiss: mode != .fromMemory
         )
-    }
-
-    func verify(
-        _ block: UInt64,
-        _ entry: MapEntry,
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(DiskError) {
-        guard options.verifiesChecksums else { return }
-        if unsafe Checksum.crc32c(bytes) != entry.checksum {
-            throw DiskError(
-                .corrupt,
-                "read",
-                offset: entry.location.offset,
-                "block \(block) does not have the checksum it was written with"
-            )
-        }
     }
 }
 
@@ -302,6 +313,20 @@ enum ReadMode: Sendable {
 struct ReadTarget {
     /// Marks a block whose bytes are already in place; not a location that can be.
     static let filled = MapEntry(word: .max, checksum: .max)
+
+    /// Marks a block whose stored bytes are where the block belongs, to be decoded there; no
+    /// encoding has that bit.
+    private static let inPlaceMark: UInt64 = 1 << 63
+
+    static func markInPlace(_ entry: MapEntry) -> MapEntry {
+        MapEntry(word: entry.word | inPlaceMark, checksum: entry.checksum)
+    }
+
+    /// The entry of a block that is marked so; nil for others.
+    static func inPlace(_ entry: MapEntry) -> MapEntry? {
+        guard entry.word & inPlaceMark != 0 else { return nil }
+        return MapEntry(word: entry.word & ~inPlaceMark, checksum: entry.checksum)
+    }
 
     private let offset: UInt64
     private let buffer: UnsafeMutableRawBufferPointer

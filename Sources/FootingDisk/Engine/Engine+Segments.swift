@@ -4,17 +4,35 @@ import FootingSystem
 extension Engine {
     /// Segments that the next checkpoint may need for map pages.
     func segmentsForMap(_ state: borrowing EngineState) -> Int {
-        let deltas = state.active.deltas.count + (state.frozen?.deltas.count ?? 0)
-        let ranges = state.active.trims.ranges.count * 2
-        let paths = UInt64(deltas + ranges + state.touches.count)
+        var pages = snapshotPageCount(state, pendingCount: state.pendingSnapshots.count)
+        var paths = state.touches.count
+        for changes in state.frozen {
+            paths += changes.pathCount
+            // The tree of a snapshot stays, beside the next one.
+            guard changes.snapshot != nil else { continue }
+            pages += pageCount(forPaths: paths)
+            paths = 0
+        }
+        pages += pageCount(forPaths: paths + state.active.pathCount)
+        return pages / geometry.pagesPerSegment + 2
+    }
+
+    /// Pages of the map that so many changed leaves take with them.
+    private func pageCount(forPaths count: Int) -> Int {
         // Every changed block may have a leaf of its own; above, the paths meet.
+        let paths = UInt64(count)
         var pages: UInt64 = 0
         var level = geometry.blockCount
         for _ in 0..<geometry.levels {
             level = (level + 335) / 336
             pages += min(paths, level)
         }
-        return Int(pages) / geometry.pagesPerSegment + 2
+        return Int(pages)
+    }
+
+    /// Whether a snapshot needs something of a segment.
+    func isPinned(_ segment: Int, _ state: borrowing EngineState) -> Bool {
+        state.snapshots.isPinned(segment) && options.leavesOut != .pins
     }
 
     /// Free segments below which clients wait.
@@ -24,8 +42,11 @@ extension Engine {
 
     /// Free segments below which the collector works.
     func segmentsWanted(_ state: borrowing EngineState) -> Int {
-        segmentsReserved(state) + max(4, Int(geometry.segmentCount) / 50)
+        segmentsReserved(state) + segmentsSpare
     }
+
+    /// Free segments that the collector keeps beyond the reserve.
+    var segmentsSpare: Int { max(4, Int(geometry.segmentCount) / 50) }
 
     /// Takes a free segment; the caller has made sure that there is one.
     ///
@@ -51,7 +72,8 @@ extension Engine {
         guard !state.virgin.isEmpty, !state.hostIsFull else { return false }
         var liveUnits: UInt64 = 0
         var withSpace = 0
-        for entry in state.segments {
+        // What snapshots need can neither be won back nor used.
+        for (index, entry) in state.segments.enumerated() where !isPinned(index, state) {
             liveUnits += UInt64(entry.liveUnits)
             if entry.hasSpace { withSpace += 1 }
         }

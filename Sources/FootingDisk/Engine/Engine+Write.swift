@@ -93,31 +93,21 @@ extension Engine {
         ifStill version: EdgeVersion?,
         _ waits: Bool
     ) throws(DiskError) -> Admission {
-        let count = bytes.count / 4096
-        // Checksums before the lock is taken: they are most of the work.
-        return try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) {
-            (sums) throws(DiskError) -> Admission in
-            for index in 0..<count {
-                unsafe sums[index] = Checksum.crc32c(
-                    UnsafeRawBufferPointer(rebasing: bytes[index * 4096..<(index + 1) * 4096])
-                )
-            }
-            return try unsafe writeBlocks(at: first, bytes, sums, ifStill: version, waits)
+        try unsafe withEncoded(first, bytes) { (blocks) throws(DiskError) in
+            try writeBlocks(blocks, ifStill: version, waits)
         }
     }
 
-    /// The same, with the blocks' checksums at hand.
+    /// The same, with the blocks as they are to be stored.
     func writeBlocks(
-        at first: UInt64,
-        _ bytes: UnsafeRawBufferPointer,
-        _ sums: UnsafeMutableBufferPointer<UInt32>,
+        _ blocks: EncodedBlocks,
         ifStill version: EdgeVersion?,
         _ waits: Bool = true
     ) throws(DiskError) -> Admission {
-        try admit(blocks: sums.count, waits: waits) { state in
+        try admit(blocks: blocks.count, waits: waits) { state in
             if let version, !isCurrent(version, state) { return false }
-            unsafe appendUser(first, bytes, sums, &state)
-            state.statistics.blocksWritten += UInt64(sums.count)
+            appendUser(blocks, &state)
+            for index in 0..<blocks.count { state.statistics.count(blocks.form(index)) }
             return true
         }
     }
@@ -206,6 +196,7 @@ extension Engine {
         _ change: (inout EngineState) -> Bool
     ) throws(DiskError) -> Admission {
         var hasWaited = false
+        var waitNanoseconds: UInt64 = 0
         while true {
             let result = try state.withLock { (state) throws(DiskError) -> Admission? in
                 while true {
@@ -213,12 +204,19 @@ extension Engine {
                     if isMapFull(blocks, state) {
                         state.checkpointRequested = true
                     } else if hasRoom(forBlocks: blocks, isTrim: isTrim, state) {
+                        if hasWaited {
+                            let waited = clock.nanoseconds &- waitNanoseconds
+                            state.statistics.throttledNanoseconds += waited
+                        }
                         return change(&state) ? .done : .edgesChanged
                     }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
                     if state.isCommitBlocked && drive == .threads { throw fullError(state) }
                     if !waits { return .hasToWait }
-                    if !hasWaited { state.statistics.throttledWrites += 1 }
+                    if !hasWaited {
+                        state.statistics.throttledWrites += 1
+                        waitNanoseconds = clock.nanoseconds
+                    }
                     hasWaited = true
                     if drive == .callers { return nil }
                     self.state.wakeAll(on: Condition.committer)
@@ -239,17 +237,32 @@ extension Engine {
         if trims >= 2 * options.trimRangeCountMax { return true }
         // What was recovered may be more than a checkpoint usually takes: it must not grow from
         // life to life, or recovery would refuse it in the end.
-        guard let frozen = state.frozen else { return false }
-        return deltas + frozen.deltas.count + blocks > 4 * state.memory.deltaCountMax
-            || trims + frozen.trims.ranges.count >= 4 * options.trimRangeCountMax
+        if state.frozen.isEmpty { return false }
+        let frozen = state.frozen.reduce((deltas: 0, trims: 0)) { sum, changes in
+            let overlay = changes.overlay
+            return (sum.deltas + overlay.deltas.count, sum.trims + overlay.trims.ranges.count)
+        }
+        return deltas + frozen.deltas + blocks > 4 * state.memory.deltaCountMax
+            || trims + frozen.trims >= 4 * options.trimRangeCountMax
     }
 
-    private func fullError(_ state: borrowing EngineState) -> DiskError {
+    func fullError(_ state: borrowing EngineState) -> DiskError {
         if state.hostIsFull {
             return DiskError(
                 .noSpace,
                 "write",
                 "the host's file system is full and the disk cannot grow; free space there, or trim"
+            )
+        }
+        let count = state.snapshots.records.count + state.pendingSnapshots.count
+        if count > 0 {
+            return DiskError(
+                .noSpace,
+                "write",
+                "the container is full: snapshots keep "
+                    + "\(state.snapshots.pinnedBytes(geometry) >> 20) MiB of its "
+                    + "\(geometry.containerSizeBytes >> 20) MiB; delete one "
+                    + "('footing disk snapshot delete') and go on, nothing that was flushed is lost"
             )
         }
         return DiskError(.noSpace, "write", "the container is full; trim, or make it larger")

@@ -48,8 +48,14 @@ final class Engine: Sendable {
     let checkpointMemory: CheckpointMemory
     /// Blocks that were read.
     let blocks: BlockCache
+    /// What was written to the store.
+    let traffic = TrafficMeter()
     /// Who reads in sequence, and what is to be read before they ask.
     let ahead: Locked<ReadAhead>
+    /// What decodes what was compressed once, and encodes as ``compression`` says.
+    let coder: BlockCoder
+    /// How writes are compressed: the superblock that allows it is durable.
+    let compression: Locked<CompressionPolicy>
     /// Held while the budget changes.
     let budgetChange = Locked(())
 
@@ -82,6 +88,8 @@ final class Engine: Sendable {
         let layout = options.cacheLayout
         blocks = BlockCache(source: source, layout: layout, onShortage: onShortage)
         volume = state.superblock.volume
+        coder = BlockCoder(accelerator: options.accelerator)
+        compression = Locked(state.superblock.compression)
         reader = MapReader(
             store: store,
             geometry: geometry,
@@ -102,6 +110,7 @@ final class Engine: Sendable {
         var statistics = state.withLock { $0.statistics }
         statistics.blockCache = blocks.statistics
         statistics.mapCache = reader.cache.blocks.statistics
+        statistics.written = traffic.read()
         statistics.readsAhead = ahead.withLock { $0.rangeCount }
         return statistics
     }
@@ -157,13 +166,15 @@ final class Engine: Sendable {
     func checkBounds(
         _ operation: String,
         _ offset: UInt64,
-        _ count: Int
+        _ count: Int,
+        _ other: Geometry? = nil
     ) throws(DiskError) {
-        guard offset <= geometry.sizeBytes, UInt64(count) <= geometry.sizeBytes - offset else {
+        let size = (other ?? geometry).sizeBytes
+        guard offset <= size, UInt64(count) <= size - offset else {
             throw DiskError(
                 .invalid,
                 operation,
-                "\(count) bytes at \(offset) go beyond the disk's end at \(geometry.sizeBytes)"
+                "\(count) bytes at \(offset) go beyond the disk's end at \(size)"
             )
         }
     }
@@ -171,7 +182,12 @@ final class Engine: Sendable {
     /// What the map says of a block in memory; nil if only the tree knows.
     func overlayEntry(_ block: UInt64, _ state: borrowing EngineState) -> MapEntry? {
         if let entry = state.active.entry(block) { return entry }
-        return state.frozen?.entry(block)
+        var index = state.frozen.count
+        while index > 0 {
+            index -= 1
+            if let entry = state.frozen[index].overlay.entry(block) { return entry }
+        }
+        return nil
     }
 
     /// The batch in memory that holds a location, and where in it.

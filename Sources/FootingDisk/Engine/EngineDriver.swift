@@ -27,11 +27,27 @@ package struct EngineDriver: Sendable {
     /// Counters since it was opened.
     package var statistics: EngineStatistics { engine.statistics }
 
+    /// What is in the container.
+    package var space: DiskSpace { engine.space }
+
     /// What it may use of memory, and what it uses.
     package var memory: DiskMemory { engine.memory }
 
     /// Changes what it may use of memory.
     package func setMemoryBudget(_ bytes: Int) { engine.setMemoryBudget(bytes) }
+
+    /// Changes how writes are compressed.
+    package func setCompression(_ policy: CompressionPolicy) throws(DiskError) {
+        try engine.setCompression(policy)
+    }
+
+    /// How writes are compressed.
+    package var compression: CompressionPolicy { engine.compression.withLock { $0 } }
+
+    /// Segments in which something could not be read, or less was found than the map refers to.
+    package var segmentsSetAside: Int {
+        engine.state.withLock { state in state.segments.count { $0.isQuarantined } }
+    }
 
     /// Reads into the cache what a stream will want.
     package func readAheadStep() -> Bool { engine.readAheadStep() }
@@ -67,15 +83,17 @@ package struct EngineDriver: Sendable {
         guard let queue = makeReadQueue() else {
             return try unsafe engine.read(at: offset, into: buffer)
         }
-        guard try unsafe queue.start(at: offset, into: buffer, owner: nil, token: 1) else { return }
-        queue.settle()
-        guard let ended = queue.next() else { preconditionFailure("a read that never ended") }
-        if let error = ended.error { throw error }
+        try unsafe queue.read(at: offset, into: buffer)
     }
 
     /// Writes bytes.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
         try unsafe engine.write(at: offset, bytes)
+    }
+
+    /// A place for a large write's bytes; nil where it should be made in the usual way.
+    package func stage(at offset: UInt64, count: Int) -> StagedWrite? {
+        engine.stage(at: offset, count: count)
     }
 
     /// Makes whole blocks read as zeros.
@@ -113,12 +131,48 @@ package struct EngineDriver: Sendable {
     /// Does the most urgent piece of background work.
     package func maintenanceStep() throws(DiskError) -> Bool {
         engine.restoreCache()
+        engine.restoreCommits()
         return try engine.maintenanceStep()
     }
 
     /// Writes the map out.
     package func checkpoint() throws(DiskError) {
         try engine.requestCheckpoint()
+    }
+
+    /// Makes a snapshot.
+    package func createSnapshot(_ name: String) throws(DiskError) {
+        _ = try engine.createSnapshot(name)
+    }
+
+    /// Makes a snapshot that is durable with the next flush.
+    package func beginSnapshot(_ name: String) throws(DiskError) {
+        _ = try engine.beginSnapshot(name)
+    }
+
+    /// Whether a snapshot would be made at once, without a step in between.
+    package var admitsSnapshot: Bool {
+        engine.state.withLock { state in
+            state.failure == nil && state.hasSnapshotsFeature && engine.hasRoomForSnapshot(state)
+        }
+    }
+
+    /// Deletes a snapshot.
+    package func deleteSnapshot(_ name: String) throws(DiskError) {
+        try engine.deleteSnapshot(name)
+    }
+
+    /// Makes the disk what it was.
+    package func rollBack(to name: String) throws(DiskError) { try engine.rollBack(to: name) }
+
+    /// All snapshots.
+    package func snapshots() throws(DiskError) -> [SnapshotInformation] {
+        try engine.snapshots()
+    }
+
+    /// Opens a snapshot.
+    package func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {
+        try engine.openSnapshot(name)
     }
 
     /// Flushes, writes the map out, and marks the container clean.

@@ -1,3 +1,4 @@
+public import FootingAcceleration
 public import FootingSystem
 
 /// What a running disk may use, and when it acts.
@@ -9,6 +10,8 @@ public struct EngineOptions: Sendable {
     public var inputOutput = InputOutputMode.auto
     /// Where the memory of the caches comes from.
     public var pageSource: any PageSource = AnyPages()
+    /// What compresses and decompresses.
+    public var accelerator: any Accelerator = SoftwareAccelerator()
     /// Where the memory of commits and of other large buffers comes from.
     public var buffers: any BufferSource = KernelBuffers()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.
@@ -27,10 +30,15 @@ public struct EngineOptions: Sendable {
     package var trimRangeCountMax = EngineLimits.trimRangeCountMax
     /// What a log may hold at most when a disk is opened.
     package var replay = ReplayLimits()
+    /// Blocks from which on a write gets a commit of its own: the header page is then 1.5 % of it.
+    package var stagedBlockCountMin = 64
     /// How far is read ahead for those who read in sequence.
     package var readAhead = ReadAheadLimits()
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
+
+    /// A rule of snapshots that is broken, in tests that show that it matters.
+    package var leavesOut: SnapshotRule?
 
     /// How the caches' slabs are divided; only tests want few frames.
     package var cacheLayout = CacheLayout.standard
@@ -49,6 +57,16 @@ public struct EngineOptions: Sendable {
         options.trimRangeCountMax = max(trimRangeCountMax, 1)
         return options
     }
+}
+
+/// What keeps a snapshot's content.
+package enum SnapshotRule: String, Sendable, CaseIterable {
+    /// No segment is released until its tree is written.
+    case release
+    /// No segment that it needs is freed or emptied.
+    case pins
+    /// A recovery does not mix its changes with those after it.
+    case split
 }
 
 /// What the log after a checkpoint may hold at most; more was not written by this program.
@@ -85,12 +103,12 @@ enum EngineLimits {
     static let unstagedBatchCount = 5
     /// How long a large write waits for a commit of its own: what a fast device needs to write one.
     static let stageWaitNanoseconds: UInt64 = 3_000_000
-    /// Blocks from which on a write gets a commit of its own: the header page is then 1.5 % of it.
-    static let stagedBlockCountMin = 64
     /// Commits of the collector that are in memory at a time.
     static let collectorBatchCount = 2
     /// After this time without a write the memory of commits goes back to the kernel.
     static let idleNanoseconds: UInt64 = 1_000_000_000
+    /// Memory for commits that the kernel refused is asked for again after so long.
+    static let commitRetryNanoseconds: UInt64 = 5_000_000_000
     /// Blocks of a write that is atomic: 1 MiB at any alignment of 512 bytes.
     static let atomicBlockCount = 257
     /// Large trims between checkpoints; each is a range to be kept in order.

@@ -53,10 +53,11 @@ struct EngineState: ~Copyable {
 
     // The map.
     var active = Overlay()
-    /// The changes that the checkpoint in progress is writing out.
-    var frozen: Overlay?
-    /// Where the log stood when they were set aside.
-    var frozenSuperblock: Superblock?
+    /// The changes that checkpoints are to write out, oldest first.
+    ///
+    /// The one in progress writes the first; each snapshot has a checkpoint of its own.
+    var frozen: [FrozenChanges] = []
+    var snapshots: SnapshotState
 
     // The segments.
     var segments: [SegmentEntry]
@@ -95,15 +96,18 @@ struct EngineState: ~Copyable {
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    /// What the next checkpoint writes into the superblock.
+    var compressionWanted: CompressionPolicy
     /// The memory of the free commits was given back; they have not been used since.
     var hasReturnedMemory = false
     /// How the memory is divided.
     var memory: MemoryPlan
     /// Where their memory comes from.
     let buffers: any BufferSource
-    /// It was refused: there are fewer commits than planned, or not in huge pages, until the budget
-    /// changes again.
+    /// It was refused: there are fewer commits than planned, or not in huge pages.
     var isShortOfMemory = false
+    /// Since when maintenance knows that.
+    var shortSinceNanoseconds: UInt64?
     /// Commits in memory, wherever they are; how many of them lie in huge pages.
     var userBatchCount = 0
     var collectorBatchCount = 0
@@ -128,6 +132,10 @@ struct EngineState: ~Copyable {
 public struct EngineStatistics: Sendable, Equatable {
     /// Blocks that clients wrote.
     public internal(set) var blocksWritten: UInt64 = 0
+    /// Blocks of those that were stored in fewer bytes.
+    public internal(set) var compressedBlocks: UInt64 = 0
+    /// Bytes that clients' blocks took in the log, without headers.
+    public internal(set) var storedBytes: UInt64 = 0
     /// Blocks that clients read.
     public internal(set) var blocksRead: UInt64 = 0
     /// Commits, of both streams.
@@ -138,6 +146,8 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var synchronizations: UInt64 = 0
     /// Blocks that the collector moved.
     public internal(set) var blocksMoved: UInt64 = 0
+    /// Blocks of those that it compressed anew.
+    public internal(set) var recompressedBlocks: UInt64 = 0
     /// Segments that the collector emptied.
     public internal(set) var segmentsCollected: UInt64 = 0
     /// Checkpoints.
@@ -146,6 +156,12 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapPagesWritten: UInt64 = 0
     /// Times a writer had to wait for the collector.
     public internal(set) var throttledWrites: UInt64 = 0
+    /// How long writers waited for it, in nanoseconds.
+    public internal(set) var throttledNanoseconds: UInt64 = 0
+    /// How many flushes each synchronization answered.
+    public internal(set) var flushGroups = FlushGroups()
+    /// What was written to the container.
+    public internal(set) var written = ContainerTraffic()
     /// Commits for which there was no memory: those that are there were used instead.
     public internal(set) var refusedCommits: UInt64 = 0
     /// What the cache of blocks did.
@@ -154,4 +170,17 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapCache = CacheStatistics()
     /// Ranges that were read ahead.
     public internal(set) var readsAhead: UInt64 = 0
+
+    /// Bytes written to the container for each that clients wrote; nil before they wrote any.
+    public var writeAmplification: Double? {
+        if blocksWritten == 0 { return nil }
+        return Double(written.totalBytes) / (Double(blocksWritten) * 4096)
+    }
+
+    /// Counts a block that a client wrote.
+    mutating func count(_ form: BlockForm) {
+        blocksWritten += 1
+        storedBytes += UInt64(form.byteCount)
+        if form.encoding != .plain { compressedBlocks += 1 }
+    }
 }

@@ -85,7 +85,7 @@ struct LogReplay: ~Copyable {
             tentative.lsn = commit.lsn
             tentative.checksum = CommitHeader.checksum(of: header)
             tentative.commitCount += 1
-            tentative.blockCount += commit.payloadCount
+            tentative.blockCount += blockCount(of: commit)
             tentative.byteCount += UInt64(commit.pageCount) * 4096
             lastEpoch = commit.epoch
             // The collector's commits may stand between those of one write.
@@ -120,7 +120,7 @@ struct LogReplay: ~Copyable {
     }
 
     /// A log that no crash and no rot makes: a forged one must not take all memory, nor for ever.
-    fileprivate static func impossible(_ what: String) -> DiskError {
+    static func impossible(_ what: String) -> DiskError {
         DiskError(.corrupt, "recover", "the log holds \(what): no engine leaves such a one")
     }
 
@@ -212,16 +212,25 @@ struct LogReplay: ~Copyable {
     private func isPayloadIntact(_ commit: CommitHeader) throws(DiskError) -> Bool {
         if commit.payloadCount == 0 || !verifies { return true }
         try read(commit.segment, commit.page + 1, commit.payloadCount, into: payload)
-        var slot = 0
+        let unit = Int(Geometry.unitSizeBytes)
+        var end = 0
         for index in 0..<commit.descriptorCount {
             guard let descriptor = Descriptor.load(index, from: header) else { return false }
-            if !descriptor.hasPayload { continue }
-            guard slot < commit.payloadCount else { return false }
-            let sum = payload.checksum(slot * 4096..<(slot + 1) * 4096)
-            if descriptor.kind == .data && sum != descriptor.value { return false }
-            slot += 1
+            let start = end
+            end += descriptor.units * unit
+            guard end <= commit.payloadCount * 4096 else { return false }
+            if descriptor.kind == .data, payload.checksum(start..<end) != descriptor.value {
+                return false
+            }
         }
-        return slot == commit.payloadCount
+        return (end + 4095) / 4096 == commit.payloadCount
+    }
+
+    /// Blocks of the commit whose header was read last.
+    private func blockCount(of commit: CommitHeader) -> Int {
+        (0..<commit.descriptorCount).count { index in
+            Descriptor.load(index, from: header)?.kind == .data
+        }
     }
 
     /// Whether a later commit says that `lsn` was durable when it was sealed.
@@ -278,12 +287,10 @@ struct LogReplay: ~Copyable {
 
 extension ReplayLimits {
     /// Throws if the log holds more changes than any engine leaves in it.
-    func requirePossible(_ overlay: borrowing Overlay) throws(DiskError) {
-        if overlay.deltas.count > deltaCountMax {
-            throw LogReplay.impossible("\(overlay.deltas.count) changed blocks")
-        }
-        if overlay.trims.ranges.count > trimRangeCountMax {
-            throw LogReplay.impossible("\(overlay.trims.ranges.count) trimmed ranges")
-        }
+    func requirePossible(_ overlays: [Overlay]) throws(DiskError) {
+        let deltas = overlays.reduce(0) { $0 + $1.deltas.count }
+        if deltas > deltaCountMax { throw LogReplay.impossible("\(deltas) changed blocks") }
+        let trims = overlays.reduce(0) { $0 + $1.trims.ranges.count }
+        if trims > trimRangeCountMax { throw LogReplay.impossible("\(trims) trimmed ranges") }
     }
 }

@@ -24,9 +24,10 @@ struct MemoryPlan: Equatable, Sendable {
     let mapSlabCount: Int
     let cacheSlabCount: Int
 
-    /// A segment: 24 bytes of table, its last LSN, its place among the free ones; in a checkpoint
-    /// its changes, and the table once more as it is and as it is stored.
-    private static let tableBytesPerSegment = 24 + 8 + 4 + 4 + 24 + 16
+    /// A segment: 24 bytes of table, its last LSN, its place among the free ones, what snapshots
+    /// need of it; in a checkpoint its changes, and the table once more as it is and as it is
+    /// stored.
+    private static let tableBytesPerSegment = 24 + 8 + 4 + 4 + 4 + 24 + 16
     /// Up to four times as many changes as start a checkpoint: two tables, half full, one of them
     /// growing, and a sorted copy.
     static let bytesPerDelta = 480

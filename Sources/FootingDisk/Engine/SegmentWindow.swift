@@ -52,6 +52,24 @@ struct SegmentWindow: ~Copyable {
         pages = wanted.lowerBound..<stop
     }
 
+    /// A part of a commit's payload that is there.
+    ///
+    /// - Parameters:
+    ///   - page: where the payload begins.
+    ///   - units: which of its units of 512 bytes.
+    func bytes(_ page: Int, _ units: Range<Int>) -> UnsafeRawBufferPointer {
+        let unit = Int(Geometry.unitSizeBytes)
+        let first = (page - pages.lowerBound) * 4096
+        precondition(
+            page + units.lowerBound / 8 >= pages.lowerBound
+                && page + (units.upperBound + 7) / 8 <= pages.upperBound,
+            "a part that was not read"
+        )
+        return unsafe UnsafeRawBufferPointer(
+            buffer.slice(first + units.lowerBound * unit..<first + units.upperBound * unit)
+        )
+    }
+
     /// A page that is there.
     func page(_ index: Int) -> UnsafeRawBufferPointer {
         precondition(pages.contains(index), "a page that was not read")

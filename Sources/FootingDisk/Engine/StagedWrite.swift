@@ -3,9 +3,10 @@ import FootingSystem
 /// A large write whose bytes are still arriving: they go straight to where the log takes them from.
 ///
 /// The owner fills the bytes in order, says how far it has come, and commits. Each block is summed
-/// when it is complete, so that receiving and summing overlap and nothing is copied. Until the
-/// commit nobody waits for it: it has no place in the log yet, and a client that stops half-way
-/// holds up nobody.
+/// when it is complete, so that receiving and summing overlap and nothing is copied. Where the disk
+/// compresses, each block moves up to the end of the one before at the same time. Until the commit
+/// nobody waits for it: it has no place in the log yet, and a client that stops half-way holds up
+/// nobody.
 ///
 /// One thread at a time uses it.
 public final class StagedWrite {
@@ -13,13 +14,17 @@ public final class StagedWrite {
     private var batch: Batch?
     private let first: UInt64
     private let blockCount: Int
-    private var summedCount = 0
+    /// Blocks that are in their place in the commit, and where the next one's begins.
+    private var placedCount = 0
+    private var end = 4096
+    private var encoder: BlockEncoder
 
     init(_ engine: Engine, _ batch: Batch, first: UInt64, blockCount: Int) {
         self.engine = engine
         self.batch = batch
         self.first = first
         self.blockCount = blockCount
+        encoder = BlockEncoder(engine.coder, engine.compression.withLock { $0 })
     }
 
     deinit {
@@ -29,7 +34,9 @@ public final class StagedWrite {
     /// How many bytes it takes.
     public var count: Int { blockCount * 4096 }
 
-    /// Where the bytes go; valid until ``commit()``.
+    /// Where the bytes go.
+    ///
+    /// Valid until ``commit()``; what was filled already may change.
     public var bytes: UnsafeMutableRawBufferPointer {
         guard let batch else { preconditionFailure("used after its commit") }
         return unsafe batch.buffer.slice(4096..<4096 + count)
@@ -39,26 +46,40 @@ public final class StagedWrite {
     public func didFill(_ filledCount: Int) {
         guard let batch else { preconditionFailure("used after its commit") }
         precondition(filledCount <= count, "more than the write has")
-        while (summedCount + 1) * 4096 <= filledCount {
-            let start = (1 + summedCount) * 4096
-            let sum = batch.buffer.checksum(start..<start + 4096)
-            Descriptor.store(
-                Descriptor(kind: .data, block: first + UInt64(summedCount), value: sum),
-                summedCount,
-                in: batch.buffer
-            )
-            summedCount += 1
+        while (placedCount + 1) * 4096 <= filledCount { place(batch) }
+    }
+
+    /// Puts the next block behind the ones before, encoded if it shrinks.
+    private func place(_ batch: Batch) {
+        let start = (1 + placedCount) * 4096
+        let block = unsafe UnsafeRawBufferPointer(batch.buffer.slice(start..<start + 4096))
+        let form = unsafe withUnsafeTemporaryAllocation(
+            byteCount: BlockCoder.encodedBytesMax,
+            alignment: 16
+        ) { scratch -> BlockForm in
+            if let form = unsafe encoder.encode(block, into: scratch) {
+                let stored = unsafe UnsafeRawBufferPointer(rebasing: scratch[..<form.byteCount])
+                unsafe batch.buffer.copy(from: stored, at: end)
+                return form
+            }
+            let form = unsafe BlockForm.plain(Checksum.crc32c(block))
+            if end != start { unsafe batch.buffer.copy(from: block, at: end) }
+            return form
         }
+        let descriptor = Descriptor(first + UInt64(placedCount), form)
+        Descriptor.store(descriptor, placedCount, in: batch.buffer)
+        end += form.byteCount
+        placedCount += 1
     }
 
     /// Makes the write take effect, as ``Disk/write(at:_:)`` does.
     public func commit() throws(DiskError) {
-        precondition(summedCount == blockCount, "committed before all of it was there")
+        precondition(placedCount == blockCount, "committed before all of it was there")
         guard let batch else { preconditionFailure("committed twice") }
         let admission = try engine.admit(blocks: blockCount) { state in
             guard engine.adopt(batch, first, blockCount, &state) else { return false }
             state.stagedBatchCount -= 1
-            state.statistics.blocksWritten += UInt64(blockCount)
+            batch.forEachForm { state.statistics.count($0) }
             return true
         }
         if admission != .done {
@@ -70,18 +91,22 @@ public final class StagedWrite {
     }
 
     private func copy(_ batch: Batch) throws(DiskError) {
-        try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: blockCount) {
-            (sums) throws(DiskError) in
+        try unsafe withUnsafeTemporaryAllocation(of: EncodedBlock.self, capacity: blockCount) {
+            (blocks) throws(DiskError) in
+            var start = 4096
             for index in 0..<blockCount {
-                guard let descriptor = Descriptor.load(index, from: batch.buffer) else {
-                    preconditionFailure("a block that was not summed")
+                guard let form = Descriptor.load(index, from: batch.buffer)?.form else {
+                    preconditionFailure("a block that was not placed")
                 }
-                unsafe sums[index] = descriptor.value
+                let stored = unsafe batch.buffer.slice(start..<start + form.byteCount)
+                unsafe blocks.initializeElement(
+                    at: index,
+                    to: EncodedBlock(form, UnsafeRawBufferPointer(stored))
+                )
+                start += form.byteCount
             }
-            _ = try unsafe engine.writeBlocks(
-                at: first,
-                UnsafeRawBufferPointer(bytes),
-                sums,
+            _ = try engine.writeBlocks(
+                unsafe EncodedBlocks(first: first, blocks),
                 ifStill: nil
             )
         }
@@ -92,7 +117,7 @@ extension Engine {
     /// A place for a large write's bytes; nil where the write should be made in the usual way.
     func stage(at offset: UInt64, count: Int) -> StagedWrite? {
         let blocks = count / 4096
-        guard offset % 4096 == 0, count % 4096 == 0, blocks >= EngineLimits.stagedBlockCountMin,
+        guard offset % 4096 == 0, count % 4096 == 0, blocks >= options.stagedBlockCountMin,
             blocks < atomicBlockCount, offset <= geometry.sizeBytes,
             UInt64(count) <= geometry.sizeBytes - offset
         else { return nil }

@@ -1,12 +1,13 @@
 import FootingSystem
 
-/// A commit of the log: one header page, then the payload, block after block.
+/// A commit of the log: one header page, then the payload, block after block in units of 512 bytes,
+/// and zeros up to a whole page.
 ///
 /// ```
 ///   0  4  magic "FTCM"                       40  8  durable LSN when this was sealed
 ///   4  4  CRC-32C of bytes 8 to 4095         48  4  next segment of this stream
 ///   8  8  volume (low half of the UUID)      52  2  descriptors (1 to 336)
-///  16  8  LSN                                54  2  payload blocks
+///  16  8  LSN                                54  2  payload pages
 ///  24  8  sequence of the segment            56  1  stream   57  1  flags
 ///  32  4  CRC of the commit before           58  2  page in the segment
 ///  36  4  epoch                              60  4  segment
@@ -131,7 +132,7 @@ struct CommitHeader: Equatable, Sendable {
 /// What a commit does to one block, or to a range: 12 bytes.
 ///
 /// ```
-///  0  8  bits 0-39 block, 40-47 kind, 48-55 encoding, 56-63 stored units
+///  0  8  bits 0-39 block, 40-47 kind, 48-55 encoding, 56-63 stored units (see ``BlockForm``)
 ///  8  4  data: CRC-32C of the stored bytes; trim: number of blocks; release: 0
 /// ```
 struct Descriptor: Equatable, Sendable {
@@ -147,19 +148,78 @@ struct Descriptor: Equatable, Sendable {
         /// The segment of this number is free: all that was live in it has newer copies before this
         /// in the log. A recovery could not tell otherwise, and might find no segment to work with.
         case release = 3
+        /// A snapshot of the disk as it is after this commit: identifier, and how many bytes of
+        /// text follow. See ``PendingSnapshot``.
+        case snapshot = 4
+        /// Nine bytes of text that belong to the descriptor before.
+        case text = 5
+
+        /// Whether a block of payload belongs to it.
+        var hasPayload: Bool { self == .void || self == .data }
     }
 
     let kind: Kind
     let block: UInt64
     /// CRC-32C of the payload, or the number of blocks to trim.
     let value: UInt32
+    /// How the payload is encoded; only data is.
+    let encoding: BlockEncoding
+    /// Units of payload: the next one's begins behind them.
+    let units: Int
 
-    var hasPayload: Bool { kind == .void || kind == .data }
+    /// A block.
+    init(_ block: UInt64, _ form: BlockForm) {
+        kind = .data
+        self.block = block
+        value = form.checksum
+        encoding = form.encoding
+        units = form.units
+    }
+
+    /// Payload to be skipped.
+    init(void block: UInt64, units: Int) {
+        kind = .void
+        self.block = block
+        value = 0
+        encoding = .plain
+        self.units = units
+    }
+
+    /// Anything without payload.
+    init(kind: Kind, block: UInt64, value: UInt32) {
+        precondition(kind != .void && kind != .data, "a descriptor that has payload")
+        self.kind = kind
+        self.block = block
+        self.value = value
+        encoding = .plain
+        units = 0
+    }
+
+    private init(word: UInt64, kind: Kind, encoding: BlockEncoding, value: UInt32) {
+        self.kind = kind
+        block = word & 0xff_ffff_ffff
+        self.value = value
+        self.encoding = encoding
+        units = Int(word >> 56)
+    }
+
+    var hasPayload: Bool { kind.hasPayload }
+
+    /// How the block is stored; nil for anything else than data.
+    var form: BlockForm? {
+        guard kind == .data else { return nil }
+        return BlockForm(
+            encoding: UInt64(encoding.rawValue),
+            units: UInt64(units),
+            checksum: value
+        )
+    }
 
     static func store(_ descriptor: Descriptor, _ slot: Int, in buffer: borrowing AlignedBuffer) {
         let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
-        let units = descriptor.hasPayload ? Geometry.unitsPerBlock : 0
-        let word = descriptor.block | UInt64(descriptor.kind.rawValue) << 40 | units << 56
+        let word =
+            descriptor.block | UInt64(descriptor.kind.rawValue) << 40
+            | UInt64(descriptor.encoding.rawValue) << 48 | UInt64(descriptor.units) << 56
         buffer.set(word, at: offset)
         buffer.set(descriptor.value, at: offset + 8)
     }
@@ -168,14 +228,24 @@ struct Descriptor: Equatable, Sendable {
     static func load(_ slot: Int, from buffer: borrowing AlignedBuffer) -> Descriptor? {
         let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
         let word = buffer.get(UInt64.self, at: offset)
+        let value = buffer.get(UInt32.self, at: offset + 8)
         guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: word >> 40)),
-            word >> 48 & 0xff == 0,
-            word >> 56 == (kind == .trim || kind == .release ? 0 : Geometry.unitsPerBlock)
+            let encoding = BlockEncoding(rawValue: UInt8(truncatingIfNeeded: word >> 48)),
+            isPossible(kind, encoding, units: word >> 56)
         else { return nil }
-        return Descriptor(
-            kind: kind,
-            block: word & 0xff_ffff_ffff,
-            value: buffer.get(UInt32.self, at: offset + 8)
-        )
+        return Descriptor(word: word, kind: kind, encoding: encoding, value: value)
+    }
+
+    private static func isPossible(
+        _ kind: Kind,
+        _ encoding: BlockEncoding,
+        units: UInt64
+    ) -> Bool {
+        switch kind {
+        case .data:
+            BlockForm(encoding: UInt64(encoding.rawValue), units: units, checksum: 0) != nil
+        case .void: encoding == .plain && (1...Geometry.unitsPerBlock).contains(units)
+        case .trim, .release, .snapshot, .text: encoding == .plain && units == 0
+        }
     }
 }

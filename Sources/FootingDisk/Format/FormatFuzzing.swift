@@ -44,6 +44,26 @@ public enum FormatFuzzing {
         precondition(again == superblock, "a superblock changes when it is stored")
     }
 
+    /// Makes, reads, deletes and goes back to snapshots, or makes a checkpoint.
+    private static func useSnapshots(
+        _ choice: UInt8,
+        _ driver: EngineDriver,
+        _ buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        if choice < 16 { return try driver.checkpoint() }
+        if choice < 19 { return try driver.createSnapshot("snapshot \(choice)") }
+        guard let name = try driver.snapshots().last?.name else { return }
+        switch choice {
+        case ..<22: try driver.deleteSnapshot(name)
+        case ..<25: try driver.rollBack(to: name)
+        default:
+            let snapshot = try driver.openSnapshot(name)
+            let count = Int(min(snapshot.sizeBytes, 64 << 10))
+            try unsafe snapshot.read(at: 0, into: buffer.slice(0..<count))
+            _ = try snapshot.extents(0..<snapshot.sizeBytes, limit: 64)
+        }
+    }
+
     /// Opens an image, then reads, writes, collects and closes as the commands say.
     ///
     /// - Parameters:
@@ -92,7 +112,7 @@ public enum FormatFuzzing {
         case 3: try driver.flush()
         case 4: _ = try driver.commitStep()
         case 5: for _ in 0..<8 where try driver.maintenanceStep() {}
-        case 6: try driver.checkpoint()
+        case 6: try useSnapshots(command >> 3, driver, buffer)
         default: _ = try driver.extents(0..<sizeBytes, limit: 64)
         }
     }

@@ -12,7 +12,7 @@
 public struct Geometry: Sendable, Equatable {
     /// Bytes of a logical block, a map page and a commit header.
     public static let blockSizeBytes = 4096
-    /// Bytes of the unit in which locations are counted; compressed blocks will need the fraction.
+    /// Bytes of the unit in which locations are counted, and what is stored.
     static let unitSizeBytes: UInt64 = 512
     /// Units of a block that is stored as it is.
     static let unitsPerBlock: UInt64 = 8
@@ -62,8 +62,14 @@ public struct Geometry: Sendable, Equatable {
     ///     most
     ///     75 % full and a random overwrite costs about twice its bytes; with 11 it is 90 % full
     ///     and costs about six times.
+    ///   - snapshotReservePercent: room for what snapshots keep, in percent of the data.
     ///   - segmentSizeBytes: nil chooses by size.
-    public init(sizeBytes: UInt64, sparePercent: Int, segmentSizeBytes: UInt64?) {
+    public init(
+        sizeBytes: UInt64,
+        sparePercent: Int,
+        snapshotReservePercent: Int = 0,
+        segmentSizeBytes: UInt64?
+    ) {
         precondition(sizeBytes > 0 && sizeBytes <= Self.sizeBytesMax, "size out of range")
         precondition(sizeBytes % 512 == 0, "size not in sectors")
         let segment = segmentSizeBytes ?? Self.segmentSize(forDiskOf: sizeBytes)
@@ -71,7 +77,8 @@ public struct Geometry: Sendable, Equatable {
         precondition(segment & (segment - 1) == 0, "segment size not a power of two")
         var plan = Geometry(sizeBytes: sizeBytes, segmentSizeBytes: segment, segmentCount: 0)
         let perSegment = plan.payloadPerSegment
-        let data = plan.blockCount * UInt64(100 + sparePercent) / 100 / perSegment + 1
+        let percent = UInt64(100 + sparePercent + snapshotReservePercent)
+        let data = plan.blockCount * percent / 100 / perSegment + 1
         // The map's own pages live in segments too, half of them outdated on average.
         let map = plan.mapPageCount * 2 / UInt64(plan.pagesPerSegment) + 2
         let reserve = UInt64(plan.reservedForCollector + plan.reservedForMap)
@@ -204,6 +211,11 @@ struct Location: Hashable, Sendable {
 
     /// Bytes from the container's start.
     var offset: UInt64 { units * Geometry.unitSizeBytes }
+
+    /// The place a number of units further on.
+    func advanced(byUnits count: Int) -> Location {
+        Location(units: units + UInt64(count))
+    }
 
     /// The place a number of blocks further on.
     func advanced(byBlocks count: Int) -> Location {

@@ -4,6 +4,7 @@ import FootingSystem
 ///
 /// ```
 ///  0  8  bits 0-39 location (512-byte units), 40-47 stored units, 48-63 encoding
+///        (0 as it is, 1 LZ4, 2 deflate; see ``BlockForm``)
 ///  8  4  CRC-32C of the stored bytes
 /// ```
 ///
@@ -26,8 +27,13 @@ package struct MapEntry: Equatable, Sendable {
 
     /// A block, or a map page, that is stored as it is.
     init(location: Location, checksum: UInt32) {
-        word = location.units | Geometry.unitsPerBlock << 40
-        self.checksum = checksum
+        self.init(location: location, .plain(checksum))
+    }
+
+    /// A block.
+    init(location: Location, _ form: BlockForm) {
+        word = location.units | UInt64(form.units) << 40 | UInt64(form.encoding.rawValue) << 48
+        checksum = form.checksum
     }
 
     var isMapped: Bool { word != 0 }
@@ -37,15 +43,29 @@ package struct MapEntry: Equatable, Sendable {
     /// Units of 512 bytes that it takes.
     var storedUnits: UInt64 { word >> 40 & 0xff }
 
-    /// How the bytes are encoded: 0 as they are.
-    ///
-    /// Others belong to feature flags still to come.
-    var encoding: UInt16 { UInt16(truncatingIfNeeded: word >> 48) }
+    /// Where what is stored ends.
+    var end: Location { Location(units: location.units + storedUnits) }
 
-    /// Whether this program can read what it points to, in this container.
+    /// How the block is stored; nil where no block can be stored so.
+    var form: BlockForm? {
+        BlockForm(encoding: word >> 48, units: storedUnits, checksum: checksum)
+    }
+
+    /// Whether this program can read the block that it points to, in this container.
     func isValid(in geometry: Geometry) -> Bool {
         if !isMapped { return checksum == 0 }
-        return encoding == 0 && storedUnits == Geometry.unitsPerBlock
-            && location.units % Geometry.unitsPerBlock == 0 && geometry.contains(location)
+        guard form != nil, geometry.contains(location) else { return false }
+        // Nothing reaches over the end of a segment.
+        let last = Location(units: end.units - 1)
+        return geometry.contains(last)
+            && geometry.segment(of: location) == geometry.segment(of: last)
+    }
+
+    /// Whether it can point to a page of the map, in this container.
+    func isValidPage(in geometry: Geometry) -> Bool {
+        if isMapped, form?.encoding != .plain || location.units % Geometry.unitsPerBlock != 0 {
+            return false
+        }
+        return isValid(in: geometry)
     }
 }

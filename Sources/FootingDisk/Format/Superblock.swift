@@ -15,6 +15,9 @@ import FootingSystem
 ///   72  4  number of segments          144 24  collector stream
 ///   76  4  size of a block, bytes      168  8  created, seconds since 1970
 ///   80  8  root page: map entry word      176  8  LSN that was durable when it was opened
+///                                      184 24  snapshots: table's first page (map entry),
+///                                              count, last identifier
+///                                      344  1  compression of what is written
 /// ```
 ///
 /// There are two copies. Both hold the same generation after every checkpoint, so that one that
@@ -22,8 +25,12 @@ import FootingSystem
 struct Superblock: Equatable, Sendable {
     static let magic: UInt64 = 0x4b53_4944_544f_4f46
     static let version: UInt32 = 1
-    /// Features whose absence from a program makes the container unreadable; none yet.
-    static let knownFeatures: UInt64 = 0
+    /// Features whose absence from a program makes the container unreadable.
+    static let knownFeatures: UInt64 = compressedFeature | snapshotsFeature
+    /// Some block may be stored in fewer units than eight, and others between units.
+    static let compressedFeature: UInt64 = 1 << 0
+    /// The log may say that a snapshot is made, and segments may be kept for one.
+    static let snapshotsFeature: UInt64 = 1 << 2
 
     /// Where a stream of the log goes on.
     struct Head: Equatable, Sendable {
@@ -48,9 +55,23 @@ struct Superblock: Equatable, Sendable {
     var createdUnixSeconds: UInt64
     /// What recovery found when the disk was opened: a later one must find at least that.
     var durableLSN: UInt64 = 0
+    /// What a program must know to read the container.
+    var features: UInt64 = 0
+    /// Where the table of the snapshots is.
+    var snapshots = SnapshotRoot()
+    /// How writes are compressed; see ``setCompression(_:)``.
+    private(set) var compression = CompressionPolicy.none
 
     /// The part of the UUID that every structure repeats.
     var volume: UInt64 { identifier.low }
+
+    /// Changes how writes are compressed from when this superblock is durable.
+    ///
+    /// What was compressed once may still be there, so the feature stays.
+    mutating func setCompression(_ policy: CompressionPolicy) {
+        compression = policy
+        if policy != .none { features |= Self.compressedFeature }
+    }
 
     func store(in page: borrowing AlignedBuffer) {
         page.clear(0..<4096)
@@ -58,6 +79,7 @@ struct Superblock: Equatable, Sendable {
         page.set(Self.version, at: 12)
         page.set(identifier.high.byteSwapped, at: 16)
         page.set(identifier.low.byteSwapped, at: 24)
+        page.set(features, at: 32)
         page.set(generation, at: 48)
         page.set(geometry.sizeBytes, at: 56)
         page.set(geometry.segmentSizeBytes, at: 64)
@@ -76,6 +98,11 @@ struct Superblock: Equatable, Sendable {
         Self.store(collector, in: page, at: 144)
         page.set(createdUnixSeconds, at: 168)
         page.set(durableLSN, at: 176)
+        page.set(snapshots.table.word, at: 184)
+        page.set(snapshots.table.checksum, at: 192)
+        page.set(snapshots.count, at: 196)
+        page.set(snapshots.lastIdentifier, at: 200)
+        page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
 
@@ -119,7 +146,8 @@ extension Superblock {
         guard page.get(UInt32.self, at: 8) == page.checksum(12..<4096) else { throw .damaged }
         let version = page.get(UInt32.self, at: 12)
         guard version == Self.version else { throw .version(version) }
-        let unknown = page.get(UInt64.self, at: 32) & ~Self.knownFeatures
+        features = page.get(UInt64.self, at: 32)
+        let unknown = features & ~Self.knownFeatures
         guard unknown == 0 else { throw .features(unknown) }
         identifier = Identifier(
             high: page.get(UInt64.self, at: 16).byteSwapped,
@@ -145,6 +173,22 @@ extension Superblock {
         collector = Self.head(page, at: 144)
         createdUnixSeconds = page.get(UInt64.self, at: 168)
         durableLSN = page.get(UInt64.self, at: 176)
+        snapshots = SnapshotRoot(
+            table: MapEntry(
+                word: page.get(UInt64.self, at: 184),
+                checksum: page.get(UInt32.self, at: 192)
+            ),
+            count: page.get(UInt32.self, at: 196),
+            lastIdentifier: page.get(UInt64.self, at: 200)
+        )
+        let number = page.get(UInt8.self, at: 344)
+        guard let policy = CompressionPolicy(number: number) else {
+            throw .impossible("compression \(number)")
+        }
+        compression = policy
+        if policy != .none, features & Self.compressedFeature == 0 {
+            throw .impossible("compression without the feature")
+        }
         try validate(
             blockSizeBytes: page.get(UInt32.self, at: 76),
             levels: page.get(UInt32.self, at: 92)
@@ -172,7 +216,10 @@ extension Superblock {
             throw .impossible("blocks of \(blockSizeBytes) bytes in \(levels) levels")
         }
         guard tableRegion < 2 else { throw .impossible("segment table \(tableRegion)") }
-        guard root.isValid(in: geometry) else { throw .impossible("root page") }
+        guard root.isValidPage(in: geometry) else { throw .impossible("root page") }
+        guard snapshots.isPossible(in: geometry, features) else {
+            throw .impossible("\(snapshots.count) snapshots")
+        }
         guard generation <= Geometry.counterMax, lsn <= Geometry.counterMax, epoch < UInt32.max
         else { throw .impossible("generation \(generation), LSN \(lsn), epoch \(epoch)") }
         for head in [user, collector] {

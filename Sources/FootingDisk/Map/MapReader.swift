@@ -108,7 +108,7 @@ struct MapReader: Sendable {
 
     /// Whether a page can lie there at all.
     func checkLocation(_ page: MapEntry) throws(DiskError) {
-        guard page.isValid(in: geometry) else {
+        guard page.isValidPage(in: geometry) else {
             let offset = page.location.offset
             throw DiskError(.corrupt, "read map page", offset: offset, "impossible location")
         }

@@ -13,8 +13,8 @@ struct MapUpdate: ~Copyable {
 
     /// What the new tree no longer refers to, or newly refers to.
     protocol Accounting: AnyObject {
-        /// `location` has gained (1) or lost (-1) its reference.
-        func count(_ location: Location, _ change: Int)
+        /// What `entry` points to has gained (1) or lost (-1) its reference.
+        func count(_ entry: MapEntry, _ change: Int)
     }
 
     /// A page that is to be written again though nothing in it changed, to empty its segment.
@@ -89,7 +89,7 @@ struct MapUpdate: ~Copyable {
         let page = AlignedBuffer(count: 4096)
         if old.isMapped {
             try reader.load(old, identity, into: page)
-            accounting.count(old.location, -1)
+            accounting.count(old, -1)
         }
         if identity.level == 0 {
             updateLeaf(page, range, changes)
@@ -104,8 +104,8 @@ struct MapUpdate: ~Copyable {
             generation: generation
         )
         let location = try output.append(page)
-        accounting.count(location, 1)
         let new = MapEntry(location: location, checksum: checksum)
+        accounting.count(new, 1)
         // Readers come to it as soon as the checkpoint is complete.
         reader.cache.replace(old, by: new, page)
         return new
@@ -126,8 +126,8 @@ struct MapUpdate: ~Copyable {
 
     private func set(_ page: borrowing AlignedBuffer, _ slot: Int, _ entry: MapEntry) {
         let old = MapPage.entry(page, slot)
-        if old.isMapped { accounting.count(old.location, -1) }
-        if entry.isMapped { accounting.count(entry.location, 1) }
+        if old.isMapped { accounting.count(old, -1) }
+        if entry.isMapped { accounting.count(entry, 1) }
         MapPage.setEntry(page, slot, entry)
     }
 

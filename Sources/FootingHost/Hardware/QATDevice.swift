@@ -1,4 +1,4 @@
-internal import FootingSystem
+public import FootingSystem
 
 /// An Intel QuickAssist device, and what keeps it from being used (sysfs-driver-qat).
 ///
@@ -41,6 +41,8 @@ public struct QATDevice: Sendable {
     public let services: Fact<[String]>
     /// Virtual functions it has now (`sriov_numvfs`).
     public let virtualFunctions: Fact<Int>
+    /// The devices that the IOMMU cannot tell from it: `/dev/vfio` has a node for them.
+    public let iommuGroup: Fact<Int>
     /// What stands in the way.
     public let condition: Condition
     /// What to do about it; empty if there is nothing to do.
@@ -69,6 +71,11 @@ public struct QATDevice: Sendable {
         Family(name: "6xxx", generation: 6, physical: 0x4948, virtual: 0x4949),
     ]
 
+    /// Every such device of a machine.
+    public static func all(in root: HostRoot) -> [QATDevice] {
+        all(root, pci: PCIDevice.all(root))
+    }
+
     /// Every such device among the PCI functions.
     static func all(_ root: HostRoot, pci: [PCIDevice]) -> [QATDevice] {
         pci.compactMap { function in
@@ -87,6 +94,7 @@ public struct QATDevice: Sendable {
         generation = family.generation
         isVirtualFunction = function.device == family.virtual
         driver = function.driver
+        iommuGroup = function.iommuGroup
         if isVirtualFunction {
             let reason = "only the physical function tells"
             isUp = .absent(reason)

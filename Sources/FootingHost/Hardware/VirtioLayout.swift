@@ -61,20 +61,25 @@ public struct VirtioLayout: Sendable, Equatable {
     private static let transitionalBalloon: UInt64 = 0x1002
     private static let balloon: UInt64 = 0x1045
 
-    /// Reads the configuration space of a balloon.
+    /// Reads the configuration space of a balloon, and of that no more than is needed.
     ///
-    /// - Parameter bytes: its first ``spaceBytes``, or as much of them as is shown.
+    /// The word of a window is not read: that would be the access which its registers choose.
+    ///
+    /// - Parameter read: gives so many bytes from an offset on, or as many of them as are shown.
     /// - Returns: absent where it is no balloon's, or nothing but the head is shown.
-    public static func ofBalloon(_ bytes: [UInt8]) -> Fact<VirtioLayout> {
-        let space = Space(bytes)
-        guard bytes.count >= headBytes else { return .absent("it has \(bytes.count) bytes only") }
+    public static func ofBalloon<Failure: Error>(
+        _ read: (_ offset: Int, _ count: Int) throws(Failure) -> [UInt8]
+    ) throws(Failure) -> Fact<VirtioLayout> {
+        let head = try read(0, headBytes)
+        guard head.count >= headBytes else { return .absent("it has \(head.count) bytes only") }
+        var space = Space(head.prefix(headBytes))
         guard space.number(0, 2) == vendor,
             let device = space.number(2, 2), device == balloon || device == transitionalBalloon
         else { return .absent("it is not that of a virtio balloon") }
-        guard bytes.count > headBytes else {
+        let capabilities = try space.readCapabilities(atMost: capabilitiesMaximum, read)
+        guard let capabilities else {
             return .absent("only its first \(headBytes) bytes are shown: CAP_SYS_ADMIN is missing")
         }
-        let capabilities = space.capabilities(atMost: capabilitiesMaximum)
         return .known(
             VirtioLayout(
                 window: window(space, capabilities),
@@ -91,11 +96,11 @@ public struct VirtioLayout: Sendable, Equatable {
                 space.number($0, 1) == 0x09 && space.number($0 + 3, 1) == kind
             }
             guard let at, let length = space.number(at + 2, 1), length >= bytes,
-                at + Int(length) <= space.bytes.count
+                at + Int(length) <= spaceBytes
             else { return nil }
             return at
         }
-        guard let window = first(5, bytes: 20) else {
+        guard let window = first(5, bytes: 20), !space.hasRead(window + 16, wordBytes) else {
             return .absent("it has no window (VIRTIO_PCI_CAP_PCI_CFG)")
         }
         guard let place = first(4, bytes: 16), let bar = space.number(place + 4, 1), bar <= 5,
@@ -134,22 +139,44 @@ extension VirtioLayout.Ports {
     public static func hasVectors(_ control: UInt64) -> Bool { control & 0x8000 != 0 }
 }
 
-/// A PCI configuration space (PCI Local Bus 3.0, chapter 6), of which nothing is taken for granted.
+/// What was read of a PCI configuration space (PCI Local Bus 3.0, chapter 6); nothing of it is
+/// taken for granted.
 private struct Space {
-    let bytes: [UInt8]
+    /// The header of a capability, and all of one that tells a place in a BAR.
+    private static let headerBytes = 4
+    private static let placeBytes = 16
 
-    init(_ bytes: [UInt8]) {
-        self.bytes = Array(bytes.prefix(VirtioLayout.spaceBytes))
+    private var bytes = [UInt8?](repeating: nil, count: VirtioLayout.spaceBytes)
+
+    init(_ head: ArraySlice<UInt8>) { put(Array(head), at: 0) }
+
+    private mutating func put(_ shown: [UInt8], at offset: Int) {
+        for (at, byte) in zip(offset..<bytes.count, shown) { bytes[at] = byte }
     }
 
     /// A little-endian number; nil where it is not all there.
     func number(_ offset: Int, _ count: Int) -> UInt64? {
         guard offset >= 0, offset + count <= bytes.count else { return nil }
-        return bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        var number: UInt64 = 0
+        for byte in bytes[offset..<offset + count].reversed() {
+            guard let byte else { return nil }
+            number = number << 8 | UInt64(byte)
+        }
+        return number
     }
 
-    /// Where the capabilities are, in the order of their list; a list that bites its tail ends.
-    func capabilities(atMost most: Int) -> [Int] {
+    /// Whether any of these bytes was read.
+    func hasRead(_ offset: Int, _ count: Int) -> Bool {
+        bytes[offset..<offset + count].contains { $0 != nil }
+    }
+
+    /// Reads the capabilities, in the order of their list; a list that bites its tail ends.
+    ///
+    /// - Returns: where they are; nil where none of a list is shown.
+    mutating func readCapabilities<Failure: Error>(
+        atMost most: Int,
+        _ read: (_ offset: Int, _ count: Int) throws(Failure) -> [UInt8]
+    ) throws(Failure) -> [Int]? {
         guard number(0x0e, 1).map({ $0 & 0x7f }) == 0, let status = number(6, 2),
             status & 0x10 != 0, var next = number(0x34, 1)
         else { return [] }
@@ -157,11 +184,29 @@ private struct Space {
         while found.count < most {
             // The lowest two bits are reserved.
             let at = Int(next & 0xfc)
-            guard at >= 0x40, !found.contains(at), let following = number(at + 1, 1) else { break }
+            guard at >= 0x40, !found.contains(at), !isShownByWindow(at..<at + 4, found) else {
+                break
+            }
+            put(try read(at, Self.headerBytes), at: at)
+            guard let following = number(at + 1, 1) else { return found.isEmpty ? nil : found }
             found.append(at)
             next = following
         }
+        // Behind the headers: by now it is known where the windows are.
+        for at in found where number(at, 1) == 0x09 && number(at + 3, 1) == 4 {
+            let body = at + Self.headerBytes..<at + Self.placeBytes
+            guard body.upperBound <= bytes.count, !isShownByWindow(body, found) else { continue }
+            put(try read(body.lowerBound, body.count), at: body.lowerBound)
+        }
         return found
+    }
+
+    /// Whether some of that is the word of a window; only in a list that lies over itself.
+    private func isShownByWindow(_ range: Range<Int>, _ capabilities: [Int]) -> Bool {
+        capabilities.contains {
+            number($0, 1) == 0x09 && number($0 + 3, 1) == 5
+                && range.overlaps($0 + Self.placeBytes..<$0 + Self.placeBytes + 4)
+        }
     }
 }
 

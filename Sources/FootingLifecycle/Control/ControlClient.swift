@@ -4,12 +4,29 @@ public import FootingSystem
 public enum ControlClient {
     /// Sends a command and gives the result.
     ///
+    /// - Parameters:
+    ///   - command: what to do.
+    ///   - arguments: what the command takes; null where it takes nothing.
+    ///   - path: the socket.
+    ///   - seconds: how long the answer may take.
     /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong.
-    public static func ask(_ command: String, at path: String) throws(ControlError) -> JSONValue {
+    public static func ask(
+        _ command: String,
+        _ arguments: JSONValue = .null,
+        at path: String,
+        seconds: UInt64 = 2
+    ) throws(ControlError) -> JSONValue {
         let connection = try connect(path)
-        try connection.send(["command": .string(command)])
+        try connection.send(
+            arguments == .null
+                ? ["command": .string(command)]
+                : ["command": .string(command), "arguments": arguments]
+        )
         return try result(
-            try connection.line(bytesMaximum: ControlProtocol.answerBytesMaximum)
+            try connection.line(
+                bytesMaximum: ControlProtocol.answerBytesMaximum,
+                nanoseconds: seconds * 1_000_000_000
+            )
         )
     }
 

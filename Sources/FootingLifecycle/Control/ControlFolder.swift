@@ -28,11 +28,18 @@ public struct ControlFolder: Sendable {
 
     /// Asks who serves a container.
     ///
+    /// - Parameters:
+    ///   - command: what to do.
+    ///   - arguments: what the command takes; null where it takes nothing.
+    ///   - container: a path that leads to it.
+    ///   - seconds: how long the answer may take.
     /// - Throws: ``ControlError/Kind/notServed`` where nobody does, ``ControlError/Kind/unusable``
     ///   if the folder is not the user's own, and what else goes wrong.
     public func ask(
         _ command: String,
-        ofContainer container: String
+        _ arguments: JSONValue = .null,
+        ofContainer container: String,
+        seconds: UInt64 = 2
     ) throws(ControlError) -> JSONValue {
         let socket: String
         do throws(Errno) {
@@ -44,7 +51,7 @@ public struct ControlFolder: Sendable {
             let isAbsent = error == .noSuchFile
             throw ControlError(isAbsent ? .notServed : .unusable, "folder \(path)", cause: error)
         }
-        return try ControlClient.ask(command, at: socket)
+        return try ControlClient.ask(command, arguments, at: socket, seconds: seconds)
     }
 
     /// Makes the folder, unless it is there.

@@ -3,7 +3,7 @@ public import FootingSystem
 /// What goes over a control socket: one line of JSON each way, then the connection ends.
 ///
 /// ```
-/// request   {"command":"status"}
+/// request   {"command":"status"}, or with what it takes: {"arguments":{...},"command":"..."}
 /// answer    {"format":1,"result":{...}}
 /// refusal   {"error":"no such command: 'x'","format":1}
 /// ```
@@ -11,10 +11,20 @@ enum ControlProtocol {
     static let format: Int64 = 1
     /// No request is longer.
     static let requestBytesMaximum = 4096
+    /// No head of a request by HTTP is longer.
+    static let headBytesMaximum = 8192
     /// No answer is longer: a status has some kilobytes.
     static let answerBytesMaximum = 4 << 20
     /// How long one side gives the other for a whole line.
     static let lineNanoseconds: UInt64 = 2_000_000_000
+}
+
+/// What is asked for over a control socket.
+public struct ControlRequest: Sendable, Equatable {
+    /// What to do.
+    public let command: String
+    /// What the command takes; null where it takes nothing.
+    public let arguments: JSONValue
 }
 
 /// One connection: a line each way, each within a time of its own.
@@ -38,10 +48,13 @@ struct ControlConnection: ~Copyable {
     }
 
     /// Receives one line; the line feed is not part of it.
-    func line(bytesMaximum: Int) throws(ControlError) -> [UInt8] {
+    func line(
+        bytesMaximum: Int,
+        nanoseconds: UInt64 = ControlProtocol.lineNanoseconds
+    ) throws(ControlError) -> [UInt8] {
         var line: [UInt8] = []
         let buffer = AlignedBuffer(count: 4096)
-        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
+        let deadline = clock.nanoseconds + nanoseconds
         while true {
             guard let count = try received(into: buffer) else {
                 try wait(for: .readable, until: deadline, "receive")
@@ -58,9 +71,41 @@ struct ControlConnection: ~Copyable {
         }
     }
 
+    /// Receives a request: one line without its line feed, or the head of one by HTTP.
+    func request() throws(ControlError) -> (bytes: [UInt8], isHTTP: Bool) {
+        var bytes: [UInt8] = []
+        let buffer = AlignedBuffer(count: 4096)
+        let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
+        while true {
+            guard let count = try received(into: buffer) else {
+                try wait(for: .readable, until: deadline, "receive")
+                continue
+            }
+            if count == 0 { throw ControlError(.broken, "receive: the line has no end") }
+            unsafe bytes += buffer.bytes[..<count]
+            let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+            let line = bytes[..<(end ?? bytes.count)]
+            if end != nil, HTTPExchange.isRequestLine(line) {
+                // All of it: a client that is still sending would not see its answer.
+                let isTooLong = bytes.count > ControlProtocol.headBytesMaximum
+                if isTooLong || HTTPExchange.isWhole(bytes) { return (bytes, true) }
+                continue
+            }
+            if line.count > ControlProtocol.requestBytesMaximum {
+                let most = ControlProtocol.requestBytesMaximum
+                throw ControlError(.invalid, "a line of more than \(most) bytes")
+            }
+            if end != nil { return (Array(line), false) }
+        }
+    }
+
     /// Sends one line.
     func send(_ value: JSONValue) throws(ControlError) {
-        let bytes = Array(value.line().utf8) + [UInt8(ascii: "\n")]
+        try send(Array(value.line().utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// Sends bytes as they are.
+    func send(_ bytes: [UInt8]) throws(ControlError) {
         let buffer = AlignedBuffer(count: bytes.count)
         unsafe bytes.withUnsafeBytes { unsafe buffer.copy(from: $0, at: 0) }
         let deadline = clock.nanoseconds + ControlProtocol.lineNanoseconds
@@ -137,6 +182,9 @@ public struct ControlError: Error, Sendable, CustomStringConvertible {
         self.detail = detail
         self.cause = cause
     }
+
+    /// The server cannot or will not do what was asked.
+    public static func refusal(_ reason: String) -> ControlError { ControlError(.refused, reason) }
 
     /// What failed and why.
     public var description: String { cause.map { "\(detail): \($0)" } ?? detail }

@@ -6,8 +6,21 @@ public import FootingSystem
 /// the answer, so that whoever hangs delays others and stops nothing. The disk's own threads never
 /// wait for it, and ``stop()`` interrupts it.
 public final class ControlServer: Sendable {
-    /// Answers a command; nil where it is unknown.
-    public typealias Answer = @Sendable (_ command: String) -> JSONValue?
+    /// Answers a request; nil where the command is unknown, and an error where it is refused.
+    public typealias Answer = @Sendable (ControlRequest) throws(ControlError) -> JSONValue?
+
+    /// What it does beside answering commands.
+    public struct Duties: Sendable {
+        /// How often ``onTick`` is called, by the server's thread: as nearly as answers allow.
+        public var tickMilliseconds: Int32 = 1000
+        /// Nil where there is nothing to be done now and then.
+        public var onTick: (@Sendable () -> Void)?
+        /// The page at a path, for who asks by HTTP; nil where there is none.
+        public var page: @Sendable (_ path: String) -> ControlPage? = { _ in nil }
+
+        /// None.
+        public init() {}
+    }
 
     private struct State: ~Copyable {
         var thread: Thread?
@@ -41,10 +54,10 @@ public final class ControlServer: Sendable {
     }
 
     /// Starts to answer.
-    public func start() throws(ControlError) {
+    public func start(_ duties: Duties = Duties()) throws(ControlError) {
         do throws(Errno) {
             try state.withLock { (state: inout State) throws(Errno) in
-                state.thread = try Thread(name: "control") { [self] in run() }
+                state.thread = try Thread(name: "control") { [self] in run(duties) }
             }
         } catch {
             throw ControlError(.unusable, "cannot start a thread", cause: error)
@@ -59,16 +72,29 @@ public final class ControlServer: Sendable {
         try? Socket.remove(unixPath: path)
     }
 
-    private func run() {
+    private func run(_ duties: Duties) {
+        let clock = SystemClock()
+        let period = UInt64(duties.tickMilliseconds) * 1_000_000
+        var due = clock.nanoseconds + period
         while true {
+            var limit: Int32 = -1
+            if let onTick = duties.onTick {
+                let now = clock.nanoseconds
+                if now >= due {
+                    onTick()
+                    due = now + period
+                }
+                limit = Int32(clamping: (due - now) / 1_000_000 + 1)
+            }
             let ready = try? stopping.wait(
                 for: .readable,
                 descriptor: listener.number,
-                timeoutMilliseconds: -1
+                timeoutMilliseconds: limit
             )
             guard let ready, !ready.contains(.event) else { return }
+            guard ready.contains(.descriptor) else { continue }
             do throws(Errno) {
-                serve(try Socket.accept(listener))
+                serve(try Socket.accept(listener), duties)
             } catch {
                 // A client that left; or no descriptor is free, which others will change.
                 if error != .again {
@@ -79,14 +105,22 @@ public final class ControlServer: Sendable {
     }
 
     /// One connection; whoever breaks the protocol is told so, and nothing else happens.
-    private func serve(_ socket: consuming FileDescriptor) {
+    private func serve(_ socket: consuming FileDescriptor, _ duties: Duties) {
         guard let connection = try? ControlConnection(socket, stopping: stopping.copy()) else {
             return
         }
         let reply: JSONValue
         do throws(ControlError) {
-            let line = try connection.line(bytesMaximum: ControlProtocol.requestBytesMaximum)
-            reply = self.reply(to: line)
+            let request = try connection.request()
+            if request.isHTTP {
+                let isTooLong = request.bytes.count > ControlProtocol.headBytesMaximum
+                return try connection.send(
+                    isTooLong
+                        ? HTTPExchange.tooLong
+                        : HTTPExchange.answer(to: request.bytes, page: duties.page)
+                )
+            }
+            reply = self.reply(to: request.bytes)
         } catch {
             reply = Self.refusal(error.description)
         }
@@ -103,9 +137,12 @@ public final class ControlServer: Sendable {
         }
         guard case .object(let members) = request, case .string(let command)? = members["command"]
         else { return Self.refusal("a request is an object with a 'command'") }
-        guard let result = answer(command) else {
-            return Self.refusal("no such command: '\(command)'")
+        let asked = ControlRequest(command: command, arguments: members["arguments"] ?? .null)
+        let result: JSONValue?
+        do throws(ControlError) { result = try answer(asked) } catch {
+            return Self.refusal(error.description)
         }
+        guard let result else { return Self.refusal("no such command: '\(command)'") }
         return ["format": .integer(ControlProtocol.format), "result": result]
     }
 

@@ -10,7 +10,7 @@ public struct BalloonDriver: Sendable {
     /// Where the numbers come from.
     enum Source: Sendable {
         /// `/proc/vmstat`, the events less their reversals, and `/proc/meminfo`; the device.
-        case virtio(events: SampledFile?, target: Fact<VirtioBalloonTarget>)
+        case virtio(events: SampledFile?, target: VirtioTargetSearch)
         /// debugfs `vmmemctl`, or else `/proc/vmstat`.
         case vmware(state: SampledFile?, events: SampledFile?)
         /// debugfs `hv-balloon`, and `/proc/meminfo`.
@@ -26,9 +26,7 @@ public struct BalloonDriver: Sendable {
     /// The balloon, as it was found.
     public let balloon: Balloon
 
-    private let source: Source
-    /// Where what the hypervisor wants is read, or why it is not.
-    let targetSource: Fact<String>
+    private var source: Source
     private var lastBytes: UInt64?
     private var movedNanoseconds: UInt64?
     private var aim = BalloonAim()
@@ -40,20 +38,34 @@ public struct BalloonDriver: Sendable {
     /// - Parameter root: the machine.
     /// - Returns: absent where there is none, or nothing tells of its size.
     public static func find(_ root: HostRoot) -> Fact<BalloonDriver> {
+        find(root) { VirtioBalloonTarget.find($0, root) }
+    }
+
+    /// The same, with a way of its own to what a virtio balloon is to have.
+    ///
+    /// - Parameter target: looks for it, by the device's folder.
+    static func find(
+        _ root: HostRoot,
+        target: @escaping @Sendable (String) -> Fact<VirtioBalloonTarget>
+    ) -> Fact<BalloonDriver> {
         switch Balloon.find(root) {
         case .absent(let reason): .absent(reason)
-        case .known(let balloon): open(balloon, root)
+        case .known(let balloon): open(balloon, root, target)
         }
     }
 
-    private static func open(_ balloon: Balloon, _ root: HostRoot) -> Fact<BalloonDriver> {
+    private static func open(
+        _ balloon: Balloon,
+        _ root: HostRoot,
+        _ target: @escaping @Sendable (String) -> Fact<VirtioBalloonTarget>
+    ) -> Fact<BalloonDriver> {
         func file(_ path: String) -> SampledFile? { try? SampledFile(path, root) }
         let source: Source
         switch balloon.kind {
         case "virtio-balloon":
             source = .virtio(
                 events: file("proc/vmstat"),
-                target: VirtioBalloonTarget.find(balloon.source, root)
+                target: VirtioTargetSearch { target(balloon.source) }
             )
         case "vmware":
             source = .vmware(
@@ -74,13 +86,16 @@ public struct BalloonDriver: Sendable {
     private init(_ balloon: Balloon, _ source: Source) {
         self.balloon = balloon
         self.source = source
-        targetSource =
-            switch source {
-            case .virtio(_, let target): target.map(\.source)
-            case .vmware(let state?, _) where balloon.targetBytes.value != nil: .known(state.path)
-            case .xen(_, let target?): .known(target.path)
-            default: .absent(balloon.targetBytes.absence ?? "it cannot be read")
-            }
+    }
+
+    /// Where what the hypervisor wants is read, or why it is not.
+    var targetSource: Fact<String> {
+        switch source {
+        case .virtio(_, let target): target.source
+        case .vmware(let state?, _) where balloon.targetBytes.value != nil: .known(state.path)
+        case .xen(_, let target?): .known(target.path)
+        default: .absent(balloon.targetBytes.absence ?? "it cannot be read")
+        }
     }
 
     /// The state now.
@@ -95,7 +110,7 @@ public struct BalloonDriver: Sendable {
         at nanoseconds: UInt64,
         buffer: inout [UInt8]
     ) -> Fact<BalloonStatus> {
-        guard let (current, target) = sizes(memory, &buffer) else {
+        guard let (current, target) = sizes(memory, nanoseconds, &buffer) else {
             return .absent("nothing tells the size of the \(balloon.kind) balloon")
         }
         if let lastBytes, lastBytes != current { movedNanoseconds = nanoseconds }
@@ -114,22 +129,28 @@ public struct BalloonDriver: Sendable {
                 targetBalloonBytes: target,
                 guestMemoryBytes: guest,
                 isActive: moved || isOnItsWay,
-                targetSource: targetSource.value
+                // Named only while it tells something.
+                targetSource: target.value == nil ? nil : targetSource.value
             )
         )
     }
 
     private mutating func sizes(
         _ memory: MemoryInfo,
+        _ nanoseconds: UInt64,
         _ buffer: inout [UInt8]
     ) -> (current: UInt64, target: Fact<UInt64>)? {
         let untold = Fact<UInt64>.absent(targetSource.absence ?? "it cannot be read any more")
         func told(_ target: UInt64?) -> Fact<UInt64> { target.map { .known($0) } ?? untold }
         switch source {
-        case .virtio(let events, let target):
+        case .virtio(let events, var target):
             // Where the pages are counted, the events tell the same.
-            let bytes = memory.balloonBytes ?? Self.eventBytes(events, &buffer)
-            return bytes.map { ($0, target.value?.read() ?? untold) }
+            guard let bytes = memory.balloonBytes ?? Self.eventBytes(events, &buffer) else {
+                return nil
+            }
+            let wanted = target.read(at: nanoseconds)
+            source = .virtio(events: events, target: target)
+            return (bytes, wanted)
         case .vmware(let state, let events):
             guard let text = try? state?.read(into: &buffer),
                 let current = Self.pages("current", in: text)

@@ -60,9 +60,9 @@ final class VirtioBalloonTarget: Sendable {
     ) -> Fact<VirtioBalloonTarget> {
         let layout: Fact<VirtioLayout>
         do throws(Errno) {
-            layout = VirtioLayout.ofBalloon(
-                try function.configuration(at: 0, count: VirtioLayout.spaceBytes)
-            )
+            layout = try VirtioLayout.ofBalloon { offset, count throws(Errno) in
+                try function.configuration(at: offset, count: count)
+            }
         } catch {
             return .absent("the configuration of \(slot) cannot be read: \(error)")
         }

@@ -19,7 +19,7 @@ public struct BalloonController: Sendable {
     private var growthNanoseconds: UInt64?
     private var hasGrown = false
     private var quietNanoseconds: UInt64
-    /// Since when there is too little for what the balloon is to take.
+    /// Since which look after the last release there is too little for what the balloon is to take.
     private var planShortNanoseconds: UInt64?
 
     /// Allows all there is.
@@ -93,7 +93,11 @@ public struct BalloonController: Sendable {
             cause: cause,
             reason: reason
         )
-        if next < budgetBytes { releaseNanoseconds = now }
+        if next < budgetBytes {
+            releaseNanoseconds = now
+            // The release may take longer than the patience: that begins when it is done.
+            planShortNanoseconds = nil
+        }
         if next > budgetBytes {
             growthNanoseconds = now
             hasGrown = true

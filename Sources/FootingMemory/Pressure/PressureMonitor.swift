@@ -133,6 +133,7 @@ public final class PressureMonitor: Sendable {
                 &state.buffer
             )
             reading.events.formUnion(events)
+            PressureSource.note(state.sampler.balloon, in: &state.sources)
             if hasMoved || !reading.events.isEmpty {
                 state.quickUntil = now.plus(Self.quickDurationNanoseconds)
             }

@@ -76,12 +76,7 @@ struct PressureOpening {
         case .known(let driver):
             let note = "\(driver.balloon.kind): nothing tells when it moves"
             sources.append(PressureSource("balloon", .sampled, note))
-            switch driver.targetSource {
-            case .known(let source):
-                sources.append(PressureSource("balloon target", .sampled, source))
-            case .absent(let reason):
-                sources.append(PressureSource("balloon target", .absent, reason))
-            }
+            sources.append(PressureSource(target: driver.targetSource))
         }
     }
 

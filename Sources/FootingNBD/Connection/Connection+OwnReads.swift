@@ -5,7 +5,15 @@ final class OwnReads {
     struct Read {
         var frame: DataFrame
         let reply: ChunkedReply?
+        /// The request, if this is all of it.
+        let request: PendingRequest?
         let data: ReadBuffer
+
+        /// Counts it, and says in its frame whether it is the last of the request.
+        mutating func end(hasFailed: Bool) {
+            frame.isLast = reply?.finishOne(hasFailed: hasFailed) ?? true
+            request?.end(hasFailed: hasFailed)
+        }
     }
 
     let queue: any ExportReadQueue
@@ -41,13 +49,20 @@ final class OwnReads {
 
 /// Counts the chunks of a structured reply; the last one to be queued says that it is the last.
 final class ChunkedReply {
+    private let request: PendingRequest?
     private var rest: Int
+    private var hasFailed = false
 
-    init(chunkCount: Int) { rest = chunkCount }
+    init(_ request: PendingRequest?, chunkCount: Int) {
+        self.request = request
+        rest = chunkCount
+    }
 
-    /// - Returns: whether this was the last.
-    func finishOne() -> Bool {
+    /// - Returns: whether this was the last; the request is counted then.
+    func finishOne(hasFailed: Bool) -> Bool {
+        self.hasFailed = self.hasFailed || hasFailed
         rest -= 1
+        if rest == 0 { request?.end(hasFailed: self.hasFailed) }
         return rest == 0
     }
 }
@@ -57,20 +72,26 @@ extension Connection {
     private static var copiedBytesMax: Int { 16 << 10 }
 
     /// Reads one frame: now if it is in memory, otherwise while this thread goes on.
-    mutating func read(_ frame: DataFrame, _ reply: ChunkedReply?, by reads: OwnReads) {
+    mutating func read(
+        _ frame: DataFrame,
+        of request: Request,
+        _ reply: ChunkedReply?,
+        by reads: OwnReads
+    ) {
         var frame = frame
         do throws(Errno) {
             if frame.dataBytes <= Self.copiedBytesMax {
                 makeRoom(frame.messageBytes)
                 let data = unsafe replies.data(of: frame)
                 if unsafe try export.readWithoutWaiting(at: frame.offset, into: data) {
-                    frame.isLast = reply?.finishOne() ?? true
+                    end(&frame, of: request, reply, nil)
                     return replies.commit(frame)
                 }
             }
             waitForReads(frame.dataBytes, reads)
             let data = try replies.readBuffers.take(frame.dataBytes)
-            let token = reads.keep(.init(frame: frame, reply: reply, data: data))
+            let whole = reply == nil ? pending(request) : nil
+            let token = reads.keep(.init(frame: frame, reply: reply, request: whole, data: data))
             do throws(Errno) {
                 let isUnderWay = unsafe try reads.queue.start(
                     at: frame.offset,
@@ -87,23 +108,33 @@ extension Connection {
                 throw error
             }
         } catch {
-            frame.isLast = reply?.finishOne() ?? true
+            end(&frame, of: request, reply, WireError(error))
             queue(frame.failure(WireError(error)))
         }
     }
 
+    /// Counts a frame that is answered at once.
+    private mutating func end(
+        _ frame: inout DataFrame,
+        of request: Request,
+        _ reply: ChunkedReply?,
+        _ error: WireError?
+    ) {
+        guard let reply else { return answered(request, error) }
+        frame.isLast = reply.finishOne(hasFailed: error != nil)
+    }
+
     /// Answers a read that has ended.
     private mutating func finish(_ read: OwnReads.Read, _ error: Errno?) {
-        var frame = read.frame
+        var read = read
+        read.end(hasFailed: error != nil)
         if let error {
             // Not used again: the disk may have given up on a device that has not.
             replies.readBuffers.forget(read.data)
-            frame.isLast = read.reply?.finishOne() ?? true
-            return queue(frame.failure(WireError(error)))
+            return queue(read.frame.failure(WireError(error)))
         }
-        makeRoom(frame.headerBytes)
-        frame.isLast = read.reply?.finishOne() ?? true
-        replies.append(frame, read.data)
+        makeRoom(read.frame.headerBytes)
+        replies.append(read.frame, read.data)
     }
 
     /// Answers all reads that have ended.
@@ -134,8 +165,21 @@ extension Connection {
         ownReads?.queue.settle()
     }
 
+    /// Ends the reads of a connection whose peer is gone: nobody is told.
+    func abandonReads() {
+        guard let ownReads else { return }
+        ownReads.queue.settle()
+        while let (token, error) = ownReads.queue.next() {
+            var read = ownReads.take(token)
+            read.end(hasFailed: error != nil)
+        }
+    }
+
     /// Sends what there is; before it waits for the peer, no read is under way.
+    ///
+    /// - Returns: false if the peer is gone.
     mutating func sendReplies() -> Bool {
+        settleTiming()
         let reads = ownReads
         return link.send(&replies) { reads?.queue.settle() }
     }

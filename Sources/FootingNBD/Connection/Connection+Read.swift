@@ -20,8 +20,8 @@ extension Connection {
                 offset: request.offset,
                 dataBytes: length
             )
-            if let ownReads { return read(frame, nil, by: ownReads) }
-            read(frame, ticket: nil)
+            if let ownReads { return read(frame, of: request, nil, by: ownReads) }
+            read(frame, of: request, ticket: nil)
         } else if session.isStructured {
             // "NBD_EOVERFLOW … if the server is able to perform the read in fragments".
             refuse(request, .overflow)
@@ -35,7 +35,9 @@ extension Connection {
         let end = request.range.upperBound
         let chunkSize = UInt64(Self.chunkBytes)
         let chunkCount = Int((end + chunkSize - 1) / chunkSize - offset / chunkSize)
-        let reply = ownReads == nil || chunkCount == 1 ? nil : ChunkedReply(chunkCount: chunkCount)
+        let reply =
+            ownReads == nil || chunkCount == 1
+            ? nil : ChunkedReply(pending(request), chunkCount: chunkCount)
         var ticket: ReadTicket?
         while offset < end {
             // Chunks end at multiples of their size, so that none crosses a block of the disk.
@@ -50,40 +52,49 @@ extension Connection {
             )
             offset = stop
             if let ownReads {
-                read(frame, reply, by: ownReads)
+                read(frame, of: request, reply, by: ownReads)
                 continue
             }
-            if !isOnly, ticket == nil { ticket = ReadTicket() }
+            if !isOnly, ticket == nil { ticket = ReadTicket(pending(request)) }
             if replies.count >= Self.chunkBytes { makeRoom(replies.freeBytes + 1) }
-            read(frame, ticket: ticket)
+            read(frame, of: request, ticket: ticket)
         }
         guard let ticket else { return }
         // The reply's end must come after its chunks. Without the help of other threads all of them
         // are in the arena. With it, some may be in the link's queue, and join the arena behind
         // what is there already: the arena goes first, and the end through the queue.
-        guard ticket.isShared else { return queue(Reply.end(request.cookie)) }
+        guard ticket.isShared else {
+            queue(Reply.end(request.cookie))
+            return answered(request, ticket.hasFailed ? .inputOutput : nil)
+        }
         makeRoom(replies.freeBytes + 1)
         if ticket.finishOne() { link.deliver(Reply.end(request.cookie), finishing: nil) }
     }
 
     /// Reads one frame, now or elsewhere.
-    private mutating func read(_ frame: DataFrame, ticket: ReadTicket?) {
+    private mutating func read(_ frame: DataFrame, of request: Request, ticket: ReadTicket?) {
         makeRoom(frame.messageBytes)
         do throws(Errno) {
             let data = unsafe replies.data(of: frame)
             if unsafe try export.readWithoutWaiting(at: frame.offset, into: data) {
+                if ticket == nil { answered(request, nil) }
                 return replies.commit(frame)
             }
         } catch {
-            return queue(frame.failure(WireError(error)))
+            queue(frame.failure(WireError(error)))
+            guard let ticket else { return answered(request, WireError(error)) }
+            return ticket.fail()
         }
         ticket?.startOne()
         turn.waitingReads += 1
         let export = export
         let link = link
+        let pending = ticket == nil ? pending(request) : nil
         runElsewhere(bytes: frame.messageBytes) {
-            let reply = frame.read(from: export)
+            let (reply, hasFailed) = frame.read(from: export)
+            if hasFailed { ticket?.fail() }
             guard let ticket else {
+                pending?.end(hasFailed: hasFailed)
                 return link.deliver(reply, finishing: frame.messageBytes)
             }
             // The request lasts until its end is on its way, or the connection could leave before.
@@ -131,6 +142,7 @@ extension Connection {
             isFirst = false
             frame.offset += UInt64(frame.dataBytes)
         }
+        answered(request, nil)
     }
 
     /// Runs a job that waits for the disk on another thread, or here if all are busy.
@@ -167,9 +179,15 @@ final class ReadTicket: Sendable {
         /// One more than the chunks under way, until all were started.
         var rest = 1
         var isShared = false
+        var hasFailed = false
     }
 
+    private let request: PendingRequest?
     private let state = Locked(State())
+
+    init(_ request: PendingRequest?) {
+        self.request = request
+    }
 
     func startOne() {
         state.withLock { state in
@@ -181,18 +199,25 @@ final class ReadTicket: Sendable {
     /// Whether chunks are, or were, under way on other threads.
     var isShared: Bool { state.withLock { $0.isShared } }
 
-    /// - Returns: whether nothing is left.
+    /// A chunk could not be read.
+    func fail() { state.withLock { $0.hasFailed = true } }
+
+    var hasFailed: Bool { state.withLock { $0.hasFailed } }
+
+    /// - Returns: whether nothing is left; the request is counted then.
     func finishOne() -> Bool {
-        state.withLock { state in
+        let (isLast, hasFailed) = state.withLock { state in
             state.rest -= 1
-            return state.rest == 0
+            return (state.rest == 0, state.hasFailed)
         }
+        if isLast { request?.end(hasFailed: hasFailed) }
+        return isLast
     }
 }
 
 extension DataFrame {
     /// Reads, waiting as long as it takes, and makes a message of it.
-    func read(from export: any Export) -> [UInt8] {
+    func read(from export: any Export) -> (message: [UInt8], hasFailed: Bool) {
         var failed: WireError?
         let message = unsafe [UInt8](unsafeUninitializedCapacity: messageBytes) { bytes, count in
             let whole = UnsafeMutableRawBufferPointer(bytes)
@@ -205,7 +230,7 @@ extension DataFrame {
             }
             count = failed == nil ? messageBytes : 0
         }
-        return failed.map(failure) ?? message
+        return (failed.map(failure) ?? message, failed != nil)
     }
 
     /// The message that says that this part could not be read.

@@ -8,6 +8,8 @@ struct Payload {
     var refusal: WireError?
     /// Where a large write arrives as a whole.
     var stage: (any StagedPayload)?
+    /// When its header was received.
+    var arrivalNanoseconds: UInt64 = 0
 
     var restBytes: Int { Int(request.length - doneBytes) }
     var offset: UInt64 { request.offset + UInt64(doneBytes) }
@@ -19,17 +21,23 @@ final class FlushGroup: Sendable {
     /// of pending requests.
     private static let countMax = 256
 
-    private let cookies: Locked<[UInt64]?>
+    /// A flush, or a write that is to be durable.
+    struct Member: Sendable {
+        let cookie: UInt64
+        let request: PendingRequest?
+    }
 
-    init(_ cookie: UInt64) {
-        cookies = Locked([cookie])
+    private let members: Locked<[Member]?>
+
+    init(_ first: Member) {
+        members = Locked([first])
     }
 
     /// Adds a flush; false if the group was answered already, or is full.
-    func join(_ cookie: UInt64) -> Bool {
-        cookies.withLock { cookies in
-            guard let count = cookies?.count, count < Self.countMax else { return false }
-            cookies?.append(cookie)
+    func join(_ member: Member) -> Bool {
+        members.withLock { members in
+            guard let count = members?.count, count < Self.countMax else { return false }
+            members?.append(member)
             return true
         }
     }
@@ -37,10 +45,10 @@ final class FlushGroup: Sendable {
     /// Ends the group.
     ///
     /// - Returns: whom to answer.
-    func close() -> [UInt64] {
-        cookies.withLock { cookies in
-            defer { cookies = nil }
-            return cookies ?? []
+    func close() -> [Member] {
+        members.withLock { members in
+            defer { members = nil }
+            return members ?? []
         }
     }
 }
@@ -57,7 +65,8 @@ extension Connection {
     mutating func takeRequests() -> Ending? {
         let isStopping = link.isStopping
         while true {
-            if payload != nil {
+            if let arrivalNanoseconds = payload?.arrivalNanoseconds {
+                currentArrival = arrivalNanoseconds
                 guard takePayload() else { return nil }
                 continue
             }
@@ -67,6 +76,7 @@ extension Connection {
             }
             input.consume(Wire.requestBytes)
             turn.requests += 1
+            currentArrival = timing.arrivalNanoseconds
             if request.command != Command.flush.rawValue { flushGroup = nil }
             let refusal = rules.refusal(of: request)
             if let ending = begin(request, refusal, isStopping) { return ending }
@@ -93,6 +103,7 @@ extension Connection {
         if refusal != nil { turn.refusedRequests += 1 }
         if request.payloadBytes > 0 {
             var coming = Payload(request: request, refusal: refusal)
+            coming.arrivalNanoseconds = currentArrival
             if refusal == nil {
                 do throws(Errno) {
                     coming.stage = try stage(for: request)
@@ -229,8 +240,10 @@ extension Connection {
         case .cache:
             let export = export
             let link = link
+            let pending = pending(request)
             runElsewhere(bytes: 0) {
                 let error = attempt { () throws(Errno) in try export.cache(request.range) }
+                pending?.end(hasFailed: error != nil)
                 link.deliver(Reply.simple(request.cookie, error), finishing: 0)
             }
         case .trim:
@@ -266,6 +279,7 @@ extension Connection {
                 return refuse(request, .inputOutput)
             }
             queue(reply)
+            answered(request, nil)
         } catch {
             refuse(request, WireError(error))
         }
@@ -275,6 +289,7 @@ extension Connection {
     private mutating func finish(_ request: Request, _ error: WireError?) {
         guard error == nil, request.flags.contains(.forceUnitAccess) else {
             makeRoom(Wire.simpleReplyBytes)
+            answered(request, error)
             return replies.appendSimple(request.cookie, error)
         }
         flush(request)
@@ -284,19 +299,22 @@ extension Connection {
     private mutating func flush(_ request: Request) {
         // This one was there already when the last flush began, and nothing came between them: one
         // answer holds for both.
-        if let flushGroup, flushGroup.join(request.cookie) { return }
+        let member = FlushGroup.Member(cookie: request.cookie, request: pending(request))
+        if let flushGroup, flushGroup.join(member) { return }
         waitForRoom(bytes: 0)
         link.begin(bytes: 0, gathers: true)
         let link = link
-        let group = FlushGroup(request.cookie)
+        let group = FlushGroup(member)
         flushGroup = group
         // Alone with its client, this thread has nothing else to do; waking another takes longer.
         let mayWait =
             input.count == 0 && payload == nil && replies.isEmpty
             && ownReads?.queue.isEmpty ?? true
         export.flush(mayWait: mayWait) { error in
-            let message = group.close().flatMap {
-                Reply.simple($0, error.map(WireError.init))
+            let now = SystemClock().nanoseconds
+            let message = group.close().flatMap { member in
+                member.request?.end(hasFailed: error != nil, at: now)
+                return Reply.simple(member.cookie, error.map(WireError.init))
             }
             link.deliver(message, finishing: 0)
         }
@@ -314,6 +332,7 @@ extension Connection {
             makeRoom(Wire.simpleReplyBytes)
             replies.appendSimple(request.cookie, error)
         }
+        answered(request, error)
     }
 
     mutating func queue(_ message: [UInt8]) {

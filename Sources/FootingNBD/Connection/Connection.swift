@@ -14,8 +14,10 @@ enum Ending: Equatable, Sendable {
 /// hands on the slow ones, and answers all that are done with one call.
 struct Connection: ~Copyable {
     let link: Link
-    let export: any Export
-    let offer: Offer
+    /// The server's own export, unless the client chooses another.
+    private(set) var export: any Export
+    private(set) var offer: Offer
+    private let others: (any ExportSource)?
     let configuration: Configuration
     let pool: ReaderPool
     let counters: Counters
@@ -28,6 +30,9 @@ struct Connection: ~Copyable {
     var turn = Statistics()
     /// Reads that this thread waits for among other things; nil where others wait for them.
     var ownReads: OwnReads?
+    var timing = TurnTiming()
+    /// When the request that is being handled was received.
+    var currentArrival: UInt64 = 0
     /// A write whose payload is still arriving.
     var payload: Payload?
     /// The last flush, as long as nothing else came after it, and only for what was received
@@ -41,6 +46,7 @@ struct Connection: ~Copyable {
     init(
         link: Link,
         export: any Export,
+        others: (any ExportSource)?,
         configuration: Configuration,
         pool: ReaderPool,
         counters: Counters
@@ -52,6 +58,7 @@ struct Connection: ~Copyable {
         self.replies = replies
         self.link = link
         self.export = export
+        self.others = others
         self.configuration = configuration
         self.pool = pool
         self.counters = counters
@@ -64,6 +71,7 @@ struct Connection: ~Copyable {
         var ending = handshake()
         if ending == nil {
             ending = serve()
+            abandonReads()
             counters.add(&turn)
         }
         // Nobody reads what is left; a send that waits elsewhere ends too.
@@ -81,6 +89,7 @@ extension Connection {
         let deadline = clock.nanoseconds + UInt64(limit) * 1_000_000
         var negotiation = Handshake(
             offer: offer,
+            others: others,
             maximumOptionBytes: configuration.maximumOptionBytes,
             maximumOptions: configuration.maximumOptions
         )
@@ -103,6 +112,7 @@ extension Connection {
             case .ready(let byteCount, let session):
                 input.consume(byteCount)
                 self.session = session
+                if let chosen = negotiation.chosen { (export, offer) = chosen }
                 rules = RequestRules(offer: offer, session: session)
                 return link.send(&replies) ? nil : link.endingOfSend
             case .close(let reason):
@@ -155,6 +165,7 @@ extension Connection {
         } catch {
             return .broken("cannot set the socket's time limits: \(error)")
         }
+        timing.arrivalNanoseconds = clock.nanoseconds
         while true {
             let requestsBefore = turn.requests
             let start = deadlineNanoseconds == nil ? 0 : clock.nanoseconds
@@ -230,7 +241,9 @@ extension Connection {
         // under way does not cover.
         flushGroup = nil
         if let count = try receiveStaged(waits: waits) { return count }
-        return try input.receive(from: link, waits: waits)
+        let count = try input.receive(from: link, waits: waits)
+        timing.arrivalNanoseconds = clock.nanoseconds
+        return count
     }
 
     /// Nothing came for a while: a request that is late ends the connection, and one that does not

@@ -17,7 +17,7 @@ extension Handshake {
             reply(.invalid, to: option.rawValue, &replies)
             return false
         }
-        guard isOffered(name) else {
+        guard let offer = offer(of: name) else {
             reply(.unknown, to: option.rawValue, &replies)
             return false
         }
@@ -29,13 +29,13 @@ extension Handshake {
         reply(.information, to: option.rawValue, &replies, entry)
         for information in [Information.name, .description, .blockSize]
         where wanted.contains(information.rawValue) {
-            reply(.information, to: option.rawValue, &replies, describe(information))
+            reply(.information, to: option.rawValue, &replies, describe(information, offer))
         }
         reply(.acknowledged, to: option.rawValue, &replies)
         return true
     }
 
-    private func describe(_ information: Information) -> [UInt8] {
+    private func describe(_ information: Information, _ offer: Offer) -> [UInt8] {
         var entry: [UInt8] = []
         entry.append(bigEndian: information.rawValue)
         switch information {
@@ -88,7 +88,7 @@ extension Handshake {
         else {
             return reply(.invalid, to: option.rawValue, &replies)
         }
-        guard isOffered(name) else { return reply(.unknown, to: option.rawValue, &replies) }
+        guard offer(of: name) != nil else { return reply(.unknown, to: option.rawValue, &replies) }
         let isWanted = queries.contains(Wire.allocationContext)
         // To list, a bare name space asks for all in it, and no query for all there is.
         let isListed = !isSet && (queries.isEmpty || queries.contains("base:"))

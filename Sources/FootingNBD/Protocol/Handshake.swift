@@ -7,18 +7,31 @@
 /// C: IHAVEOPT option:32 length:32 data   S: replies to that option, and so on until GO
 /// ```
 struct Handshake {
+    /// The server's own export.
     let offer: Offer
+    /// The others.
+    let others: (any ExportSource)?
     let maximumOptionBytes: Int
     let maximumOptions: Int
 
+    /// The one of the others that the client asked about last, which it will ask for next.
+    private var opened: (name: String, export: any Export, offer: Offer)?
+    /// The one of the others that the client chose; nil for the server's own.
+    private(set) var chosen: (export: any Export, offer: Offer)?
     private var clientFlags: UInt32?
     private var optionCount = 0
     var session = Session()
     /// The name that `SET_META_CONTEXT` was asked for: its answer holds for that export only.
     var contextName: String?
 
-    init(offer: Offer, maximumOptionBytes: Int, maximumOptions: Int) {
+    init(
+        offer: Offer,
+        others: (any ExportSource)? = nil,
+        maximumOptionBytes: Int,
+        maximumOptions: Int
+    ) {
         self.offer = offer
+        self.others = others
         self.maximumOptionBytes = maximumOptionBytes
         self.maximumOptions = maximumOptions
     }
@@ -120,7 +133,7 @@ struct Handshake {
         _ replies: inout [UInt8]
     ) -> HandshakeOutcome {
         let name = data.string(at: 0, count: data.byteCount)
-        guard isOffered(name) else { return .close("unknown export") }
+        guard let offer = offer(of: name) else { return .close("unknown export") }
         enter(name)
         replies.append(bigEndian: offer.sizeBytes)
         replies.append(bigEndian: offer.flags(isStructured: session.isStructured).rawValue)
@@ -132,23 +145,32 @@ struct Handshake {
 
     private func list(_ data: RawSpan, _ replies: inout [UInt8]) {
         guard data.isEmpty else { return reply(.invalid, to: Option.list.rawValue, &replies) }
-        var entry: [UInt8] = []
-        entry.append(bigEndian: UInt32(offer.name.utf8.count))
-        entry.append(contentsOf: offer.name.utf8)
-        entry.append(contentsOf: offer.summary.utf8)
-        reply(.server, to: Option.list.rawValue, &replies, entry)
+        let own = ExportListing(name: offer.name, summary: offer.summary)
+        for export in [own] + (others?.list() ?? []) {
+            var entry: [UInt8] = []
+            entry.append(bigEndian: UInt32(export.name.utf8.count))
+            entry.append(contentsOf: export.name.utf8)
+            entry.append(contentsOf: export.summary.utf8)
+            reply(.server, to: Option.list.rawValue, &replies, entry)
+        }
         reply(.acknowledged, to: Option.list.rawValue, &replies)
     }
 
-    /// Whether a client may have the export under this name.
-    func isOffered(_ name: String) -> Bool {
+    /// What a client may have under this name; nil if there is nothing.
+    mutating func offer(of name: String) -> Offer? {
         // The empty name is the default export.
-        name.isEmpty || name == offer.name
+        if name.isEmpty || name == offer.name { return offer }
+        if let opened, opened.name == name { return opened.offer }
+        guard let export = others?.open(name) else { return nil }
+        let offer = Offer(export, maximumPayloadBytes: self.offer.maximumPayloadBytes)
+        opened = (name, export, offer)
+        return offer
     }
 
     /// The client chose the export; contexts chosen for another name are void.
     mutating func enter(_ name: String) {
         if contextName != name { session.hasAllocationContext = false }
+        if let opened, opened.name == name { chosen = (opened.export, opened.offer) }
     }
 
     /// Appends one option reply.

@@ -24,6 +24,7 @@ public struct Statistics: Sendable, Equatable {
 
 /// The counters behind ``Statistics``, which all connections share.
 final class Counters: Sendable {
+    let meter = RequestMeter()
     let connections = Atomic<UInt64>(0)
     let refusedConnections = Atomic<UInt64>(0)
     let brokenConnections = Atomic<UInt64>(0)

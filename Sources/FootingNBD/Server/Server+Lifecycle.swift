@@ -40,6 +40,25 @@ extension Server {
         }
     }
 
+    /// Does something while no client is connected; those who come meanwhile wait.
+    ///
+    /// - Returns: nil, and nothing was done, if there are clients.
+    public func withoutClients<Result, Failure>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let isAlone = state.withLock { state in
+            guard state.links.isEmpty, !state.isHeld else { return false }
+            state.isHeld = true
+            return true
+        }
+        guard isAlone else { return nil }
+        defer {
+            state.withLock { $0.isHeld = false }
+            state.wakeAll()
+        }
+        return try body()
+    }
+
     /// Ends the server in order; a second call does nothing.
     ///
     /// No new connections, no new requests, an answer to those under way, everything durable, and

@@ -20,10 +20,14 @@ public final class Server: Sendable {
         var isStarted = false
         var isAccepting = false
         var isStopping = false
+        /// New clients wait.
+        var isHeld = false
     }
 
     /// The disk.
     public let export: any Export
+    /// What else clients may ask for.
+    let others: (any ExportSource)?
     let configuration: Configuration
     let log: LimitedLog
     let counters = Counters()
@@ -32,8 +36,14 @@ public final class Server: Sendable {
     let stopEvent: Event
 
     /// A server that does not listen yet.
-    public init(export: any Export, configuration: Configuration = Configuration()) throws(NBDError)
-    {
+    ///
+    /// - Parameter others: what clients may ask for beside the disk.
+    public init(
+        export: any Export,
+        others: (any ExportSource)? = nil,
+        configuration: Configuration = Configuration()
+    ) throws(NBDError) {
+        self.others = others
         self.configuration = try configuration.validated()
         self.export = export
         log = LimitedLog(configuration.log)
@@ -77,6 +87,9 @@ public final class Server: Sendable {
     public var statistics: Statistics {
         counters.read(activeConnections: state.withLock { $0.links.count })
     }
+
+    /// How long requests took, and what became of them.
+    public var requestStatistics: RequestStatistics { counters.meter.read() }
 
     /// Starts to accept connections, on a thread of its own.
     public func start() throws(NBDError) {
@@ -130,6 +143,7 @@ public final class Server: Sendable {
     private func enlist(_ link: Link) throws(NBDError) {
         let limit = configuration.maximumConnections
         let isTaken = state.withLock { state in
+            while state.isHeld { self.state.wait(&state) }
             guard state.links.count < limit, !state.isStopping else { return false }
             state.links[link.identifier] = link
             return true
@@ -161,6 +175,7 @@ public final class Server: Sendable {
             var connection = try Connection(
                 link: link,
                 export: export,
+                others: others,
                 configuration: configuration,
                 pool: pool,
                 counters: counters

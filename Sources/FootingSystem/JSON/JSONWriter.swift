@@ -262,9 +262,10 @@ extension JSONWriter {
     private static let controlLead: UInt8 = 0xc2
 
     /// Whether each byte stands for itself in a JSON text, whatever follows it.
-    private static func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    static func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var at = 0
         // Eight at a time; a byte of 0 in a word is found by what it borrows from its highest bit.
+        // In Swift `&` binds tighter than `&-`.
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highest = ones << 7
         let start = unsafe UnsafeRawPointer(bytes.baseAddress)
@@ -272,9 +273,9 @@ extension JSONWriter {
             let word = unsafe start.loadUnaligned(fromByteOffset: at, as: UInt64.self)
             func holds(_ byte: UInt8) -> UInt64 {
                 let difference = word ^ ones &* UInt64(byte)
-                return difference &- ones & ~difference
+                return (difference &- ones) & ~difference
             }
-            let isBelowSpace = word &- ones &* 0x20 & ~word
+            let isBelowSpace = (word &- ones &* 0x20) & ~word
             let found =
                 isBelowSpace | holds(0x7f) | holds(UInt8(ascii: "\"")) | holds(UInt8(ascii: "\\"))
                 | holds(controlLead)

@@ -103,7 +103,7 @@ import Testing
                 }
             }
         }
-        #expect(hitCount > Sanitizer.rounds(100, sanitized: 25))
+        #expect(hitCount > Sanitizer.rounds(100, sanitized: 8))
         let counters = cache.statistics
         #expect(counters.hits == UInt64(hitCount))
         #expect(counters.insertions > 0 && counters.evictions > 0 && counters.updates > 0)

@@ -1,5 +1,6 @@
 import FootingSimulation
 import FootingSystem
+import Glibc
 import Testing
 
 @testable import FootingDisk
@@ -160,6 +161,33 @@ import Testing
         #expect(!disk.recovery.wasClean)
         #expect(try version(disk, 3) == 1)
         try disk.close()
+    }
+
+    @Test func `A disk that was not started waits for it`() throws {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try create(file)
+        let disk = try Disk(path: file.path, starts: false)
+        let buffer = AlignedBuffer(count: 4096)
+        fill(buffer, 3, 1)
+        try unsafe disk.write(at: 3 * 4096, UnsafeRawBufferPointer(buffer.slice(0..<4096)))
+        let flushed = Locked(false)
+        disk.flush { _ in
+            flushed.withLock { $0 = true }
+            flushed.wakeAll()
+        }
+        usleep(300_000)
+        #expect(!flushed.withLock { $0 })
+        try disk.start()
+        flushed.withLock { isDone in while !isDone { flushed.wait(&isDone) } }
+        try disk.close()
+        // One that never is can be closed all the same.
+        let idle = try Disk(path: file.path, starts: false)
+        #expect(idle.recovery.wasClean)
+        try idle.close()
+        let again = try Disk(path: file.path)
+        #expect(try version(again, 3) == 1)
+        try again.close()
     }
 
     @Test func `A second opener is refused, and so is a check`() throws {

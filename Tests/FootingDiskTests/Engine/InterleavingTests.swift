@@ -83,7 +83,7 @@ import Testing
                 let bytes = unsafe UnsafeRawBufferPointer(block.slice(0..<4096))
                 let sum = unsafe Checksum.crc32c(bytes)
                 let batch = engine.open(.collector, &state)
-                state.active.set(number, unsafe batch.append(number, bytes, checksum: sum))
+                state.active.set(number, unsafe batch.append(number, .plain(sum), bytes))
                 engine.seal(.collector, continues: false, &state)
             }
             #expect(try driver.commitStep())

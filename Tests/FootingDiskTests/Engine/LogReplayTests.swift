@@ -53,7 +53,7 @@ import Testing
         buffer.set(commit.lsn, at: 4096)
         let sum = buffer.checksum(4096..<8192)
         Descriptor.store(
-            Descriptor(kind: .data, block: commit.block, value: commit.isTorn ? ~sum : sum),
+            Descriptor(commit.block, .plain(commit.isTorn ? ~sum : sum)),
             0,
             in: buffer
         )

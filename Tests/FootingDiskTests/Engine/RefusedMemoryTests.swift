@@ -50,11 +50,40 @@ import Testing
         #expect(memory.commits.usedBytes >= before)
         #expect(memory.commits.usedBytes < memory.commits.limitBytes)
         try work(disk)
-        #expect(disk.engine.statistics.refusedCommits == 1, "asked again only for a new budget")
+        #expect(disk.engine.statistics.refusedCommits == 1, "asked again at once")
         buffers.allow(.max)
         disk.engine.setMemoryBudget(256 << 20)
         try work(disk)
         #expect(disk.engine.memory.commits.usedBytes == memory.commits.limitBytes)
+    }
+
+    @Test func `Commits that were refused are asked for again after some seconds`() throws {
+        let buffers = ScarceBuffers()
+        let disk = try disk(buffers, budgetBytes: 0)
+        let before = disk.engine.memory.commits.usedBytes
+        func maintain(afterMilliseconds milliseconds: UInt64) throws -> UInt64 {
+            disk.clock.advance(nanoseconds: milliseconds * 1_000_000)
+            while try disk.engine.maintenanceStep() {}
+            return disk.engine.statistics.refusedCommits
+        }
+        buffers.allow(0)
+        disk.engine.setMemoryBudget(256 << 20)
+        #expect(try maintain(afterMilliseconds: 0) == 1)
+        #expect(try maintain(afterMilliseconds: 4_999) == 1)
+        #expect(try maintain(afterMilliseconds: 1) == 2)
+        #expect(try maintain(afterMilliseconds: 1) == 2)
+        #expect(disk.engine.memory.commits.usedBytes == before)
+        buffers.allow(.max)
+        #expect(try maintain(afterMilliseconds: 4_998) == 2)
+        #expect(disk.engine.memory.commits.usedBytes == before)
+        #expect(try maintain(afterMilliseconds: 1) == 2)
+        let commits = disk.engine.memory.commits
+        #expect(commits.usedBytes > before && commits.usedBytes == commits.limitBytes)
+        // There is nothing left to ask for.
+        buffers.allow(0)
+        #expect(try maintain(afterMilliseconds: 60_000) == 2)
+        buffers.allow(.max)
+        try work(disk)
     }
 
     @Test func `A budget that shrinks where memory is refused keeps the commits at hand`() throws {
@@ -115,5 +144,40 @@ import Testing
         buffers.allow(.max)
         try disk.write(512, 128 << 10, 2)
         #expect(try disk.holds(512, 128 << 10, 2))
+    }
+
+    @Test func `Zeroes without memory for all of them are written in whole pieces`() throws {
+        let buffers = ScarceBuffers()
+        let disk = try disk(buffers, budgetBytes: 0)
+        // Parts of two blocks, and what lies between them.
+        let pieces: [Range<UInt64>] = [512..<4096, 4096..<64 << 10, 64 << 10..<(64 << 10) + 512]
+        let range = pieces[0].lowerBound..<pieces[2].upperBound
+        var partial = 0
+        for given in 0..<20 {
+            buffers.allow(.max)
+            try disk.write(0, 128 << 10, 1)
+            buffers.allow(given)
+            var error: DiskError?
+            do throws(DiskError) {
+                try disk.engine.writeZeroes(range, keepsSpace: true)
+            } catch let refusal {
+                error = refusal
+            }
+            #expect(error == nil || error?.kind == .noMemory)
+            buffers.allow(.max)
+            var written = 0
+            for piece in pieces {
+                let isZero = try disk.holds(piece.lowerBound, piece.count, 0)
+                #expect(try isZero || disk.holds(piece.lowerBound, piece.count, 1), "\(given)")
+                if isZero { written += 1 }
+            }
+            #expect(try disk.holds(0, 512, 1) && disk.holds(range.upperBound, 4096, 1))
+            if error == nil {
+                #expect(written == 3)
+                break
+            }
+            if written > 0 { partial += 1 }
+        }
+        #expect(partial > 0, "none was refused midway")
     }
 }

@@ -36,6 +36,14 @@ struct TestDisk {
         engine = try EngineDriver.open(store: store, options: options, clock: clock).driver
     }
 
+    /// Another one with the same content, and the other's engine.
+    init(copying other: TestDisk, seed: UInt64) {
+        geometry = other.geometry
+        options = other.options
+        store = other.store.copy(seed: seed)
+        engine = other.engine
+    }
+
     /// Opens again, after a crash that kept what it kept.
     @discardableResult
     mutating func restart(_ survival: Survival = .none) throws -> RecoveryReport {

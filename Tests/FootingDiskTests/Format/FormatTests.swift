@@ -71,9 +71,9 @@ import Testing
         page.set(page.checksum(12..<4096), at: 8)
         #expect(throws: Superblock.Refusal.version(2)) { _ = try Superblock(page) }
         superblock().store(in: page)
-        page.set(UInt64(4), at: 32)
+        page.set(UInt64(1) << 40, at: 32)
         page.set(page.checksum(12..<4096), at: 8)
-        #expect(throws: Superblock.Refusal.features(4)) { _ = try Superblock(page) }
+        #expect(throws: Superblock.Refusal.features(1 << 40)) { _ = try Superblock(page) }
         // Features that may be ignored are.
         superblock().store(in: page)
         page.set(UInt64(4), at: 40)
@@ -159,21 +159,30 @@ import Testing
         }
     }
 
-    @Test func `Descriptors come back as they were, and unknown ones are refused`() {
+    @Test func `Descriptors come back as they were, and unknown ones are refused`() throws {
         let page = AlignedBuffer(count: 4096)
         let descriptors = [
-            Descriptor(kind: .data, block: 0xff_ffff_ffff, value: 0xffff_ffff),
+            Descriptor(0xff_ffff_ffff, .plain(0xffff_ffff)),
             Descriptor(kind: .trim, block: 0, value: 1 << 31),
-            Descriptor(kind: .void, block: 12, value: 0),
+            Descriptor(void: 12, units: 3),
+            Descriptor(7, try #require(BlockForm(encoding: 2, units: 1, checksum: 9))),
         ]
         for (slot, descriptor) in descriptors.enumerated() {
             Descriptor.store(descriptor, slot, in: page)
         }
-        #expect((0..<3).map { Descriptor.load($0, from: page) } == descriptors)
+        #expect((0..<4).map { Descriptor.load($0, from: page) } == descriptors)
         page.set(UInt8(7), at: 64 + 5)
         #expect(Descriptor.load(0, from: page) == nil)
         page.set(UInt8(1), at: 64 + 12 + 6)
         #expect(Descriptor.load(1, from: page) == nil)
+        // Encodings and units that no block has: encoding, units.
+        for (encoding, units) in [(0, 7), (0, 9), (1, 0), (1, 8), (2, 8), (3, 1)]
+            as [(UInt8, UInt8)]
+        {
+            page.set(encoding, at: 64 + 36 + 6)
+            page.set(units, at: 64 + 36 + 7)
+            #expect(Descriptor.load(3, from: page) == nil, "\(encoding) in \(units)")
+        }
     }
 
     @Test func `A map page comes back as it was, and tells what it is`() {
@@ -195,8 +204,18 @@ import Testing
         #expect(good.isValid(in: geometry))
         #expect(MapEntry.unmapped.isValid(in: geometry))
         #expect(!MapEntry(word: 0, checksum: 1).isValid(in: geometry))
-        #expect(!MapEntry(word: good.word + 1, checksum: 1).isValid(in: geometry))
+        #expect(!MapEntry(word: good.word + 1, checksum: 1).isValidPage(in: geometry))
         #expect(!MapEntry(word: good.word | 1 << 48, checksum: 1).isValid(in: geometry))
+        #expect(!MapEntry(word: good.word | 3 << 48, checksum: 1).isValid(in: geometry))
+        // Seven units of LZ4 at the very end of a segment, and one further on.
+        let end = geometry.location(segment: 1, page: 0).units
+        for (start, isValid) in [(end - 7, true), (end - 6, false), (end, true)] {
+            let entry = MapEntry(word: start | 7 << 40 | 1 << 48, checksum: 1)
+            #expect(entry.isValid(in: geometry) == isValid)
+            #expect(!entry.isValidPage(in: geometry))
+        }
+        let last = geometry.containerSizeBytes / 512
+        #expect(!MapEntry(word: (last - 6) | 7 << 40 | 1 << 48, checksum: 1).isValid(in: geometry))
         #expect(!MapEntry(word: 8 | 8 << 40, checksum: 1).isValid(in: geometry))
         #expect(!MapEntry(word: 0xff_ffff_fff8 | 8 << 40, checksum: 1).isValid(in: geometry))
     }

@@ -103,7 +103,8 @@ import Testing
             return location
         }
 
-        func count(_ location: Location, _ change: Int) {
+        func count(_ entry: MapEntry, _ change: Int) {
+            let location = entry.location
             references[location.units, default: 0] += change
         }
     }

@@ -1,3 +1,4 @@
+import FootingDisk
 import FootingSimulation
 import FootingSystem
 import FootingTestSupport
@@ -29,6 +30,13 @@ import Testing
         run(5000..<5010, simulation)
     }
 
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `Twenty seeds about snapshots`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isAboutSnapshots = true
+        run(part * 20 + 6000..<part * 20 + 6020, simulation)
+    }
+
     @Test(arguments: 1...Sanitizer.rounds(2, sanitized: 1) as ClosedRange<UInt64>)
     func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
         let runCount = try Simulation.runExhaustively(seed: seed)
@@ -41,6 +49,16 @@ import Testing
             count += try Simulation().run(seed: seed).readsAhead
         }
         #expect(count > 0)
+    }
+
+    @Test func `Some of the seeds compress, and some compress again what is cold`() throws {
+        var (once, again) = (0, 0) as (UInt64, UInt64)
+        for seed in 1..<41 as Range<UInt64> {
+            let summary = try Simulation().run(seed: seed)
+            once += summary.compressedBlocks
+            again += summary.recompressedBlocks
+        }
+        #expect(once > 0 && again > 0)
     }
 
     @Test func `A seed gives the same run twice`() throws {
@@ -73,6 +91,24 @@ struct SabotageTests {
         simulation.trouble = .crashesOnly
         simulation.sabotage = sabotage
         #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test(arguments: LyingCodec.Lie.allCases)
+    func `A codec that is wrong now and then is noticed`(_ lie: LyingCodec.Lie) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.accelerator = LyingCodec(lie)
+        #expect(isNoticed(simulation, seeds: 1..<200))
+    }
+
+    @Test(arguments: SnapshotRule.allCases)
+    func `A broken rule of snapshots is noticed`(_ rule: SnapshotRule) {
+        var simulation = Simulation()
+        simulation.trouble = .crashesOnly
+        simulation.isAboutSnapshots = true
+        #expect(!isNoticed(simulation, seeds: 1..<20))
+        simulation.leavesOut = rule
+        #expect(isNoticed(simulation, seeds: 1..<400))
     }
 
     @Test func `Checksums that are not compared are noticed`() {

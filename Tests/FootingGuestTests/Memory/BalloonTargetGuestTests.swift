@@ -35,7 +35,7 @@ struct BalloonTargetGuestTests {
             busybox chmod 666 d; \
             ( \(command("footing serve d --socket=/tmp/s")) ) >log 2>&1 & \
             until busybox grep -q ^ready log; do \
-            kill -0 $! || busybox cat log; busybox usleep 20000; done
+            kill -0 $! || { busybox cat log; exit 1; }; busybox usleep 20000; done
             """
         )
     }

@@ -19,7 +19,7 @@ struct SqueezeGuestTests {
         let squeezed = try Self.filled(balloon: "free-page-reporting=on,\(balloon)")
         let full = try squeezed.serverMebibytes()
         // Longer than everything below may take, which ends it.
-        try squeezed.startLoad("mix \(Self.filledMebibytes) 140")
+        try squeezed.startLoad("mix \(Self.filledMebibytes) 180")
         let start = try squeezed.loadProgress(atLeast: 4)
         let begin = try squeezed.loadProgress(atLeast: start.quarters + 12)
         let taken = try squeezed.resize(toMebibytes: 288, limitSeconds: 40)
@@ -30,7 +30,7 @@ struct SqueezeGuestTests {
         let given = try squeezed.resize(toMebibytes: 512, limitSeconds: 40)
         #expect(given.mebibytes == 512)
         // It grows after ten quiet seconds at the earliest.
-        let again = try squeezed.serverMebibytes(limitSeconds: 45) { $0 > small + 20 }
+        let again = try squeezed.serverMebibytes(limitSeconds: 75) { $0 > small + 20 }
         #expect(again > small + 20, "\(again) of \(small) MiB")
         try squeezed.stopLoad()
         let load = try squeezed.endedLoad(limitSeconds: 30)

@@ -2,6 +2,8 @@
 
     crash_loop.py PROGRAM DISK SOCKET ROUNDS SEED [lose]
 
+PROGRAM is the released one, or 'nbdkit PLUGIN'.
+
 Two connections write, zero and trim at random, with up to 16 operations in flight. Every sector
 carries the number of the operation that wrote it. After a kill a sector must hold what the last
 flush covered or something newer, as a whole, and a write of up to 1 MiB of which any sector
@@ -18,7 +20,7 @@ import sys
 import time
 
 import nbd
-from serving import Server
+import serving
 
 SECTOR = 512
 IN_FLIGHT = 16
@@ -217,7 +219,7 @@ class Loop:
 
 def main():
     program, disk, socket, rounds, seed = sys.argv[1:6]
-    server = Server(program, disk, socket)
+    server = serving.server(program, disk, socket)
     try:
         Loop(server, disk, int(seed)).run(int(rounds), "lose" in sys.argv[6:])
     finally:

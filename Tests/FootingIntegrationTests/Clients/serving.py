@@ -1,6 +1,8 @@
 """What the clients share: a server of the released program, started and killed at will."""
 
+import os
 import subprocess
+import time
 
 
 class Server:
@@ -38,3 +40,35 @@ class Server:
         self.process.stdout.close()
         self.process = None
         return status
+
+
+class PluginServer(Server):
+    """nbdkit with the plugin: PROGRAM is 'nbdkit PLUGIN'."""
+
+    def __init__(self, program, disk, socket):
+        super().__init__(program, disk, socket)
+        self.pid = socket + ".pid"
+        self.socket = socket
+        self.words = program.split(" ", 1)[:1] + [
+            "--foreground", "--unix", socket, "--pidfile", self.pid,
+            program.split(" ", 1)[1], disk,
+        ]
+
+    def start(self, waits=True):
+        for path in (self.pid, self.socket):
+            if os.path.exists(path):
+                os.remove(path)
+        self.process = subprocess.Popen(
+            self.words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
+        # nbdkit writes its number down once it listens.
+        while waits and not (os.path.exists(self.pid) and os.path.getsize(self.pid)):
+            assert self.process.poll() is None, f"nbdkit ended with {self.process.wait()}"
+            time.sleep(0.002)
+        return ""
+
+
+def server(program, disk, socket):
+    """The program's own server, or nbdkit's."""
+    kind = PluginServer if program.startswith("nbdkit ") else Server
+    return kind(program, disk, socket)

@@ -104,7 +104,11 @@ final class TestClient: @unchecked Sendable {
     }
 
     @discardableResult
-    func negotiate(structured: Bool = true, contexts: Bool = false) throws -> TestClient {
+    func negotiate(
+        structured: Bool = true,
+        contexts: Bool = false,
+        name: String = ""
+    ) throws -> TestClient {
         _ = try receive(Wire.greetingBytes)
         try send(Self.flags)
         if structured {
@@ -113,11 +117,11 @@ final class TestClient: @unchecked Sendable {
             isStructured = true
         }
         if contexts {
-            let query = Self.contextQuery([Wire.allocationContext])
+            let query = Self.contextQuery([Wire.allocationContext], name: name)
             try send(Self.option(Option.setMetaContext.rawValue, query))
             while try optionReply().kind != .acknowledged {}
         }
-        try send(Self.option(Option.go.rawValue, Self.named("", [0, 0])))
+        try send(Self.option(Option.go.rawValue, Self.named(name, [0, 0])))
         while true {
             switch try optionReply().kind {
             case .acknowledged: return self

@@ -13,6 +13,10 @@ package struct Oracle: Sendable {
     private struct Change {
         let ranges: [Range<Int>]
         let version: UInt64
+        /// By sector, where the whole disk becomes what it was once.
+        var content: [UInt64]?
+
+        func version(_ sector: Int) -> UInt64 { content?[sector] ?? version }
     }
 
     /// By sector: the version after the last flush, and now.
@@ -49,6 +53,12 @@ package struct Oracle: Sendable {
         changes.append(Change(ranges: ranges, version: version))
     }
 
+    /// The engine was told to make the disk what it was once.
+    package mutating func become(_ content: [UInt64]) {
+        current = content
+        changes.append(Change(ranges: [0..<content.count], version: 0, content: content))
+    }
+
     /// A flush succeeded that began when there were `count` changes.
     package mutating func confirm(_ count: Int) {
         if remembersFlushed {
@@ -57,7 +67,7 @@ package struct Oracle: Sendable {
         }
         for change in changes[..<count] {
             for range in change.ranges {
-                for sector in range { flushed[sector] = change.version }
+                for sector in range { flushed[sector] = change.version(sector) }
             }
         }
         changes.removeSubrange(..<count)
@@ -92,7 +102,7 @@ package struct Oracle: Sendable {
             for range in change.ranges {
                 for sector in range {
                     if differs(observed[sector], state[sector]) { wrong -= 1 }
-                    state[sector] = change.version
+                    state[sector] = change.version(sector)
                     if differs(observed[sector], state[sector]) { wrong += 1 }
                 }
             }
@@ -109,7 +119,7 @@ package struct Oracle: Sendable {
         }
         for change in changes[..<survivors] {
             for range in change.ranges {
-                for sector in range { flushed[sector] = change.version }
+                for sector in range { flushed[sector] = change.version(sector) }
             }
         }
         current = flushed
@@ -126,7 +136,7 @@ package struct Oracle: Sendable {
         var state = flushed
         for change in changes[..<count] {
             for range in change.ranges {
-                for sector in range { state[sector] = change.version }
+                for sector in range { state[sector] = change.version(sector) }
             }
         }
         let wrong = state.indices.filter { differs(observed[$0], state[$0]) }

@@ -19,6 +19,10 @@ final class Client: Sendable {
         var depth = 0
         var allowsInterleaving = true
         var operationCounts: [String: Int] = [:]
+        /// The policies that may be in force after a restart: the last one known to be durable, and
+        /// those that were asked for since.
+        var policies: [CompressionPolicy]
+        var snapshots = SnapshotModel()
     }
 
     let store: SimulatedStore
@@ -34,7 +38,8 @@ final class Client: Sendable {
             Model(
                 oracle: Oracle(sectorCount: profile.layout.sectorCount),
                 engine: nil,
-                random: SeededRandom(seed: seed)
+                random: SeededRandom(seed: seed),
+                policies: [profile.compression]
             )
         )
     }
@@ -67,7 +72,9 @@ final class Client: Sendable {
             switch error.kind {
             case .noSpace:
                 // Segments that could not be read are set aside.
+                // Snapshots keep what would be freed otherwise.
                 profile.trouble == .fullHost || isDamaged || counts.readErrors > 0
+                    || model.withLock { !$0.snapshots.all.isEmpty }
             case .inputOutput: counts != before
             case .corrupt: isDamaged
             // A superblock for which there is no space ends the engine too.
@@ -94,11 +101,29 @@ extension Client {
             $0..<min($0 + piece, sectors.upperBound)
         }
         change("write \(sectors)", pieces, version: version) { () throws(DiskError) in
-            try unsafe engine.write(
-                at: sectors.lowerBound * 512,
-                UnsafeRawBufferPointer(bytes)
-            )
+            let content = UnsafeRawBufferPointer(bytes)
+            if let staged = engine.stage(at: sectors.lowerBound * 512, count: content.count) {
+                return try unsafe fill(staged, from: content)
+            }
+            try unsafe engine.write(at: sectors.lowerBound * 512, content)
         }
+    }
+
+    /// Lets a write's bytes arrive in pieces.
+    private func fill(
+        _ staged: StagedWrite,
+        from content: UnsafeRawBufferPointer
+    ) throws(DiskError) {
+        var done = 0
+        while done < content.count {
+            let count = min(content.count - done, model.withLock { 1 + $0.random.below(20_000) })
+            let part = unsafe UnsafeRawBufferPointer(rebasing: content[done..<done + count])
+            unsafe UnsafeMutableRawBufferPointer(rebasing: staged.bytes[done..<done + count])
+                .copyMemory(from: part)
+            done += count
+            staged.didFill(done)
+        }
+        try staged.commit()
     }
 
     func trim(_ sectors: Range<UInt64>, _ engine: EngineDriver) {
@@ -223,6 +248,33 @@ extension Client {
         confirm("checkpoint") { () throws(DiskError) in try engine.checkpoint() }
     }
 
+    /// Changes how writes are compressed.
+    func setCompression(_ policy: CompressionPolicy, _ engine: EngineDriver) {
+        if engine.compression == policy { return }
+        model.withLock { $0.policies.append(policy) }
+        let before = store.counts
+        do throws(DiskError) {
+            try engine.setCompression(policy)
+        } catch {
+            return judge(error, "compress with \(policy)", before)
+        }
+        if store.isDown { return }
+        model.withLock { $0.policies = [policy] }
+        if engine.compression != policy { report("the policy is not \(policy)") }
+    }
+
+    /// After a restart the policy must be the last one set, or one that was on its way.
+    func requirePolicyKept() throws(SimulationFailure) {
+        guard let engine else { return }
+        let allowed = model.withLock { model in
+            defer { model.policies = [engine.compression] }
+            return model.policies
+        }
+        if !allowed.contains(engine.compression) {
+            throw SimulationFailure("the policy is \(engine.compression), not of \(allowed)")
+        }
+    }
+
     /// Shuts down in order.
     ///
     /// - Returns: whether it succeeded.
@@ -233,14 +285,17 @@ extension Client {
     @discardableResult
     private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) -> Bool {
         let before = store.counts
-        let count = model.withLock { $0.oracle.changeCount }
+        let (count, names) = model.withLock { ($0.oracle.changeCount, $0.snapshots.unconfirmed) }
         do throws(DiskError) {
             try body()
         } catch {
             judge(error, operation, before)
             return false
         }
-        model.withLock { $0.oracle.confirm(count) }
+        model.withLock { model in
+            model.oracle.confirm(count)
+            model.snapshots.confirm(names)
+        }
         return true
     }
 

@@ -25,11 +25,15 @@ package struct Profile: Sendable {
     package var options: EngineOptions
     package var layout: Layout
     package var trouble: Trouble
+    /// How writes are compressed at first.
+    package var compression: CompressionPolicy
     /// Restarts, and operations before each.
     package var cycleCount: Int
     package var operationCount: Int
     /// Whether the disk is filled first, so that the log is as full as it gets.
     package var startsFull: Bool
+    /// Whether snapshots are made, and how many at most.
+    package var snapshotCountMax = 0
     /// Whether clients are active while the engine writes.
     package var isInterleaved: Bool
 
@@ -41,9 +45,12 @@ package struct Profile: Sendable {
         if random.oneIn(2) { sectors = sectors / 8 * 8 }
         if isLarge { sectors = UInt64(1 + random.below(64)) << 21 | UInt64(random.below(16)) }
         let spare = random.oneIn(2) ? 11 : 11 + random.below(60)
+        if random.oneIn(2) { snapshotCountMax = 1 + random.below(6) }
+        let reserves = [0, 50, 150, 400]
         geometry = Geometry(
             sizeBytes: sectors * 512,
             sparePercent: spare,
+            snapshotReservePercent: snapshotCountMax > 0 ? reserves[random.below(4)] : 0,
             segmentSizeBytes: segment
         )
         if isLarge {
@@ -72,6 +79,8 @@ package struct Profile: Sendable {
         // A write may take more than that, and is let in all the same.
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
+        options.stagedBlockCountMin = 2
+        compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
         if random.oneIn(2) {
             trouble = Trouble.allCases[random.below(Trouble.allCases.count)]

@@ -13,6 +13,8 @@ struct Run {
     private var faults = Faults()
     /// A disk that damage made unreadable; there is nothing more to be learned from it.
     private var isGone = false
+    /// What had been written when the engine was opened.
+    private var writtenBefore: UInt64 = 0
 
     init(_ simulation: Simulation, _ profile: Profile, seed: UInt64, _ random: SeededRandom) {
         self.simulation = simulation
@@ -30,7 +32,8 @@ struct Run {
                 run.store,
                 run.profile.geometry,
                 identifier: Identifier(using: &generator),
-                unixSeconds: run.clock.unixSeconds
+                unixSeconds: run.clock.unixSeconds,
+                compression: run.profile.compression
             )
         } catch {
             throw SimulationFailure("create: \(error)")
@@ -49,6 +52,10 @@ struct Run {
             try run.end(cycle)
         }
         run.store.setHook(nil)
+        run.client.model.withLock { model in
+            run.summary.snapshotCount = model.snapshots.madeCount
+            run.summary.rollbackCount = model.snapshots.rollbackCount
+        }
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount
         return run.summary
@@ -88,12 +95,43 @@ struct Run {
         store.setHook(nil)
         if profile.trouble == .rot, client.canGoOn, random.oneIn(2) { rot() }
         if profile.trouble == .fullHost, client.canGoOn, random.oneIn(2) { recoverSpace() }
+        if profile.snapshotCountMax > 0, client.canGoOn, random.oneIn(4),
+            let engine = client.engine
+        {
+            client.deleteAllSnapshots(engine)
+        }
         if let engine = client.engine {
+            try requireNothingSetAside(engine)
             summary.segmentsCollected += engine.statistics.segmentsCollected
             summary.checkpoints += engine.statistics.checkpoints
+            summary.compressedBlocks += engine.statistics.compressedBlocks
+            summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
+            try checkTraffic(engine)
         }
         try check()
+    }
+
+    /// What the engine says it wrote must be what the store was given, to the byte.
+    private func checkTraffic(_ engine: EngineDriver) throws(SimulationFailure) {
+        // Of a write in several parts, some may be there that the engine does not count.
+        let counts = store.counts
+        if store.isDown || counts.writeErrors > 0 || counts.spaceErrors > 0 { return }
+        let told = engine.statistics.written.totalBytes
+        let given = store.writtenBytes - writtenBefore
+        guard told == given else {
+            throw SimulationFailure("\(told) bytes counted as written, and \(given) were")
+        }
+    }
+
+    /// The collector must find all that it looks for on a disk to which nothing was done.
+    private func requireNothingSetAside(_ engine: EngineDriver) throws(SimulationFailure) {
+        let isDamaged = client.model.withLock { $0.isDamaged }
+        let counts = store.counts
+        if isDamaged || counts.readErrors + counts.misdirectedWrites > 0 || store.isDown { return }
+        if engine.segmentsSetAside > 0 {
+            throw SimulationFailure("\(engine.segmentsSetAside) segments were set aside")
+        }
     }
 
     /// Damages sectors that are durable and in the map, all at once, and looks around.
@@ -194,13 +232,15 @@ struct Run {
             return
         }
         summary.restartCount += 1
+        try client.requirePolicyKept()
         try verify()
         if random.oneIn(4) { try checkImage(isRecovered: true) }
         store.setFaults(faults)
     }
 
-    private func openOnce() throws(DiskError) -> EngineDriver {
-        try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
+    private mutating func openOnce() throws(DiskError) -> EngineDriver {
+        writtenBefore = store.writtenBytes
+        return try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
     }
 
     /// Reads everything, and asks the oracle whether it can be.
@@ -225,6 +265,10 @@ struct Run {
             }
         }
         _ = try result.get()
+        if profile.snapshotCountMax > 0 {
+            client.verifySnapshots(engine, allowsLoss: misdirected)
+            try check()
+        }
     }
 
     private func observe(

@@ -1,4 +1,5 @@
-import FootingDisk
+package import FootingAcceleration
+package import FootingDisk
 import FootingSystem
 
 /// Whole runs: an engine on a simulated disk, crashed and opened again, compared with an oracle.
@@ -15,18 +16,31 @@ package struct Simulation: Sendable {
         package var segmentsCollected: UInt64 = 0
         /// Checkpoints.
         package var checkpoints: UInt64 = 0
+        /// Blocks that clients wrote and that were stored smaller.
+        package var compressedBlocks: UInt64 = 0
+        /// Blocks that the collector made smaller.
+        package var recompressedBlocks: UInt64 = 0
         /// Ranges that were read ahead.
         package var readsAhead: UInt64 = 0
+        /// Snapshots that were made, and rollbacks to one.
+        package var snapshotCount = 0
+        package var rollbackCount = 0
     }
 
     /// What is left out, to show that it is noticed.
     package var sabotage = Sabotage.none
     /// False switches the engine's checksums off, to show that it is noticed.
     package var verifiesChecksums = true
+    /// What compresses; the real one by default.
+    package var accelerator: (any Accelerator)?
     /// Only this kind of trouble; any by default.
     package var trouble: Profile.Trouble?
     /// Crash at this write or sync of the first cycle, and what survives it.
     package var crash: (atCall: Int, survival: Survival)?
+    /// Snapshots in every run, of a disk that is full, so that all goes on about them.
+    package var isAboutSnapshots = false
+    /// A rule of snapshots that is broken, to show that it is noticed.
+    package var leavesOut: SnapshotRule?
     /// Makes runs short: a small disk and few operations.
     package var isShort = false
 
@@ -41,8 +55,11 @@ package struct Simulation: Sendable {
         var random = SeededRandom(seed: seed)
         var profile = Profile(using: &random)
         if let trouble { profile.trouble = trouble }
+        if let accelerator { profile.options.accelerator = accelerator }
+        if isAboutSnapshots { profile.fillWithSnapshots(&random) }
         if isShort { profile.shorten(&random) }
         profile.options.verifiesChecksums = verifiesChecksums
+        profile.options.leavesOut = leavesOut
         let run = Run(self, profile, seed: seed, random)
         do throws(SimulationFailure) {
             return try run.execute()
@@ -80,12 +97,29 @@ extension Simulation {
 }
 
 extension Profile {
+    /// A small disk that is full and has snapshots.
+    fileprivate mutating func fillWithSnapshots(_ random: inout SeededRandom) {
+        let sectors = UInt64(400 + random.below(1000))
+        snapshotCountMax = 2 + random.below(4)
+        geometry = Geometry(
+            sizeBytes: sectors * 512,
+            sparePercent: 11,
+            snapshotReservePercent: 100 + random.below(100),
+            segmentSizeBytes: 64 << 10
+        )
+        layout = Layout(windows: [0..<sectors])
+        startsFull = true
+        isInterleaved = true
+        operationCount = 200 + random.below(200)
+    }
+
     /// A disk of a few segments and a handful of operations.
     fileprivate mutating func shorten(_ random: inout SeededRandom) {
         let sectors = UInt64(100 + random.below(500))
         geometry = Geometry(
             sizeBytes: sectors * 512,
             sparePercent: 11,
+            snapshotReservePercent: 200,
             segmentSizeBytes: 64 << 10
         )
         layout = Layout(windows: [0..<sectors])
@@ -93,6 +127,7 @@ extension Profile {
         cycleCount = 1
         operationCount = 50
         startsFull = false
+        snapshotCountMax = 3
         options.deltaCountMax = 32
         options.checkpointLogBytes = 128 << 10
     }

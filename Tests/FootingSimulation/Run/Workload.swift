@@ -8,7 +8,13 @@ extension Client {
         guard let engine else { return }
         let choice = model.withLock { $0.random.below(100) }
         switch choice {
-        case ..<48: write(pickWrite(), engine)
+        case ..<43: write(pickWrite(), engine)
+        case ..<48:
+            if profile.snapshotCountMax > 0 {
+                actOnSnapshots(engine)
+            } else {
+                write(pickWrite(), engine)
+            }
         case ..<56:
             read(pick(countMax: 300), engine)
             _ = engine.readAheadStep()
@@ -23,6 +29,9 @@ extension Client {
         case ..<95: step(engine, commits: false)
         case ..<96: _ = engine.readAheadStep()
         case ..<98: changeBudget(engine)
+        case ..<99:
+            let policies = CompressionPolicy.allCases
+            setCompression(policies[model.withLock { $0.random.below(policies.count) }], engine)
         default:
             let pause = model.withLock { $0.random.below(3) }
             clock.advance(nanoseconds: [10_000_000, 1_100_000_000, 6_000_000_000][pause])
@@ -32,7 +41,8 @@ extension Client {
     /// Whether every change must be one piece: where it may fail and the run goes on.
     var isSinglePiece: Bool {
         switch profile.trouble {
-        case .crashesOnly, .writeErrors, .syncErrors: false
+        // With snapshots the container may be full.
+        case .crashesOnly, .writeErrors, .syncErrors: profile.snapshotCountMax > 0
         case .readErrors, .fullHost, .rot, .misdirection: true
         }
     }
@@ -105,7 +115,7 @@ extension Client {
         guard isAllowed else { return }
         defer { model.withLock { $0.depth -= 1 } }
         let atomicBlocks = engine.atomicBytesMax / 4096
-        switch model.withLock({ $0.random.below(10) }) {
+        switch model.withLock({ $0.random.below(12) }) {
         case ..<6:
             let limit = model.withLock { $0.random.oneIn(2) } ? 8 : (atomicBlocks - 1) * 8
             let sectors = pick(countMax: limit)
@@ -117,6 +127,8 @@ extension Client {
             if engine.admits(blocks: atomicBlocks + 1) { trim(sectors, engine) }
         case ..<9:
             read(pick(countMax: 64), engine)
+        case ..<11:
+            if profile.snapshotCountMax > 0 { interruptWithSnapshot(engine) }
         default:
             changeBudget(engine)
         }

@@ -15,6 +15,9 @@ extension SimulatedStore {
     /// What went wrong so far.
     package var counts: FaultCounts { state.withLock { $0.counts } }
 
+    /// Bytes of all writes that succeeded.
+    package var writtenBytes: UInt64 { state.withLock { $0.writtenBytes } }
+
     /// Writes and syncs so far.
     package var callCount: Int { state.withLock { $0.callCount } }
 

@@ -26,6 +26,8 @@ package final class SimulatedStore: BlockStore {
         var counts = FaultCounts()
         /// Writes and syncs so far, and the number of the one that finds the power gone.
         var callCount = 0
+        /// Bytes of all writes that succeeded.
+        var writtenBytes: UInt64 = 0
         var crashAtCall = Int.max
         /// Superblocks until the power goes; 0: it does not for that.
         var superblocksToCrash = 0
@@ -127,6 +129,7 @@ extension SimulatedStore {
                 target = UInt64(state.random.below(pages + 1)) * 4096
             }
             state.accept(Write(offset: target, bytes: copy))
+            state.writtenBytes += UInt64(count)
         }
     }
 
@@ -170,6 +173,7 @@ extension SimulatedStore {
                 )
             }
             state.accept(target)
+            state.writtenBytes += UInt64(bytes.count)
             // A missing sync of a flush shows here, too.
             if state.sabotage != .syncOfFlush { state.makeLastDurable() }
         }

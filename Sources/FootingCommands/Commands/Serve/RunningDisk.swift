@@ -16,6 +16,7 @@ final class RunningDisk: Sendable {
     private let startNanoseconds: UInt64
     private let clock = SystemClock()
     private let control = Locked<ControlServer?>(nil)
+    private let recent: Locked<RecentRequests>
 
     init(
         disk: Disk,
@@ -30,23 +31,65 @@ final class RunningDisk: Sendable {
         self.uri = uri
         self.coordinator = coordinator
         startNanoseconds = clock.nanoseconds
+        recent = Locked(RecentRequests(at: startNanoseconds))
     }
 
-    /// Answers `footing status` from now on.
+    /// Answers `footing status` and `footing disk snapshot` from now on.
     ///
     /// - Throws: a reason for people; the disk is served all the same.
     func listen(in folder: ControlFolder) throws(ControlError) {
-        let server = try folder.server(forContainer: path) { [weak self] command in
-            command == "status" ? self?.status : nil
+        let server = try folder.server(forContainer: path) {
+            [weak self] (request) throws(ControlError) -> JSONValue? in
+            guard let self else { return nil }
+            switch request.command {
+            case "status": return status
+            case "compression": return try compressionAnswer(to: request)
+            default: return try snapshotAnswer(to: request)
+            }
         }
-        try server.start()
+        try server.start(duties)
         control.withLock { $0 = server }
+    }
+
+    /// Looks at the requests now and then, and gives the metrics to who asks by HTTP.
+    private var duties: ControlServer.Duties {
+        var duties = ControlServer.Duties()
+        duties.tickMilliseconds = RecentRequests.periodMilliseconds
+        duties.onTick = { [weak self] in
+            guard let self else { return }
+            let statistics = server.requestStatistics
+            let now = clock.nanoseconds
+            recent.withLock { $0.note(statistics, at: now) }
+        }
+        duties.page = { [weak self] path in
+            guard let self, path == "/metrics" else { return nil }
+            return ControlPage(
+                contentType: OpenMetrics.contentType,
+                text: OpenMetrics([status]).text
+            )
+        }
+        return duties
     }
 
     /// Stops to answer and to watch.
     func stop() {
         control.withLock { $0.take() }?.stop()
         coordinator?.stop()
+    }
+
+    /// Changes how writes are compressed, to the policy of the argument's name.
+    private func compressionAnswer(
+        to request: ControlRequest
+    ) throws(ControlError) -> JSONValue {
+        guard let policy = CompressionPolicy(rawValue: request.arguments["policy"].text) else {
+            throw ControlError.refusal("no such compression")
+        }
+        do throws(DiskError) {
+            try disk.setCompression(policy)
+            return ["compression": .string(policy.rawValue)]
+        } catch {
+            throw ControlError.refusal(error.description)
+        }
     }
 
     /// All there is to know of it, as docs/status.md describes it.
@@ -71,11 +114,63 @@ final class RunningDisk: Sendable {
                 "readBytes": JSONValue(served.readBytes),
                 "writtenBytes": JSONValue(served.writtenBytes),
             ],
+            "requests": requests,
             "disk": engine,
             "io": disk.inputOutput.json,
+            "container": container,
+            "snapshots": snapshots,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
+    }
+
+    private var requests: JSONValue {
+        let statistics = server.requestStatistics
+        let now = clock.nanoseconds
+        return recent.withLock { $0.json(statistics, at: now) }
+    }
+
+    /// Nil for a block device, and for a file that has another name by now.
+    private var allocatedBytes: UInt64? {
+        let status = try? FileStatus(
+            directory: Socket.workingDirectory,
+            path: path,
+            followsLink: true
+        )
+        return status?.kind == .regular ? status?.allocatedBytes : nil
+    }
+
+    /// What is in the container, and what was written to it.
+    private var container: JSONValue {
+        let space = disk.space
+        let statistics = disk.statistics
+        return [
+            "allocatedBytes": allocatedBytes.map { JSONValue($0) } ?? .null,
+            "liveBytes": JSONValue(space.liveBytes),
+            "deadBytes": JSONValue(space.deadBytes),
+            "segmentBytes": JSONValue(space.segmentBytes),
+            "segments": [
+                "used": JSONValue(space.usedSegmentCount),
+                "free": JSONValue(space.freeSegmentCount),
+                "unallocated": JSONValue(space.unallocatedSegmentCount),
+                "evacuated": JSONValue(space.evacuatedSegmentCount),
+                "quarantined": JSONValue(space.quarantinedSegmentCount),
+                "wanted": JSONValue(space.wantedSegmentCount),
+            ],
+            "written": [
+                "logBytes": JSONValue(statistics.written.logBytes),
+                "mapBytes": JSONValue(statistics.written.mapBytes),
+                "tableBytes": JSONValue(statistics.written.tableBytes),
+                "superblockBytes": JSONValue(statistics.written.superblockBytes),
+            ],
+            "writeAmplification": statistics.writeAmplification.map { .number($0) } ?? .null,
+        ]
+    }
+
+    /// Those that there are; null if what they keep cannot be read.
+    private var snapshots: JSONValue {
+        guard let snapshots = try? disk.snapshots() else { return .null }
+        return .array(snapshots.map { $0.json })
     }
 
     private var engine: JSONValue {
@@ -84,6 +179,10 @@ final class RunningDisk: Sendable {
             "blocksRead": JSONValue(engine.blocksRead),
             "blocksWritten": JSONValue(engine.blocksWritten),
             "blocksMoved": JSONValue(engine.blocksMoved),
+            "compression": .string(disk.compression.rawValue),
+            "compressedBlocks": JSONValue(engine.compressedBlocks),
+            "recompressedBlocks": JSONValue(engine.recompressedBlocks),
+            "storedBytes": JSONValue(engine.storedBytes),
             "commits": JSONValue(engine.commits),
             "logBytes": JSONValue(engine.logBytes),
             "synchronizations": JSONValue(engine.synchronizations),
@@ -91,6 +190,8 @@ final class RunningDisk: Sendable {
             "mapPagesWritten": JSONValue(engine.mapPagesWritten),
             "segmentsCollected": JSONValue(engine.segmentsCollected),
             "throttledWrites": JSONValue(engine.throttledWrites),
+            "throttledNanoseconds": JSONValue(engine.throttledNanoseconds),
+            "flushGroups": engine.flushGroups.json,
             "refusedCommits": JSONValue(engine.refusedCommits),
             "readsAhead": JSONValue(engine.readsAhead),
             "blockCache": engine.blockCache.json,
@@ -106,6 +207,26 @@ extension CacheStatistics {
             "misses": JSONValue(misses),
             "insertions": JSONValue(insertions),
             "evictions": JSONValue(evictions),
+            "updates": JSONValue(updates),
+            "bypasses": JSONValue(bypasses),
+            "aheadInsertions": JSONValue(aheadInsertions),
+            "aheadHits": JSONValue(aheadHits),
+        ]
+    }
+}
+
+extension FlushGroups {
+    /// Pairs of the largest size and how many groups there were; the last has all larger ones.
+    var json: JSONValue {
+        let last = counts.count - 1
+        return [
+            "flushes": JSONValue(flushCount),
+            "buckets": .array(
+                counts.enumerated().map { index, count in
+                    let limit = index < last ? FlushGroups.limit(index) : .max
+                    return [JSONValue(limit), JSONValue(count)]
+                }
+            ),
         ]
     }
 }

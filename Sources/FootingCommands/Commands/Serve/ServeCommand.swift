@@ -77,15 +77,9 @@ enum ServeCommand {
         }
         let detection = try detect(input[path])
         let placement = place(detection, console)
-        var options = EngineOptions()
-        options.apply(detection.profile)
-        options.pageSource = placement.source()
-        options.inputOutput = input[inputOutput]
-        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
-        HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         let disk: Disk
         do throws(DiskError) {
-            disk = try Disk(path: input[path], options: options)
+            disk = try Disk(path: input[path], options: options(input, detection, placement))
         } catch {
             throw DiskCommand.failure(error)
         }
@@ -97,7 +91,22 @@ enum ServeCommand {
         }
     }
 
-    private static func detect(_ path: String) throws(CommandError) -> Detection {
+    /// What the disk is opened with: as the profile has it, but for what the user asked for.
+    static func options(
+        _ input: Invocation,
+        _ detection: Detection,
+        _ placement: DiskPlacement
+    ) -> EngineOptions {
+        var options = EngineOptions()
+        options.apply(detection.profile)
+        options.pageSource = placement.source()
+        options.inputOutput = input[inputOutput]
+        if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
+        HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
+        return options
+    }
+
+    static func detect(_ path: String) throws(CommandError) -> Detection {
         do throws(Errno) {
             return Detection(root: try HostRoot(), path: path)
         } catch {
@@ -108,12 +117,17 @@ enum ServeCommand {
     /// Decides where memory belongs, and moves this thread there: all others are started by it.
     ///
     /// Where the threads may not be moved, the disk is served from wherever they are.
-    private static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
+    static func place(_ detection: Detection, _ console: Console) -> DiskPlacement {
         let placement = DiskPlacement.decide(detection.report)
+        pin(placement, console)
+        return placement
+    }
+
+    /// Keeps this thread, and those it starts, on the disk's node.
+    static func pin(_ placement: DiskPlacement, _ console: Console) {
         do throws(Errno) { try placement.pin() } catch {
             console.remark("threads are not on the disk's node: \(error)")
         }
-        return placement
     }
 
     private static func serve(
@@ -134,7 +148,11 @@ enum ServeCommand {
         let server: Server
         let uri: String
         do throws(NBDError) {
-            server = try Server(export: DiskExport(disk, name: name), configuration: configuration)
+            server = try Server(
+                export: DiskExport(disk, name: name),
+                others: SnapshotSource(disk, diskName: name),
+                configuration: configuration
+            )
             uri = try listen(server, input)
             try server.start()
         } catch {
@@ -181,7 +199,7 @@ enum ServeCommand {
     }
 
     /// What gives the disk's memory back, running already; nil where nothing can be watched.
-    private static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
+    static func coordinator(of disk: Disk, _ console: Console) -> BalloonCoordinator? {
         do throws(Errno) {
             let coordinator = BalloonCoordinator(
                 holder: DiskMemoryHolder(disk: disk),

@@ -1,0 +1,44 @@
+/// Why keys cannot be opened, changed or trusted.
+public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The bytes do not begin as key slots do.
+    case notKeySlots
+    /// They were changed, or never written whole; with the part that shows it.
+    case damaged(String)
+    /// A later version wrote them.
+    case unsupportedVersion(UInt32)
+    /// No slot opens with this passphrase or key file.
+    case wrongKey
+    /// No slot was opened, and one asks for more memory or time than the caller allows.
+    case tooCostly(memoryBytes: UInt64)
+    /// A slot opened, but the block is not what was written with its key.
+    case tampered
+    /// Every slot is in use.
+    case noFreeSlot
+    /// The slot is not in use.
+    case noSuchSlot(Int)
+    /// Without this slot nothing would open the disk any more.
+    case lastSlot
+    /// The passphrase or key file cannot be used; with the reason.
+    case unusable(String)
+    /// libcrypto or the kernel refused.
+    case unavailable(String)
+
+    /// What happened, in words.
+    public var description: String {
+        switch self {
+        case .notKeySlots: "no key slots"
+        case .damaged(let part): "the key slots are damaged: \(part)"
+        case .unsupportedVersion(let version): "key slots of version \(version), not 1"
+        case .wrongKey: "wrong key: no slot opens with this passphrase or key file"
+        case .tooCostly(let bytes):
+            "no slot opens with this passphrase within the limits; one asks for "
+                + "\(bytes >> 20) MiB of memory"
+        case .tampered: "the key slots were changed by somebody without the key"
+        case .noFreeSlot: "all \(KeySlots.slotCount) key slots are in use"
+        case .noSuchSlot(let index): "key slot \(index) is not in use"
+        case .lastSlot: "this is the last key slot: without it nothing opens the disk"
+        case .unusable(let reason): reason
+        case .unavailable(let reason): reason
+        }
+    }
+}

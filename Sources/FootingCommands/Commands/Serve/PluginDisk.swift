@@ -1,0 +1,91 @@
+internal import FootingDeployment
+public import FootingDisk
+internal import FootingMemory
+internal import FootingSystem
+
+/// A disk as `footing serve` runs it, in the server of another program.
+///
+/// Opened without a thread, so that the program may fork before ``start()``.
+public final class PluginDisk: Sendable {
+    /// Why it cannot be opened, started or closed, for people.
+    public struct Failure: Error, Sendable {
+        /// One sentence without the full stop.
+        public let message: String
+    }
+
+    /// The disk.
+    public let disk: Disk
+    /// The name clients may ask for.
+    public let name: String
+    /// Whether clients may change nothing.
+    public let isReadOnly: Bool
+
+    private let keepsBudget: Bool
+    private let placement: DiskPlacement
+    private let console: Console
+    private let coordinator = Locked<BalloonCoordinator?>(nil)
+
+    /// Looks at the place it runs in, opens the disk accordingly, and recovers it.
+    ///
+    /// - Parameters:
+    ///   - options: a complete set of them.
+    ///   - log: told what was decided, line by line, and remarks later on.
+    public init(
+        _ options: PluginOptions,
+        log: @escaping @Sendable (String) -> Void
+    ) throws(Failure) {
+        console = Console(columns: 80, progressColumns: nil) { (_, text) throws(Errno) in
+            for line in text.split(separator: "\n") { log(String(line)) }
+        }
+        let opened: (disk: Disk, placement: DiskPlacement)
+        do throws(CommandError) {
+            opened = try Self.open(options, console)
+        } catch {
+            throw Failure(message: TerminalText.harmless(error.message, keepsLineFeeds: false))
+        }
+        disk = opened.disk
+        placement = opened.placement
+        name = String(options.path.split(separator: "/").last ?? "disk")
+        isReadOnly = options.isReadOnly
+        keepsBudget = options.input[ServeCommand.fixedMemory]
+    }
+
+    private static func open(
+        _ options: PluginOptions,
+        _ console: Console
+    ) throws(CommandError) -> (Disk, DiskPlacement) {
+        let detection = try ServeCommand.detect(options.path)
+        let placement = DiskPlacement.decide(detection.report)
+        let engine = ServeCommand.options(options.input, detection, placement)
+        do throws(DiskError) {
+            let disk = try Disk(path: options.path, options: engine, starts: false)
+            ServeReport(disk: disk, detection: detection, placement: placement, uri: "opened")
+                .print(console, isJSON: false)
+            return (disk, placement)
+        } catch {
+            throw DiskCommand.failure(error)
+        }
+    }
+
+    /// Starts the disk's threads, and gives its memory back under pressure from now on.
+    ///
+    /// On the disk's node, as are the threads that the caller starts afterwards: not before, since
+    /// what nbdkit runs with `--run` is started by then and may run anywhere.
+    public func start() throws(Failure) {
+        ServeCommand.pin(placement, console)
+        do throws(DiskError) { try disk.start() } catch {
+            throw Failure(message: error.description)
+        }
+        if keepsBudget { return }
+        let watcher = ServeCommand.coordinator(of: disk, console)
+        coordinator.withLock { $0 = watcher }
+    }
+
+    /// Makes everything durable and marks the container clean; idempotent.
+    public func close() throws(Failure) {
+        coordinator.withLock { $0.take() }?.stop()
+        do throws(DiskError) { try disk.close() } catch {
+            throw Failure(message: error.description)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import FootingSystem
+
+// Deleting snapshots, and going back to one: both are done by a checkpoint.
+extension Engine {
+    /// Deletes a snapshot: what only it needs is free when this returns.
+    ///
+    /// - Throws: kind `busy` while somebody reads it; kind `invalid` if there is none.
+    func deleteSnapshot(_ name: String) throws(DiskError) {
+        let record = try settledSnapshot(name, "delete snapshot")
+        let (counts, pages) = try SnapshotTable.counts(
+            of: record,
+            volume: volume,
+            store,
+            geometry
+        )
+        let deletion = SnapshotDeletion(
+            identifier: record.identifier,
+            counts: counts,
+            pages: pages.locations
+        )
+        try state.withLock { (state) throws(DiskError) in
+            try requireWritable(state)
+            let readerCount = state.snapshots.readers[record.identifier] ?? 0
+            if readerCount > 0 {
+                throw DiskError(
+                    .busy,
+                    "delete snapshot",
+                    "'\(name)' is being read by \(readerCount) clients; disconnect them first"
+                )
+            }
+            guard state.snapshots.rollback?.record.identifier != record.identifier else {
+                throw DiskError(.busy, "delete snapshot", "the disk is going back to '\(name)'")
+            }
+            if state.snapshots.isGoing(record.identifier) { return }
+            guard state.snapshots.records.contains(where: { $0.identifier == record.identifier })
+            else { return }
+            state.snapshots.deletions.append(deletion)
+        }
+        do throws(DiskError) {
+            try checkpointUntil { !$0.snapshots.isGoing(record.identifier) }
+        } catch {
+            // A checkpoint that is under way may delete it all the same.
+            state.withLock { state in
+                state.snapshots.deletions.removeAll { $0.identifier == record.identifier }
+            }
+            throw error
+        }
+    }
+
+    /// Makes the disk what it was: everything written since is gone, unless a snapshot has it.
+    ///
+    /// What is written meanwhile stands on top of it: the caller sees to it that nobody writes.
+    ///
+    /// - Throws: kind `invalid` if there is no such snapshot, or the disk had another size then.
+    func rollBack(to name: String) throws(DiskError) {
+        let record = try settledSnapshot(name, "roll back")
+        guard record.sizeBytes == geometry.sizeBytes else {
+            throw DiskError(
+                .invalid,
+                "roll back",
+                "'\(name)' is of \(record.sizeBytes) bytes and the disk of \(geometry.sizeBytes); "
+                    + "clone it instead"
+            )
+        }
+        let counts = try SnapshotTable.counts(of: record, volume: volume, store, geometry).counts
+        try state.withLock { (state) throws(DiskError) in
+            try requireWritable(state)
+            guard state.snapshots.rollback == nil else {
+                throw DiskError(.busy, "roll back", "another rollback is under way")
+            }
+            guard !state.snapshots.isGoing(record.identifier),
+                state.snapshots.records.contains(record)
+            else { throw Self.noSnapshot(name, "roll back") }
+            state.snapshots.rollbackFailure = nil
+            state.snapshots.rollback = SnapshotRollback(record: record, counts: counts)
+        }
+        do throws(DiskError) {
+            try checkpointUntil { $0.snapshots.rollback == nil }
+        } catch {
+            giveUpRollback(error)
+            throw error
+        }
+        if let failure = state.withLock({ $0.snapshots.rollbackFailure }) { throw failure }
+    }
+
+    /// A snapshot by its name, its tree written.
+    func settledSnapshot(
+        _ name: String,
+        _ operation: String
+    ) throws(DiskError) -> SnapshotRecord {
+        let pending = state.withLock { state in
+            state.pendingSnapshots.first { $0.name == name }
+        }
+        if let pending {
+            try checkpointUntil { state in
+                !state.pendingSnapshots.contains { $0.identifier == pending.identifier }
+            }
+        }
+        let record = state.withLock { state in
+            state.snapshots.records.first {
+                $0.name == name && !state.snapshots.isGoing($0.identifier)
+            }
+        }
+        guard let record else { throw Self.noSnapshot(name, operation) }
+        return record
+    }
+
+    static func noSnapshot(_ name: String, _ operation: String) -> DiskError {
+        DiskError(
+            .invalid,
+            operation,
+            "there is no snapshot '\(name)'; 'footing disk snapshot list' shows them"
+        )
+    }
+
+    /// Has checkpoints made until one has done what is waited for.
+    private func checkpointUntil(
+        _ isDone: (borrowing EngineState) -> Bool
+    ) throws(DiskError) {
+        if drive == .callers {
+            while state.withLock({ !isDone($0) }) { try checkpoint() }
+            return
+        }
+        try state.withLock { (state) throws(DiskError) in
+            while !isDone(state) {
+                state.checkpointRequested = true
+                callMaintenance(&state)
+                try requireWritable(state)
+                // One that is going back already tells itself how that ended.
+                let isGoingBack = state.frozen.contains { $0.rollback != nil }
+                if state.hostIsFull, !isGoingBack {
+                    throw DiskError(.noSpace, "checkpoint", "the host has no space left")
+                }
+                self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
+            }
+        }
+    }
+}
+
+extension SnapshotState {
+    /// Whether the next checkpoint deletes it.
+    func isGoing(_ identifier: UInt64) -> Bool {
+        deletions.contains { $0.identifier == identifier }
+    }
+
+    /// Goes back to no snapshot that a checkpoint deleted meanwhile: its segments are others' now.
+    mutating func giveUpLostRollback() {
+        guard let record = rollback?.record,
+            isGoing(record.identifier) || !records.contains(record)
+        else { return }
+        rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+        rollback = nil
+    }
+}

@@ -1,0 +1,198 @@
+import FootingSystem
+
+/// A place in the log, between two commits.
+struct LogPosition: Sendable {
+    /// The commit before it, and its checksum.
+    var lsn: UInt64
+    var checksum: UInt32
+    /// Where the streams go on.
+    var user: Superblock.Head
+    var collector: Superblock.Head
+}
+
+/// Changes of the map up to a place in the log, which a checkpoint is to write out.
+struct FrozenChanges: Sendable {
+    var overlay: Overlay
+    var position: LogPosition
+    /// What becomes of the tree that they lead to; nil: nothing but that it is the current one.
+    var snapshot: PendingSnapshot?
+    /// They are dropped, and another tree is the current one.
+    var rollback: SnapshotRollback?
+
+    /// At most so many leaves of the map change.
+    var pathCount: Int { overlay.pathCount }
+}
+
+extension Overlay {
+    /// At most so many leaves of the map change, beside those in the middle of large trims.
+    var pathCount: Int { deltas.count + trims.ranges.count * 2 }
+}
+
+/// A snapshot that is to go.
+struct SnapshotDeletion: Sendable {
+    let identifier: UInt64
+    /// What it refers to, by segment, and the pages in which that stands.
+    let counts: [UInt32]
+    let pages: [Location]
+}
+
+/// A snapshot that the disk is to be again.
+struct SnapshotRollback: Sendable {
+    let record: SnapshotRecord
+    let counts: [UInt32]
+}
+
+/// What a running disk knows of its snapshots.
+struct SnapshotState: Sendable {
+    /// Those in the table, oldest first.
+    var records: [SnapshotRecord] = []
+    /// The table's pages.
+    var tablePages: [Location] = []
+    /// By segment: units that snapshots need, added up; empty if there are none.
+    ///
+    /// A segment of which any is needed is neither freed nor emptied.
+    var pins: [UInt32] = []
+    /// The identifier given last.
+    var lastIdentifier: UInt64 = 0
+    /// Who reads which.
+    var readers: [UInt64: Int] = [:]
+    /// What the next checkpoint is to do.
+    var deletions: [SnapshotDeletion] = []
+    var rollback: SnapshotRollback?
+    /// Why the last rollback did not happen.
+    var rollbackFailure: DiskError?
+    /// Somebody waits for room for one; there is none to be won.
+    var isSpaceWanted = false
+    var isShort = false
+    /// The feature is to be noted in the superblock.
+    var isFeatureWanted = false
+
+    /// Whether a checkpoint is to do something for them.
+    var isCheckpointWanted: Bool { !deletions.isEmpty || rollback != nil }
+
+    func isPinned(_ segment: Int) -> Bool { !pins.isEmpty && pins[segment] > 0 }
+
+    /// Gives no identifier again that the log gave.
+    mutating func noteIdentifiers(of changes: ReplayedChanges) {
+        for pending in changes.frozen.compactMap({ $0.snapshot }) {
+            lastIdentifier = max(lastIdentifier, pending.identifier)
+        }
+    }
+
+    /// Bytes in segments that snapshots need.
+    func pinnedBytes(_ geometry: Geometry) -> UInt64 {
+        UInt64(pins.count { $0 > 0 }) * geometry.segmentSizeBytes
+    }
+}
+
+extension SnapshotState {
+    /// Reads the snapshots of a container.
+    ///
+    /// - Parameter segments: the segment table.
+    init(
+        _ store: any BlockStore,
+        _ superblock: Superblock,
+        _ segments: [SegmentEntry]
+    ) throws(DiskError) {
+        let geometry = superblock.geometry
+        lastIdentifier = superblock.snapshots.lastIdentifier
+        guard superblock.snapshots.count > 0 else { return }
+        let table = try SnapshotTable.records(superblock, store)
+        records = table.records
+        tablePages = table.pages.locations
+        var pins = [UInt32](repeating: 0, count: segments.count)
+        for page in tablePages { pins.pin(page, geometry) }
+        for record in records {
+            let (counts, pages) = try SnapshotTable.counts(
+                of: record,
+                volume: superblock.volume,
+                store,
+                geometry
+            )
+            for (segment, count) in counts.enumerated() { pins[segment] += count }
+            for page in pages.locations { pins.pin(page, geometry) }
+        }
+        for (segment, pin) in pins.enumerated() where pin > 0 && segments[segment].state == .free {
+            throw DiskError(
+                .corrupt,
+                "open",
+                offset: geometry.offset(segment: UInt32(segment), page: 0),
+                "segment \(segment) is free in the table, and a snapshot needs it"
+            )
+        }
+        self.pins = pins
+    }
+}
+
+extension [UInt32] {
+    /// Counts a page.
+    mutating func pin(_ page: Location, _ geometry: Geometry) {
+        self[Int(geometry.segment(of: page))] += UInt32(Geometry.unitsPerBlock)
+    }
+
+    /// Counts a page no more.
+    mutating func unpin(_ page: Location, _ geometry: Geometry) {
+        self[Int(geometry.segment(of: page))] -= UInt32(Geometry.unitsPerBlock)
+    }
+}
+
+/// The changes since a checkpoint, as a log tells them: each snapshot's on their own.
+struct ReplayedChanges: Sendable {
+    /// Those that lead to a snapshot, oldest first.
+    private(set) var frozen: [FrozenChanges] = []
+    /// Those after them.
+    private(set) var overlay = Overlay()
+    private var user: Superblock.Head
+    private var collector: Superblock.Head
+    private let geometry: Geometry
+    private let hasFeature: Bool
+    private let limits: ReplayLimits
+
+    init(_ superblock: Superblock, limits: ReplayLimits) {
+        user = superblock.user
+        collector = superblock.collector
+        geometry = superblock.geometry
+        hasFeature = superblock.features & Superblock.snapshotsFeature != 0
+        self.limits = limits
+    }
+
+    /// - Parameter header: the header page of the commit.
+    mutating func apply(
+        _ commit: CommitHeader,
+        _ header: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        OpenedContainer.apply(commit, header, geometry, &overlay)
+        try limits.requirePossible(frozen.map { $0.overlay } + [overlay])
+        let head = Superblock.Head(
+            sequence: commit.sequence,
+            segment: commit.segment,
+            page: commit.page + commit.pageCount,
+            next: commit.nextSegment
+        )
+        if commit.stream == .user { user = head } else { collector = head }
+        guard let snapshot = try PendingSnapshot(commit, header) else { return }
+        guard hasFeature, frozen.count < SnapshotLimits.pendingCountMax else {
+            throw LogReplay.impossible("too many snapshots")
+        }
+        let position = LogPosition(
+            lsn: commit.lsn,
+            checksum: CommitHeader.checksum(of: header),
+            user: user,
+            collector: collector
+        )
+        frozen.append(
+            FrozenChanges(overlay: overlay, position: position, snapshot: snapshot)
+        )
+        overlay = Overlay()
+    }
+
+    /// What there would be without the rule that a snapshot's changes are its own: for tests that
+    /// show that it matters.
+    func unsplit() -> ReplayedChanges {
+        var all = self
+        guard var last = frozen.last else { return all }
+        for delta in overlay.deltas.sorted() { last.overlay.set(delta.block, delta.entry) }
+        all.frozen[frozen.count - 1] = last
+        return all
+    }
+}

@@ -1,0 +1,107 @@
+public import FootingDisk
+internal import FootingSystem
+
+/// The snapshots of a disk, as `disk@snapshot`.
+public struct SnapshotSource: ExportSource {
+    private let disk: Disk
+    private let diskName: String
+
+    /// Offers the snapshots of a disk that is served under a name.
+    public init(_ disk: Disk, diskName: String) {
+        self.disk = disk
+        self.diskName = diskName
+    }
+
+    /// All snapshots.
+    public func list() -> [ExportListing] {
+        // Whoever asks for one by its name is told what is wrong with it.
+        let snapshots = (try? disk.snapshots()) ?? []
+        return snapshots.map { snapshot in
+            ExportListing(
+                name: "\(diskName)@\(snapshot.name)",
+                summary: "snapshot \(snapshot.identifier) of \(disk.information.identifier)"
+            )
+        }
+    }
+
+    /// Opens a snapshot.
+    public func open(_ name: String) -> (any Export)? {
+        guard let at = name.lastIndex(of: "@") else { return nil }
+        let owner = name[..<at]
+        guard owner.isEmpty || owner == diskName,
+            let snapshot = try? disk.openSnapshot(String(name[name.index(after: at)...]))
+        else { return nil }
+        return SnapshotExport(snapshot, name: name)
+    }
+}
+
+/// A snapshot as NBD clients see it: a disk that cannot be written.
+final class SnapshotExport: Export {
+    private let snapshot: DiskSnapshot
+    let name: String
+
+    init(_ snapshot: DiskSnapshot, name: String) {
+        self.snapshot = snapshot
+        self.name = name
+    }
+
+    var summary: String { "snapshot \(snapshot.identifier)" }
+    var sizeBytes: UInt64 { snapshot.sizeBytes }
+    var isReadOnly: Bool { true }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+        do throws(DiskError) { try unsafe snapshot.read(at: offset, into: buffer) } catch {
+            throw error.errno
+        }
+    }
+
+    func readWithoutWaiting(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Bool {
+        do throws(DiskError) {
+            return try unsafe snapshot.readWithoutWaiting(at: offset, into: buffer)
+        } catch {
+            throw error.errno
+        }
+    }
+
+    func makeReadQueue() -> (any ExportReadQueue)? {
+        snapshot.makeReadQueue().map { DiskReads($0) }
+    }
+
+    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
+        throw .notPermitted
+    }
+
+    func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(Errno) {
+        throw .notPermitted
+    }
+
+    func zeroingIsFast(keepsSpace: Bool) -> Bool { false }
+
+    func trim(_ range: Range<UInt64>) throws(Errno) { throw .notPermitted }
+
+    /// All of it is durable.
+    func flush(_ completion: @escaping @Sendable (Errno?) -> Void) { completion(nil) }
+
+    func extents(_ range: Range<UInt64>, limit: Int) throws(Errno) -> [Extent] {
+        do throws(DiskError) {
+            return try snapshot.extents(range, limit: limit).map {
+                Extent(lengthBytes: $0.count, kind: $0.isAllocated ? .data : .hole)
+            }
+        } catch {
+            throw error.errno
+        }
+    }
+
+    func cache(_ range: Range<UInt64>) throws(Errno) {
+        let buffer = AlignedBuffer(count: 256 << 10)
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = min(buffer.count, Int(range.upperBound - offset))
+            try unsafe read(at: offset, into: buffer.slice(0..<count))
+            offset += UInt64(count)
+        }
+    }
+}
