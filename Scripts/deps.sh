@@ -8,7 +8,7 @@ set -euo pipefail
 packages=(
     zlib1g-dev liblz4-dev libdeflate-dev libssl-dev liburing-dev
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
-    fio e2fsprogs iproute2
+    fio e2fsprogs xfsprogs btrfs-progs iproute2
     # The plugin, and certificates for its tests.
     nbdkit-plugin-dev openssl
     # The guests, what unpacks their kernels, and what links and strips their static programs.
