@@ -9,7 +9,6 @@
 struct footing_ring {
 	struct io_uring uring;
 	int file;
-	int is_registered;
 };
 
 int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **result)
@@ -48,12 +47,9 @@ void footing_ring_destroy(struct footing_ring *ring)
 	free(ring);
 }
 
-int footing_ring_set_file(struct footing_ring *ring, int file)
+void footing_ring_set_file(struct footing_ring *ring, int file)
 {
 	ring->file = file;
-	int status = io_uring_register_files(&ring->uring, &file, 1);
-	ring->is_registered = status >= 0;
-	return status < 0 ? status : 0;
 }
 
 int footing_ring_read(
@@ -66,14 +62,11 @@ int footing_ring_read(
 	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
 	if (!entry)
 		return -EBUSY;
-	int file = ring->is_registered ? 0 : ring->file;
 	if (count == 1)
 		io_uring_prep_read(
-			entry, file, parts[0].iov_base, (unsigned)parts[0].iov_len, offset);
+			entry, ring->file, parts[0].iov_base, (unsigned)parts[0].iov_len, offset);
 	else
-		io_uring_prep_readv(entry, file, parts, count, offset);
-	if (ring->is_registered)
-		io_uring_sqe_set_flags(entry, IOSQE_FIXED_FILE);
+		io_uring_prep_readv(entry, ring->file, parts, count, offset);
 	io_uring_sqe_set_data64(entry, tag);
 	return 0;
 }

@@ -54,6 +54,16 @@ struct DiskThreads: ~Copyable {
         engine.state.withLock { _ in isStopping.withLock { $0.commits = true } }
         engine.state.wakeAll(on: Engine.Condition.committer)
         thread.join()
+        // Whoever flushed may be at it in its own thread.
+        engine.state.withLock { state in
+            while state.isCommitting {
+                engine.state.wait(
+                    &state,
+                    on: Engine.Condition.committer,
+                    nanoseconds: 1_000_000
+                )
+            }
+        }
     }
 
     private typealias Stop = Locked<(maintenance: Bool, commits: Bool)>

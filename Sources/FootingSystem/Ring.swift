@@ -11,8 +11,6 @@ public struct Ring: ~Copyable, @unchecked Sendable {
     private let ring: OpaquePointer
     /// Vectors of prepared reads with several parts: the kernel copies them when it gets the read.
     private var vectors: [UnsafeMutablePointer<iovec>] = unsafe []
-    /// Whether the kernel finds the file without a look-up.
-    public private(set) var hasRegisteredFile = false
 
     /// What ended.
     public struct Completion: Sendable, Equatable {
@@ -42,10 +40,8 @@ public struct Ring: ~Copyable, @unchecked Sendable {
     }
 
     /// Sets the file that is read, which must stay open as long as the ring lives.
-    ///
-    /// Registering it may be refused; it is read all the same.
     public mutating func setFile(_ number: Int32) {
-        hasRegisteredFile = unsafe footing_ring_set_file(ring, number) == 0
+        unsafe footing_ring_set_file(ring, number)
     }
 
     /// Prepares a read, of several parts one behind the other if there are more than one.

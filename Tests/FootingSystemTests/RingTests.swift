@@ -39,7 +39,6 @@ import Testing
         let file = try makeFile(directory)
         var ring = try Ring(entryCount: 8, isForThisThread: isForThisThread)
         ring.setFile(file.number)
-        isTrue(ring.hasRegisteredFile)
         let buffer = AlignedBuffer(count: 65536)
         isTrue(unsafe ring.prepareRead(at: 5, into: buffer.slice(0..<10), tag: 1))
         let parts = unsafe [buffer.slice(200..<300), buffer.slice(400..<1000)]

@@ -15,9 +15,9 @@ int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **
 /* Ends it. Requests under way must have ended. */
 void footing_ring_destroy(struct footing_ring *ring);
 
-/* Registers the one file that footing_ring_read reads; 0 or -errno. After a failure `file` is
- * looked up for each request. */
-int footing_ring_set_file(struct footing_ring *ring, int file);
+/* Sets the one file that footing_ring_read reads. It is not registered: the kernel ends rings some
+ * time after their process, and would have it open until then. */
+void footing_ring_set_file(struct footing_ring *ring, int file);
 
 /* Prepares a read of the file, IORING_OP_READ, or READV where there is more than one part; the
  * parts must stay where they are until it is submitted. -EBUSY if too many are prepared. */
