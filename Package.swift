@@ -49,7 +49,9 @@ let package = Package(
             name: "CFooting",
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
-            ]
+            ],
+            // Debian: liburing-dev; the static library is in the program.
+            linkerSettings: [.linkedLibrary("uring")]
         ),
         .target(
             name: "CQAT",
@@ -82,6 +84,7 @@ let package = Package(
             dependencies: ["FootingCommands"],
             swiftSettings: strict
         ),
+        .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
         .target(
             name: "FootingSimulation",
             dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
@@ -107,7 +110,7 @@ let package = Package(
         + [
             .testTarget(
                 name: "FootingSystemTests",
-                dependencies: ["FootingTestSupport", "FootingSystem"],
+                dependencies: ["FootingTestSupport", "FootingSystem", "CFootingTesting"],
                 swiftSettings: strict
             ),
             .testTarget(
@@ -137,7 +140,7 @@ let package = Package(
                 name: "FootingDiskTests",
                 dependencies: [
                     "FootingDisk", "FootingSimulation", "FootingTestSupport",
-                    "FootingAcceleration", "FootingSystem",
+                    "FootingAcceleration", "FootingSystem", "CFootingTesting",
                 ],
                 swiftSettings: strict
             ),

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
 # Linked into the program: zlib1g-dev, which packs recordings and which Swift itself needs too;
-# liblz4-dev, libdeflate-dev and libssl-dev (libcrypto), which compress and encrypt disks.
+# liblz4-dev, libdeflate-dev and libssl-dev (libcrypto), which compress and encrypt disks;
+# liburing-dev, by which disks are read.
 set -euo pipefail
 
 packages=(
-    zlib1g-dev liblz4-dev libdeflate-dev libssl-dev
+    zlib1g-dev liblz4-dev libdeflate-dev libssl-dev liburing-dev
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
     fio e2fsprogs xfsprogs btrfs-progs iproute2
     # The plugin, and certificates for its tests.

@@ -71,6 +71,11 @@ public final class SnapshotExport: Export {
         }
     }
 
+    /// Reads that wait for the device while the calling thread goes on.
+    public func makeReadQueue() -> (any ExportReadQueue)? {
+        snapshot.makeReadQueue().map { DiskReads($0) }
+    }
+
     /// Refused.
     public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         throw .notPermitted
