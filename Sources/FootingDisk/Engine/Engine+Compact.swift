@@ -58,6 +58,8 @@ extension Engine {
             state.compaction.status.isRunning = true
             state.compaction.status.totalCount = worthwhileCount(state)
             state.compaction.sequenceEnd = state.nextSequence
+            // What found no space to be won may find some in fuller segments.
+            state.isStuck = false
             callMaintenance(&state)
         }
     }

@@ -174,7 +174,7 @@ extension SimulatedStore {
             var target = write
             if state.strikes(state.faults.misdirectedWriteOneIn) {
                 state.counts.misdirectedWrites += 1
-                let pages = Int((sizeBytes - UInt64(bytes.count)) / 4096)
+                let pages = Int((state.sizeBytes - UInt64(bytes.count)) / 4096)
                 target = Write(
                     offset: UInt64(state.random.below(pages + 1)) * 4096,
                     bytes: bytes
