@@ -273,8 +273,8 @@ public final class Disk: Sendable {
     /// snapshots keep the size they were made with.
     ///
     /// - Parameter size: a multiple of 512, at most 64 TiB.
-    /// - Throws: kind `invalid` if there is data beyond a smaller size, or no disk can have it; kind
-    ///   `noSpace` if the host has no space for it.
+    /// - Throws: kind `invalid` if there is data beyond a smaller size, or no disk can have it;
+    ///   kind `noSpace` if the host has no space for it.
     public func resize(toBytes size: UInt64) throws(DiskError) {
         try engine.resize(toBytes: size)
     }
@@ -306,8 +306,8 @@ public final class Disk: Sendable {
 
     /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.
     ///
-    /// - Parameter returnsSpace: whether all free segments are given back to the host; some are kept
-    ///   otherwise, to be written at once by the next who opens it.
+    /// - Parameter returnsSpace: whether all free segments are given back to the host; some are
+    ///   kept otherwise, to be written at once by the next who opens it.
     /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.
     public func close(returnsSpace: Bool = false) throws(DiskError) {
         // Nothing was written, and nobody would answer the flush.

@@ -50,8 +50,8 @@ struct BlockCoder: Sendable {
     /// - Parameters:
     ///   - stored: as many bytes as the form says; their checksum is the caller's business.
     ///   - target: 4096 bytes.
-    /// - Throws: kind `corrupt` if the stored bytes are no block, kind `unavailable` without memory;
-    ///   the target's content is then undefined.
+    /// - Throws: `corrupt` if the stored bytes are no block, `unavailable` without memory; the
+    ///   target's content is then undefined.
     func decode(
         _ form: BlockForm,
         _ stored: UnsafeRawBufferPointer,

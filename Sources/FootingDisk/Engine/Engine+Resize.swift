@@ -109,8 +109,8 @@ extension Engine {
             throw DiskError(
                 .invalid,
                 "resize",
-                "there is data up to byte \(min((last + 1) * 4096, geometry.sizeBytes)); trim it, or "
-                    + "keep the disk at least as large"
+                "there is data up to byte \(min((last + 1) * 4096, geometry.sizeBytes)); trim it, "
+                    + "or keep the disk at least as large"
             )
         }
         // The last block may be used in part only: what is beyond must read as zeros if it ever

@@ -126,7 +126,8 @@ extension Engine {
         }
     }
 
-    /// - Parameter geometry: the disk's, if the last block is as well; it may be there in part only.
+    /// - Parameter geometry: the disk's, if its last block is among them, which may be there in
+    ///   part only.
     /// - Returns: false if the disk has another size by now: the rest of that block belongs to it.
     private func trimBlocks(
         _ blocks: Range<UInt64>,
@@ -136,7 +137,7 @@ extension Engine {
         while start < blocks.upperBound {
             // A descriptor counts blocks in 32 bits.
             let end = min(blocks.upperBound, start + 1 << 31)
-            let isDone = try admit(blocks: 1, isTrim: true) { state in
+            let result = try admit(blocks: 1, isTrim: true) { state in
                 if let geometry, state.superblock.geometry.sizeBytes != geometry.sizeBytes {
                     return false
                 }
@@ -144,7 +145,7 @@ extension Engine {
                 state.isStuck = false
                 return true
             }
-            if !isDone { return false }
+            if result != .done { return false }
             start = end
         }
         return true
