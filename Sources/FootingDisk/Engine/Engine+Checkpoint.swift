@@ -125,9 +125,10 @@ extension Engine {
                 seal(.user, continues: false, &state)
                 seal(.collector, continues: false, &state)
                 state.setAside(nil)
-                state.snapshots.giveUpLostRollback()
+                state.snapshots.giveUpLostRollback(sizeBytes: state.superblock.geometry.sizeBytes)
                 state.frozen[0].rollback = state.snapshots.rollback
-                state.frozen[0].geometry = state.resizeTarget
+                // One after the other: the snapshot's tree is as deep as its disk was.
+                if state.snapshots.rollback == nil { state.frozen[0].geometry = state.resizeTarget }
             }
             let changes = state.frozen[0]
             var superblock = state.superblock
@@ -313,6 +314,8 @@ final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
     /// By segment, in units of 512 bytes: at most what all pages of a segment have.
     private var changes: [Int32]
+    /// Some segment's changes are more than it can hold: only a forged map does that.
+    private var isImpossible = false
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
 
@@ -323,7 +326,12 @@ final class Ledger: MapUpdate.Accounting {
 
     func count(_ entry: MapEntry, _ change: Int) {
         guard geometry.contains(entry.location) else { return }
-        changes[Int(geometry.segment(of: entry.location))] += Int32(change * Int(entry.storedUnits))
+        let segment = Int(geometry.segment(of: entry.location))
+        let (sum, overflow) = changes[segment].addingReportingOverflow(
+            Int32(change * Int(entry.storedUnits))
+        )
+        changes[segment] = sum
+        isImpossible = isImpossible || overflow
     }
 
     /// Another tree, whose counts are known, takes the place of the current one.
@@ -362,7 +370,8 @@ final class Ledger: MapUpdate.Accounting {
         _ change: Int32
     ) throws(DiskError) -> UInt32 {
         let units = Int(live) + Int(change)
-        guard (0...geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)).contains(units) else {
+        let most = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
+        guard !isImpossible, (0...most).contains(units) else {
             throw DiskError(
                 .corrupt,
                 "checkpoint",

@@ -129,11 +129,21 @@ extension SnapshotState {
     }
 
     /// Goes back to no snapshot that a checkpoint deleted meanwhile: its segments are others' now.
-    mutating func giveUpLostRollback() {
-        guard let record = rollback?.record,
-            isGoing(record.identifier) || !records.contains(record)
-        else { return }
-        rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+    ///
+    /// Nor to one of another size: the disk may have got that meanwhile.
+    mutating func giveUpLostRollback(sizeBytes: UInt64) {
+        guard let record = rollback?.record else { return }
+        if record.sizeBytes != sizeBytes {
+            rollbackFailure = DiskError(
+                .invalid,
+                "roll back",
+                "'\(record.name)' is of another size than the disk is now; clone it instead"
+            )
+        } else if isGoing(record.identifier) || !records.contains(record) {
+            rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+        } else {
+            return
+        }
         rollback = nil
     }
 }

@@ -126,6 +126,41 @@ import Testing
         #expect(try disk.check().findings == [])
     }
 
+    @Test func `A rollback and a resize at the same time come one after the other`() throws {
+        for isRollbackFirst in [true, false] {
+            let disk = try TestDisk(sizeBytes: 1 << 20, sparePercent: 333)
+            let engine = disk.engine.engine
+            try disk.write(0, 65536, 1)
+            try disk.engine.createSnapshot("a")
+            let record = try engine.settledSnapshot("a", "test")
+            try disk.write(0, 65536, 2)
+            let counts = try SnapshotTable.counts(
+                of: record,
+                volume: engine.volume,
+                disk.store,
+                disk.geometry
+            ).counts
+            // As two threads may ask; the map of the larger disk is deeper.
+            if isRollbackFirst {
+                engine.state.withLock { state in
+                    state.snapshots.rollback = SnapshotRollback(record: record, counts: counts)
+                }
+                try disk.engine.resize(toBytes: 600 << 20)
+                #expect(try disk.holds(0, 65536, 1))
+            } else {
+                try disk.engine.resize(toBytes: 600 << 20)
+                engine.state.withLock { state in
+                    state.snapshots.rollback = SnapshotRollback(record: record, counts: counts)
+                }
+                try disk.write(1 << 20, 4096, 3)
+                try disk.engine.checkpoint()
+                #expect(engine.state.withLock { $0.snapshots.rollbackFailure }?.kind == .invalid)
+                #expect(try disk.holds(0, 65536, 2))
+            }
+            #expect(try disk.check().findings == [])
+        }
+    }
+
     @Test func `Superblocks with impossible places are refused`() throws {
         let disk = try TestDisk(sizeBytes: 1 << 20)
         try disk.engine.resize(toBytes: 40 << 20)
