@@ -152,7 +152,7 @@ struct ManageTests {
             qemu-img create -q -f qcow2 fine.qcow2 1M
             expect 1 'qemu-utils' env PATH=/nowhere "$footing" disk import fine.qcow2 disk.footing
             expect 1 'qemu-utils' env PATH=/nowhere "$footing" disk export odd.footing x.qcow2
-            printf 'x' | dd of=fine.qcow2 bs=1 seek=40 conv=notrunc status=none
+            printf 'x' | dd of=fine.qcow2 bs=1 seek=47 conv=notrunc status=none
             expect 1 'qemu-img' "$footing" disk import fine.qcow2 disk.footing
             [[ ! -e disk.footing && -z $(ls ./*.partial 2>/dev/null) ]] || fail "left: $(ls)"
             """
