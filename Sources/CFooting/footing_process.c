@@ -68,12 +68,39 @@ void footing_bound_heap(int kept)
 static int argument_count;
 static char **arguments;
 
-/* The C library hands these to every initialiser. Swift would read /proc/self/maps for them, which
-   takes longer than finding out the hypervisor. */
+/* The C library hands these to every initialiser. */
 __attribute__((constructor)) static void keep_arguments(int count, char **values)
 {
 	argument_count = count;
 	arguments = values;
+}
+
+/* Two functions of Swift's runtime, in place of its own where that is linked into the program: it
+ * is then left out, and with it what it does before main(), asked for or not. Hidden, so that a
+ * runtime in a shared library keeps its own. */
+#define RUNTIME __attribute__((visibility("hidden")))
+
+/* For CommandLine: Swift would read /proc/self/maps, which takes longer than finding out the
+ * hypervisor. */
+RUNTIME char **_swift_stdlib_getUnsafeArgvArgc(int *count);
+
+char **_swift_stdlib_getUnsafeArgvArgc(int *count)
+{
+	static char *none[1];
+	*count = argument_count;
+	return arguments ? arguments : none;
+}
+
+/* Where the program that prints the stack of a crash is, of a name, below the folder this one was
+ * installed in: Swift would look at seven places. Nobody installs it with a static program; the
+ * environment (SWIFT_BACKTRACE=swift-backtrace=PATH) can name one all the same. */
+RUNTIME const char *swift_copyAuxiliaryExecutablePath(const char *folder, const char *name);
+
+const char *swift_copyAuxiliaryExecutablePath(const char *folder, const char *name)
+{
+	(void)folder;
+	(void)name;
+	return NULL;
 }
 
 int footing_argument_count(void)

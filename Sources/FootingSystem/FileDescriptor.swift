@@ -47,6 +47,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let directory = Options(rawValue: O_DIRECTORY)
         /// Never wait for a peer, as of a FIFO.
         public static let nonBlocking = Options(rawValue: O_NONBLOCK)
+        /// `O_NOCTTY`: a terminal does not become the process's own.
+        public static let noTerminal = Options(rawValue: O_NOCTTY)
         /// Do not follow a symbolic link at the end of the path.
         public static let noFollow = Options(rawValue: O_NOFOLLOW)
         /// Only a reference to the path: nothing can be read, and no driver is asked to open.
