@@ -6,6 +6,8 @@ set -euo pipefail
 
 packages=(
     zlib1g-dev liblz4-dev libdeflate-dev libssl-dev
+    # Linked into footing-kubevirt, and what checks its XML.
+    libxml2-dev liblzma-dev libyaml-dev pkg-config libxml2-utils libvirt-clients
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
     fio e2fsprogs iproute2
     # The plugin, and certificates for its tests.

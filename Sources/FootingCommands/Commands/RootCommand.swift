@@ -18,6 +18,6 @@ enum RootCommand {
 }
 
 /// Parameters that several commands share, so that they mean the same everywhere.
-enum SharedParameters {
-    static let json = Flag("json", help: "Print JSON with sorted keys.")
+package enum SharedParameters {
+    package static let json = Flag("json", help: "Print JSON with sorted keys.")
 }

@@ -1,18 +1,18 @@
-internal import FootingSystem
+package import FootingSystem
 
 /// Where a command reports: results on standard output, everything else on standard error.
 ///
 /// Passed in, so that tests read what a user would see.
-final class Console: Sendable {
+package final class Console: Sendable {
     /// The width that text is wrapped to.
-    let columns: Int
+    package let columns: Int
     /// Columns of the terminal that shows progress; nil where there is none.
-    let progressColumns: Int?
+    package let progressColumns: Int?
 
     private let sink: @Sendable (StandardStream, String) throws(Errno) -> Void
     private let failure = Locked<Errno?>(nil)
 
-    init(
+    package init(
         columns: Int,
         progressColumns: Int?,
         sink: @escaping @Sendable (StandardStream, String) throws(Errno) -> Void
@@ -23,7 +23,7 @@ final class Console: Sendable {
     }
 
     /// The process's own streams.
-    static func standard() -> Console {
+    package static func standard() -> Console {
         Console(
             columns: StandardStream.output.terminalColumns ?? 80,
             progressColumns: StandardStream.error.terminalColumns
@@ -33,10 +33,10 @@ final class Console: Sendable {
     }
 
     /// The first error that standard output gave, such as `ENOSPC`: the result is then incomplete.
-    var outputFailure: Errno? { failure.withLock { $0 } }
+    package var outputFailure: Errno? { failure.withLock { $0 } }
 
     /// Writes a result as it is.
-    func write(_ text: String) {
+    package func write(_ text: String) {
         do throws(Errno) {
             try sink(.output, text)
         } catch {
@@ -45,23 +45,23 @@ final class Console: Sendable {
     }
 
     /// Writes a result and a line feed.
-    func print(_ line: String = "") {
+    package func print(_ line: String = "") {
         write(line + "\n")
     }
 
     /// Writes a result as JSON with sorted keys.
-    func print(_ value: JSONValue) {
+    package func print(_ value: JSONValue) {
         write(value.text() + "\n")
     }
 
     /// Writes a remark of a program that goes on, on one line whatever it tells: names and reasons
     /// may come from others.
-    func remark(_ text: String) {
+    package func remark(_ text: String) {
         writeError("footing: \(TerminalText.harmless(text, keepsLineFeeds: false))\n")
     }
 
     /// Writes a remark or an error; there is nobody left to tell if this fails.
-    func writeError(_ text: String) {
+    package func writeError(_ text: String) {
         try? sink(.error, text)
     }
 }
