@@ -3,7 +3,7 @@
 ///
 /// From QEMU 10.2's `accel/mshv` and libvirt 11.10's domain capabilities for it.
 public enum Preflight {
-    /// `vp_index` in QEMU's accelerator is a byte, of which the last value is not used.
+    /// `vp_index` in QEMU's accelerator is a byte.
     public static let processorsMaximum = 255
 
     /// The enlightenments that libvirt's capabilities name for this type of domain.

@@ -4,6 +4,8 @@ struct DomainEditor {
     private var edits: [SourceEdit] = []
     /// What must differ afterwards: attributes by their elements.
     private var expected: [AttributeName: String] = [:]
+    /// The attributes among them that are new, by their elements.
+    private var added: [Int: [String]] = [:]
     /// The elements that are inserted, by the element that they follow.
     private var inserted: [Int: [String]] = [:]
 
@@ -35,6 +37,7 @@ struct DomainEditor {
             if element.endTag.isEmpty { end -= 1 }
             while Self.isSpace(document.source[end - 1]) { end -= 1 }
             edits.append(SourceEdit(end..<end, Array(" \(name)=\"\(value)\"".utf8)))
+            added[index, default: []].append(Self.line(nil, name, value))
         }
         expected[key] = value
         return true
@@ -106,26 +109,20 @@ struct DomainEditor {
     }
 
     private func values(of element: XMLDocument.Element) -> [String] {
-        element.attributes.map { "\($0.prefix ?? "")\u{0}\($0.name)\u{0}\($0.value)" }
+        element.attributes.map { Self.line($0.prefix, $0.name, $0.value) }
     }
 
+    /// The attributes of an element as they should be; new ones stand behind the old ones.
     private func changedValues(of element: XMLDocument.Element, _ index: Int) -> [String] {
-        var values = element.attributes.map { attribute in
+        element.attributes.map { attribute in
             let key = AttributeName(element: index, name: attribute.name)
             let value = attribute.prefix == nil ? expected[key] ?? attribute.value : attribute.value
-            return "\(attribute.prefix ?? "")\u{0}\(attribute.name)\u{0}\(value)"
-        }
-        // New ones stand behind the old ones, in the order in which they were set.
-        let new = edits.compactMap { edit -> String? in
-            guard edit.place.isEmpty, element.startTag.contains(edit.place.lowerBound - 1),
-                edit.place.lowerBound < element.startTag.upperBound
-            else { return nil }
-            let parts = String(decoding: edit.bytes, as: UTF8.self).split(separator: "\"")
-            guard parts.count == 2 else { return nil }
-            return "\u{0}\(parts[0].dropFirst().dropLast())\u{0}\(parts[1])"
-        }
-        values += new
-        return values
+            return Self.line(attribute.prefix, attribute.name, value)
+        } + (added[index] ?? [])
+    }
+
+    private static func line(_ prefix: String?, _ name: String, _ value: String) -> String {
+        "\(prefix ?? "")\u{0}\(name)\u{0}\(value)"
     }
 
     /// A text without white space, of which an insertion adds some to what is around it.
