@@ -3,7 +3,7 @@ internal import CLibYAML
 /// libyaml's parser on a text in memory.
 ///
 /// It is given a copy of the text, which must outlive the parser.
-final class YAMLParser {
+@safe final class YAMLParser {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
 
@@ -29,10 +29,10 @@ final class YAMLParser {
     /// The next event.
     func next() throws(YAMLError) -> YAMLEvent {
         var event = unsafe yaml_event_t()
-        guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw unsafe failure() }
+        guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure() }
         defer { unsafe yaml_event_delete(&event) }
         let mark = unsafe event.start_mark
-        let position = unsafe Self.position(mark)
+        let position = Self.position(mark)
         return unsafe YAMLEvent(kind: Self.kind(of: event), position: position)
     }
 
@@ -76,7 +76,7 @@ final class YAMLParser {
     }
 
     private static func position(_ mark: yaml_mark_t) -> YAMLPosition {
-        YAMLPosition(line: unsafe mark.line + 1, column: unsafe mark.column + 1)
+        YAMLPosition(line: mark.line + 1, column: mark.column + 1)
     }
 
     private func failure() -> YAMLError {

@@ -20,11 +20,11 @@ extension YAMLNode {
             var reader = YAMLReader(parser: try YAMLParser(bytes), limits: limits)
             return try reader.documents()
         } catch {
-            // JSON writes a character beyond U+FFFF as a surrogate pair, which YAML does not have.
-            guard case .malformed = error.problem, let joined = SurrogatePairs.joined(bytes) else {
+            // JSON has tabs and surrogate pairs where YAML 1.1 has none.
+            guard case .malformed = error.problem, let adapted = JSONText.adapted(bytes) else {
                 throw error
             }
-            var reader = YAMLReader(parser: try YAMLParser(joined), limits: limits)
+            var reader = YAMLReader(parser: try YAMLParser(adapted), limits: limits)
             return try reader.documents()
         }
     }

@@ -1,18 +1,18 @@
-/// The escapes with which JSON writes characters beyond U+FFFF.
-enum SurrogatePairs {
-    /// The text with `\uD83D\uDE00` as `\U0001F600`, which libyaml knows.
+/// What JSON writes and YAML 1.1 does not.
+enum JSONText {
+    /// The text with `\uD83D\uDE00` as `\U0001F600`, and with blanks for tabs in front.
     ///
-    /// Nil if the text does not begin as JSON, or has none: in YAML's other forms of text the same
-    /// characters stand for themselves.
-    static func joined(_ bytes: [UInt8]) -> [UInt8]? {
+    /// Nil if the text does not begin as JSON, or has neither: in YAML's other forms of text the
+    /// same characters stand for themselves.
+    static func adapted(_ bytes: [UInt8]) -> [UInt8]? {
         let space: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
-        guard let first = bytes.first(where: { !space.contains($0) }),
-            first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        guard let begin = bytes.firstIndex(where: { !space.contains($0) }),
+            bytes[begin] == UInt8(ascii: "{") || bytes[begin] == UInt8(ascii: "[")
         else { return nil }
-        var result: [UInt8] = []
+        var result = bytes[..<begin].map { $0 == 0x09 ? 0x20 : $0 }
+        var found = bytes[..<begin].contains(0x09)
         result.reserveCapacity(bytes.count)
-        var found = false
-        var next = 0
+        var next = begin
         while next < bytes.count {
             guard bytes[next] == UInt8(ascii: "\\"), next + 1 < bytes.count else {
                 result.append(bytes[next])
