@@ -62,6 +62,42 @@ public struct DecisionRecord: Sendable, Hashable {
         ]
     }
 
+    /// The record in one line of at most ``lineBytesMaximum`` bytes.
+    ///
+    /// KubeVirt's shim gives up on lines of 64 KiB, and what is in a manifest can be long.
+    public var line: String {
+        let line = json.line()
+        if line.utf8.count <= Self.lineBytesMaximum { return line }
+        var short = self
+        for field in [\DecisionRecord.namespace, \.name, \.typeBefore, \.typeAfter] {
+            short[keyPath: field] = Self.cut(short[keyPath: field])
+        }
+        short.node = node.map { Self.cut($0) }
+        short.explanation = Self.cut(explanation)
+        short.changes = changes.prefix(16).map { Change(Self.cut($0.what), why: Self.cut($0.why)) }
+        short.findings = findings.prefix(16).map {
+            Finding($0.code, Self.cut($0.text), remedy: $0.remedy)
+        }
+        let left = changes.count + findings.count - short.changes.count - short.findings.count
+        if left > 0 { short.findings.append(Finding(.trouble, "\(left) more are left out here")) }
+        return short.json.line()
+    }
+
+    /// The longest line in bytes.
+    public static let lineBytesMaximum = 16 << 10
+
+    /// The beginning of a text, without control characters, of which JSON makes six bytes each.
+    private static func cut(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        var count = 0
+        for scalar in text.unicodeScalars {
+            count += UTF8.width(scalar)
+            if count > 100 { return String(result) + "…" }
+            result.append(scalar.value < 0x20 ? "." : scalar)
+        }
+        return String(result)
+    }
+
     /// The hypervisor's name in the metric: `mshv`, `kvm`, `qemu` or `unknown`.
     public var hypervisor: String {
         Selection.Hypervisor(domainType: typeAfter)?.rawValue ?? "unknown"
