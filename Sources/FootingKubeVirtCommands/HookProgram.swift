@@ -27,7 +27,7 @@ enum HookProgram {
         console: Console,
         root: HostRoot? = nil
     ) -> Int32 {
-        // The shim stops to read the log at a line that is too long: no reason to fail.
+        // Who reads the log may have gone: no reason to fail.
         _ = signal(SIGPIPE, SIG_IGN)
         let value = hook == .onDefineDomain ? "domain" : "cloud-init"
         let arguments = HookArguments(words, names: ["vmi", value])

@@ -53,7 +53,8 @@ enum NodeCommand {
         }
         for label in report.labels { text += "label \(label.name)=\(label.value)\n" }
         if let selection {
-            text += "a virtual machine runs on \(selection.hypervisor.rawValue)"
+            text +=
+                "a virtual machine runs on \(selection.hypervisor.rawValue)"
                 + " (domain type \(selection.hypervisor.domainType)): \(selection.explanation)\n"
         }
         if let refusal { text += "a virtual machine does not run: \(refusal)\n" }

@@ -16,7 +16,8 @@ enum PluginCommand {
 
     static let declaration = Command(
         name: "plugin",
-        overview: "Print a plugin for KubeVirt 1.9 and later that makes the change without a sidecar.",
+        overview:
+            "Print a plugin for KubeVirt 1.9 and later that makes the change without a sidecar.",
         discussion: """
             An expression in a plugin knows the virtual machine, not its node: whatever it is meant \
             for must run where /dev/mshv is, and get it. With --kubevirt it is printed only if the \

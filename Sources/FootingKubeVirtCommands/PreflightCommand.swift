@@ -68,7 +68,9 @@ enum PreflightCommand {
     ) throws(CommandError) -> Preflight.Version? {
         guard let text else { return nil }
         guard let version = Preflight.Version(text) else {
-            throw CommandError(usage: "--\(name) is no version: '\(text)'; write one such as 11.10.0")
+            throw CommandError(
+                usage: "--\(name) is no version: '\(text)'; write one such as 11.10.0"
+            )
         }
         return version
     }

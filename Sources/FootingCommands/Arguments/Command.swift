@@ -36,7 +36,8 @@ package struct Command: Sendable {
     }
 
     /// A command that only groups others.
-    package init(name: String, overview: String, discussion: String? = nil, subcommands: [Command]) {
+    package init(name: String, overview: String, discussion: String? = nil, subcommands: [Command])
+    {
         self.name = name
         self.overview = overview
         self.discussion = discussion

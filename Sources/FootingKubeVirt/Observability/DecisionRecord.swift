@@ -64,7 +64,8 @@ public struct DecisionRecord: Sendable, Hashable {
 
     /// The record in one line of at most ``lineBytesMaximum`` bytes.
     ///
-    /// KubeVirt's shim gives up on lines of 64 KiB, and what is in a manifest can be long.
+    /// What is in a manifest can be long, container runtimes cut lines of 16 KiB in pieces, and
+    /// KubeVirt's shim quotes this one in one of its own.
     public var line: String {
         let line = json.line()
         if line.utf8.count <= Self.lineBytesMaximum { return line }
@@ -74,8 +75,8 @@ public struct DecisionRecord: Sendable, Hashable {
         }
         short.node = node.map { Self.cut($0) }
         short.explanation = Self.cut(explanation)
-        short.changes = changes.prefix(16).map { Change(Self.cut($0.what), why: Self.cut($0.why)) }
-        short.findings = findings.prefix(16).map {
+        short.changes = changes.prefix(8).map { Change(Self.cut($0.what), why: Self.cut($0.why)) }
+        short.findings = findings.prefix(8).map {
             Finding($0.code, Self.cut($0.text), remedy: $0.remedy)
         }
         let left = changes.count + findings.count - short.changes.count - short.findings.count
@@ -84,7 +85,7 @@ public struct DecisionRecord: Sendable, Hashable {
     }
 
     /// The longest line in bytes.
-    public static let lineBytesMaximum = 16 << 10
+    public static let lineBytesMaximum = 8 << 10
 
     /// The beginning of a text, without control characters, of which JSON makes six bytes each.
     private static func cut(_ text: String) -> String {
@@ -103,10 +104,27 @@ public struct DecisionRecord: Sendable, Hashable {
         Selection.Hypervisor(domainType: typeAfter)?.rawValue ?? "unknown"
     }
 
-    /// Reads a line back; nil for any other line of a log.
+    /// Reads a line back, also from the `msg` of a line of KubeVirt's shim; nil for any other line
+    /// of a log.
     public init?(line: String) {
-        guard let value = try? JSONValue(parsing: Array(line.utf8), bytesMaximum: 1 << 20),
-            value.member("schema")?.stringValue == Self.schema,
+        guard let value = Self.value(line) else { return nil }
+        if let record = DecisionRecord(value) {
+            self = record
+        } else if let message = value.member("msg")?.stringValue,
+            let record = Self.value(message).flatMap({ DecisionRecord($0) })
+        {
+            self = record
+        } else {
+            return nil
+        }
+    }
+
+    private static func value(_ line: String) -> JSONValue? {
+        try? JSONValue(parsing: Array(line.utf8), bytesMaximum: 1 << 20)
+    }
+
+    private init?(_ value: JSONValue) {
+        guard value.member("schema")?.stringValue == Self.schema,
             let time = value.member("time")?.stringValue.flatMap(Timestamp.unixSeconds),
             let name = value.member("vmi")?.member("name")?.stringValue,
             let after = value.member("domainType")?.member("after")?.stringValue

@@ -49,6 +49,8 @@ enum Timestamp {
         let ofYear = day - (365 * year + year / 4 - year / 100)
         let shifted = (5 * ofYear + 2) / 153
         let month = shifted < 10 ? shifted + 3 : shifted - 9
-        return (year + era * 400 + (month <= 2 ? 1 : 0), month, ofYear - (153 * shifted + 2) / 5 + 1)
+        return (
+            year + era * 400 + (month <= 2 ? 1 : 0), month, ofYear - (153 * shifted + 2) / 5 + 1
+        )
     }
 }

@@ -12,7 +12,8 @@ enum NodeList {
         for part in text.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
             // A node's number is below 1024 (MAX_NUMNODES).
-            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
+            guard (1...2).contains(ends.count), let first = ends[0],
+                let last = ends[ends.count - 1],
                 (0...1023).contains(first), (first...1023).contains(last)
             else { return nil }
             nodes += first...last

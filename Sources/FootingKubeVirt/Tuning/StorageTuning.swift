@@ -64,7 +64,8 @@ struct StorageTuning {
             document.elements[target]["bus"] == "virtio",
             let driver = document.children(of: index, "driver").first
         else { return nil }
-        let alias = document.children(of: index, "alias").first
+        let alias =
+            document.children(of: index, "alias").first
             .flatMap { document.elements[$0]["name"] } ?? ""
         let name = alias.hasPrefix("ua-") ? String(alias.dropFirst(3)) : alias
         return Disk(element: index, driver: driver, name: name)
@@ -80,8 +81,11 @@ struct StorageTuning {
         if before == value { return }
         guard editor.set(name, of: disk.driver, to: value) else {
             findings.append(
-                Finding(.annotation, "\(name) of the disk \(disk.name) is written in a form that "
-                    + "is not changed")
+                Finding(
+                    .annotation,
+                    "\(name) of the disk \(disk.name) is written in a form that "
+                        + "is not changed"
+                )
             )
             return
         }
@@ -121,7 +125,8 @@ struct StorageTuning {
             why = "footing/io-threads: \(number); \(free.count) disks on virtio"
         case .automatic:
             count = min(free.count, max(processors / 2, 1), 4)
-            why = "footing/io-threads: auto; one for each of \(free.count) disks on virtio, "
+            why =
+                "footing/io-threads: auto; one for each of \(free.count) disks on virtio, "
                 + "at most half as many as \(processors) processors, and 4"
         }
         editor.insert(["<iothreads>\(count)</iothreads>"], names: ["iothreads"], after: anchor)
