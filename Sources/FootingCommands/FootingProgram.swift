@@ -41,6 +41,8 @@ public enum FootingProgram {
             console.write(HelpText(path: path, columns: console.columns).text)
         case .version:
             console.print(Release.version)
+        case .become(let program, let path, let words):
+            return report(NeighbourProgram.become(program, as: path, words), of: path, console)
         case .run(let path, let invocation):
             do throws(CommandError) {
                 try path.command.body?(invocation, console)

@@ -12,6 +12,8 @@ package struct Command: Sendable {
     private let declared: @Sendable () -> [ParameterModel]
     package let subcommands: [Command]
     package let body: Body?
+    /// The program beside this one that goes on with the words that follow.
+    package let program: String?
 
     /// A command that does something.
     ///
@@ -30,16 +32,30 @@ package struct Command: Sendable {
         declared = parameters
         self.body = body
         subcommands = []
+        program = nil
     }
 
     /// A command that only groups others.
-    package init(name: String, overview: String, discussion: String? = nil, subcommands: [Command]) {
+    package init(name: String, overview: String, discussion: String? = nil, subcommands: [Command])
+    {
         self.name = name
         self.overview = overview
         self.discussion = discussion
         self.subcommands = subcommands
         declared = { [] }
         body = nil
+        program = nil
+    }
+
+    /// A command that a program of its own does, which is installed beside this one.
+    package init(name: String, overview: String, discussion: String, program: String) {
+        self.name = name
+        self.overview = overview
+        self.discussion = discussion
+        self.program = program
+        declared = { [] }
+        body = nil
+        subcommands = []
     }
 
     /// What it takes, in the order of its help.

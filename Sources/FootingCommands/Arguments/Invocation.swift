@@ -19,7 +19,9 @@ package struct Invocation: Sendable {
     package subscript<Value>(option: Option<Value>) -> Value { value(option.model, option.read) }
 
     /// The argument's value.
-    package subscript<Value>(argument: Argument<Value>) -> Value { value(argument.model, argument.read) }
+    package subscript<Value>(argument: Argument<Value>) -> Value {
+        value(argument.model, argument.read)
+    }
 
     /// Whether a parameter was given.
     package func isGiven(_ model: ParameterModel) -> Bool {

@@ -124,7 +124,12 @@ package struct Argument<Value: Sendable>: Sendable {
     package let read: Reading<Value>
 
     /// An argument with a default; without one it is required.
-    package init(_ name: String, _ type: ValueType<Value>, default value: Value? = nil, help: String) {
+    package init(
+        _ name: String,
+        _ type: ValueType<Value>,
+        default value: Value? = nil,
+        help: String
+    ) {
         model = ParameterModel(
             .argument,
             name,

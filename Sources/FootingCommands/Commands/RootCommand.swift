@@ -12,6 +12,7 @@ enum RootCommand {
             StatusCommand.declaration,
             PlacementCommand.declaration,
             AcceleratorsCommand.declaration,
+            NeighbourProgram.kubeVirt,
             CompletionsCommand.declaration,
         ]
     )

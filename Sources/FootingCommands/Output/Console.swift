@@ -44,6 +44,16 @@ package final class Console: Sendable {
         }
     }
 
+    /// Writes a result byte by byte as it is, UTF-8 or not.
+    package func write(bytes: [UInt8]) {
+        if let text = String(validating: bytes, as: UTF8.self) { return write(text) }
+        do throws(Errno) {
+            try StandardStream.output.write(bytes)
+        } catch {
+            failure.withLock { $0 = $0 ?? error }
+        }
+    }
+
     /// Writes a result and a line feed.
     package func print(_ line: String = "") {
         write(line + "\n")

@@ -1,0 +1,66 @@
+/// The same change without any code in a pod: a resource of KubeVirt's plugins (1.9 and later), whose
+/// expressions virt-launcher evaluates itself.
+///
+/// Types: `staging/src/kubevirt.io/api/plugin/v1alpha1/types.go`; the expressions have KubeVirt's and
+/// libvirtxml's Go names (`pkg/virt-launcher/virtwrap/plugins/cel`).
+public struct PluginResource: Sendable, Hashable {
+    /// The label of virtual machines that are meant.
+    public static let label = "footing/hypervisor"
+    /// Its value.
+    public static let labelValue = "mshv"
+
+    /// The name of the resource, by which KubeVirt orders plugins.
+    public let name: String
+    /// Whether every virtual machine of the cluster is meant, not only those with the label.
+    public let isForAll: Bool
+    /// Whether a failure of the plugin fails the virtual machine.
+    public let isStrict: Bool
+
+    /// A resource; the name must be one of Kubernetes'.
+    ///
+    /// - Returns: nil for a name that is no DNS subdomain (RFC 1123).
+    public init?(name: String = "footing-hyperv-l1vh", isForAll: Bool, isStrict: Bool) {
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+        func isPlain(_ byte: UInt8) -> Bool {
+            (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
+        }
+        let isName = labels.allSatisfy { label in
+            guard let first = label.utf8.first, let last = label.utf8.last else { return false }
+            return isPlain(first) && isPlain(last)
+                && label.utf8.allSatisfy { isPlain($0) || $0 == UInt8(ascii: "-") }
+        }
+        guard isName, name.utf8.count <= 253 else { return nil }
+        self.name = name
+        self.isForAll = isForAll
+        self.isStrict = isStrict
+    }
+
+    /// The expression that says whether a virtual machine is meant; of a domain that is on the
+    /// Microsoft hypervisor already it is not, so that twice is once.
+    public var condition: String {
+        let type = #"(domainSpec.Type == "kvm" || domainSpec.Type == "qemu")"#
+        if isForAll { return type }
+        return #"has(vmi.Labels) && "\#(Self.label)" in vmi.Labels && "#
+            + #"vmi.Labels["\#(Self.label)"] == "\#(Self.labelValue)" && \#(type)"#
+    }
+
+    /// The expression that makes the change: KubeVirt merges it into the domain.
+    public var mutation: String { #"Domain{Type: "hyperv"}"# }
+
+    /// The resource in YAML.
+    public var yaml: String {
+        """
+        apiVersion: plugin.kubevirt.io/v1alpha1
+        kind: Plugin
+        metadata:
+          name: \(name)
+        spec:
+          failureStrategy: \(isStrict ? "Fail" : "Ignore")
+          condition: '\(condition)'
+          domainHooks:
+          - cel:
+              expression: '\(mutation)'
+
+        """
+    }
+}

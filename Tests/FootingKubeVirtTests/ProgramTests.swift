@@ -1,0 +1,244 @@
+import FootingSystem
+import FootingTestSupport
+import Testing
+
+@testable import FootingCommands
+@testable import FootingKubeVirtCommands
+
+/// The commands as a user sees them, and the hooks as KubeVirt does.
+@Suite struct ProgramTests {
+    struct Outcome: Equatable {
+        var status: Int32
+        var output = ""
+        var error = ""
+    }
+
+    /// Runs something with streams that are kept.
+    private func kept(_ body: (Console) -> Int32) -> Outcome {
+        let streams = Locked(Outcome(status: 0))
+        let console = Console(columns: 100, progressColumns: nil) { stream, text throws(Errno) in
+            streams.withLock { outcome in
+                if stream == .output { outcome.output += text } else { outcome.error += text }
+            }
+        }
+        let status = body(console)
+        return streams.withLock { outcome in
+            outcome.status = status
+            return outcome
+        }
+    }
+
+    private func run(_ words: String...) -> Outcome {
+        let root = KubeVirtCommand.declaration(name: "footing kubevirt")
+        return kept { FootingProgram.run(words, root: root, console: $0) }
+    }
+
+    private func hook(
+        _ hook: HookProgram.Hook,
+        _ words: [String],
+        root: HostRoot? = nil
+    ) -> Outcome {
+        kept { HookProgram.run(hook, words.map { [UInt8]($0) }, console: $0, root: root) }
+    }
+
+    static let resource = """
+        kind: KubeVirt
+        metadata: {annotations: {footing/device-resource: assigned}}
+        spec: {configuration: {developerConfiguration: {featureGates: [HyperVL1VH, Nonsense]}}}
+        """
+
+    @Test func `the declaration has no mistakes`() {
+        let root = KubeVirtCommand.declaration(name: "footing-kubevirt")
+        #expect(DeclarationValidator.problems(in: root).isEmpty)
+        #expect(KubeVirtCommand.name(of: "footing kubevirt") == "footing kubevirt")
+        #expect(KubeVirtCommand.name(of: "/usr/bin/footing-kubevirt") == "footing-kubevirt")
+    }
+
+    @Test func `gates as a table and as JSON`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.file("kubevirt.yaml", Self.resource)
+        let path = folder.path("kubevirt.yaml")
+        #expect(
+            run("gates", path).output == """
+                HyperVL1VH              Alpha  on: listed in featureGates
+                ConfigurableHypervisor  Alpha  off by default
+                Sidecar                 Alpha  off by default
+                Plugins                 Alpha  off by default
+                Nonsense                -      off: no such gate
+
+                """
+        )
+        #expect(run("gates", path, "HyperVL1VH").status == 0)
+        #expect(run("gates", path, "HyperVL1VH", "Plugins").status == 1)
+        let all = run("gates", path, "--all", "--json")
+        let json = try JSONValue(parsing: [UInt8](all.output))
+        #expect(json.member("wish")?.stringValue == "transparent")
+        guard case .array(let gates) = json.member("gates") else {
+            Issue.record("no gates")
+            return
+        }
+        #expect(gates.count == 87)
+        #expect(run("gates").status == 64)
+        let missing = run("gates", folder.path("missing"))
+        #expect(missing.status == 1)
+        #expect(missing.error.hasPrefix("Error: cannot read"))
+        try folder.file("broken.yaml", "kind: [")
+        #expect(run("gates", folder.path("broken.yaml")).error.contains("cannot use"))
+    }
+
+    @Test func `a domain is defined from files and from texts`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("dev")
+        try folder.file("dev/mshv", "")
+        try folder.directory("etc")
+        try folder.directory("etc/footing")
+        try folder.file("etc/footing/kubevirt.yaml", Self.resource)
+        try folder.file("domain.xml", "<domain type='kvm'/>\n")
+        let vmi = #"{"spec":{"domain":{"cpu":{"model":"host-passthrough"}}}}"#
+        let words = ["--vmi", vmi, "--root", folder.path]
+        let file = "@" + folder.path("domain.xml")
+        let outcome = run("define-domain", words[0], words[1], words[2], words[3], "--domain", file)
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "<domain type='hyperv'/>\n")
+        #expect(outcome.error.hasSuffix("}\n"))
+        let text = run("define-domain", "--root", folder.path, "--domain=<domain type='xen'/>")
+        #expect(text.output == "<domain type='xen'/>")
+        let strict = run(
+            "define-domain",
+            "--root",
+            folder.path,
+            "--domain=<domain type='xen'/>",
+            "--strict"
+        )
+        #expect(strict.status == 1 && strict.output.isEmpty)
+        #expect(run("define-domain").status == 64)
+        #expect(run("define-domain", "--vmi", "-", "--domain", "-").status == 64)
+    }
+
+    @Test func `the hook by its name`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("dev")
+        try folder.file("dev/mshv", "")
+        let root = try HostRoot(path: folder.path)
+        let vmi = #"{"metadata":{"name":"a"},"spec":{"domain":{}}}"#
+        let words = ["--vmi", vmi, "--domain", "<domain type='kvm'/>"]
+        let off = hook(.onDefineDomain, words, root: root)
+        #expect(off.status == 0)
+        #expect(off.output == "<domain type='kvm'/>")
+        #expect(off.error.split(separator: "\n").count == 1)
+        try folder.directory("etc")
+        try folder.directory("etc/footing")
+        try folder.file("etc/footing/kubevirt.yaml", Self.resource)
+        #expect(hook(.onDefineDomain, words, root: root).output == "<domain type='hyperv'/>")
+        // What a later KubeVirt may say besides is no reason to fail.
+        let more = hook(.onDefineDomain, ["--phase", "boot"] + words, root: root)
+        #expect(more.output == "<domain type='hyperv'/>")
+        #expect(more.error.contains("the argument --phase is not known"))
+        #expect(hook(.onDefineDomain, ["--vmi", vmi]).status == 64)
+        #expect(hook(.onDefineDomain, ["--help"]).output.contains("onDefineDomain --vmi"))
+        #expect(hook(.onDefineDomain, ["--version"]).output == Release.version + "\n")
+    }
+
+    @Test func `a resource that cannot be read hands the domain on`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("etc")
+        try folder.directory("etc/footing")
+        try folder.file("etc/footing/kubevirt.yaml", "kind: [")
+        let root = try HostRoot(path: folder.path)
+        let words = ["--vmi", "{}", "--domain", "<domain type='kvm'/>"]
+        let outcome = hook(.onDefineDomain, words, root: root)
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "<domain type='kvm'/>")
+        #expect(outcome.error.contains("/etc/footing/kubevirt.yaml"))
+    }
+
+    @Test func `cloud-init's data pass through`() {
+        let words = ["--vmi", "{}", "--cloud-init", "{\"a\": 1}\n"]
+        let outcome = hook(.preCloudInitIso, words)
+        #expect(outcome == Outcome(status: 0, output: "{\"a\": 1}\n"))
+        #expect(hook(.preCloudInitIso, ["--vmi", "{}"]).status == 64)
+    }
+
+    @Test func `a domain that cannot be written is a failure`() {
+        let console = Console(columns: 80, progressColumns: nil) { stream, _ throws(Errno) in
+            if stream == .output { throw .noSpace }
+        }
+        let words = ["--vmi", "{}", "--domain", "<domain type='kvm'/>"].map { [UInt8]($0) }
+        #expect(HookProgram.run(.onDefineDomain, words, console: console) == 1)
+    }
+
+    @Test func `preflight warns, and fails where it is strict`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.file("vmi.yaml", "kind: VirtualMachineInstance\nspec: {domain: {}}\n")
+        let path = folder.path("vmi.yaml")
+        let outcome = run("preflight", path, "--libvirt", "11.9.0")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.split(separator: "\n").count == 3)
+        #expect(run("preflight", path, "--strict").status == 1)
+        #expect(run("preflight", path, "--qemu", "new").status == 64)
+        let json = try JSONValue(parsing: [UInt8](run("preflight", path, "--json").output))
+        #expect(json.member("schema")?.stringValue == "footing.kubevirt-preflight/1")
+    }
+
+    @Test func `a plugin is printed where both gates are on`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.file("off.yaml", Self.resource)
+        let both = Self.resource.replacing("Nonsense", with: "Plugins")
+        try folder.file("on.yaml", both)
+        #expect(run("plugin").output.hasPrefix("apiVersion: plugin.kubevirt.io/v1alpha1\n"))
+        #expect(run("plugin", "--kubevirt", folder.path("on.yaml")).status == 0)
+        let off = run("plugin", "--kubevirt", folder.path("off.yaml"))
+        #expect(off.status == 1 && off.output.isEmpty)
+        #expect(off.error.contains("the gate Plugins is off by default"))
+        #expect(run("plugin", "--name", "A").status == 64)
+    }
+
+    @Test func `a log becomes a condition and a metric`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("dev")
+        let hook = hook(
+            .onDefineDomain,
+            [
+                "--vmi", #"{"metadata":{"name":"vm","namespace":"ns"}}"#, "--domain",
+                "<domain type='kvm'/>",
+            ],
+            root: try HostRoot(path: folder.path)
+        )
+        try folder.file("log", "noise {\n2026 stderr F " + hook.error + "more noise\n")
+        let path = folder.path("log")
+        #expect(run("metrics", path).output.contains("hypervisor_type=\"kvm\"} 1\n"))
+        let condition = run("condition", path)
+        #expect(condition.status == 0)
+        #expect(condition.output.contains("\"reason\": \"GateOff\""))
+        try folder.file("empty", "nothing\n")
+        #expect(run("condition", folder.path("empty")).status == 1)
+        #expect(run("metrics", folder.path("empty")).output.hasSuffix("# EOF\n"))
+    }
+
+    @Test func `a node is reported`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("dev")
+        try folder.file("dev/mshv", "")
+        try folder.file("kubevirt.yaml", Self.resource)
+        let outcome = run(
+            "node",
+            "--root",
+            folder.path,
+            "--kubevirt",
+            folder.path("kubevirt.yaml")
+        )
+        #expect(
+            outcome.output == """
+                /dev/mshv is there
+                /dev/kvm is not there
+                label footing/mshv=true
+                label footing/kvm=false
+                a virtual machine runs on mshv (domain type hyperv): the gate HyperVL1VH is on and \
+                /dev/mshv is there
+
+                """
+        )
+        let json = run("node", "--root", folder.path, "--json")
+        #expect(try JSONValue(parsing: [UInt8](json.output)).member("labels") != nil)
+    }
+}
