@@ -32,6 +32,7 @@ enum KubeVirtCommand {
             subcommands: [
                 GatesCommand.declaration,
                 DefineDomainCommand.declaration,
+                ConvertCommand.declaration,
                 PreflightCommand.declaration,
                 NodeCommand.declaration,
                 PluginCommand.declaration,
