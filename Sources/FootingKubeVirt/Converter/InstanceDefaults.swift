@@ -87,6 +87,7 @@ extension Instance {
     /// Turns on what a feature of Hyper-V needs, unless it is turned off: leaves first.
     private mutating func fillHypervDependencies() {
         guard var hyperv = features?.hyperv else { return }
+        defer { features?.hyperv = hyperv }
         if hyperv.states["spinlocks"] == true {
             hyperv.spinlockRetries = hyperv.spinlockRetries ?? 4096
         }
@@ -100,7 +101,7 @@ extension Instance {
                 continue
             }
             // Upstream leaves the rest as it is; its webhook refuses the instance later.
-            if !state { break }
+            if !state { return }
         }
         if hyperv.states["evmcs"] == true {
             let vmx = ProcessorFields.Feature(name: "vmx", policy: "require")
@@ -110,7 +111,6 @@ extension Instance {
                 processor?.features.append(vmx)
             }
         }
-        features?.hyperv = hyperv
     }
 
     private mutating func fillArchitecture(

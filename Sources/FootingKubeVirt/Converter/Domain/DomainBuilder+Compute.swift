@@ -19,9 +19,10 @@ extension DomainBuilder {
 
     func maximumMemoryElement() -> XMLElement? {
         guard hasMaximumMemory, let maximum = instance.memory?.maximumGuest else { return nil }
+        // Memory comes as virtio-mem, which takes no slot; libvirt 9.0 demands one all the same.
         return XMLElement(
             "maxMemory",
-            ["unit": "b", "slots": "0"],
+            ["unit": "b", "slots": context.isAsKubeVirt ? "0" : "1"],
             text: "\(maximum.wholeBytes)"
         )
     }
@@ -59,7 +60,14 @@ extension DomainBuilder {
         let model = processor.model ?? "host-model"
         let isHost = model == "host-model" || model == "host-passthrough"
         var features = processor.features.map { feature in
-            XMLElement("feature", ["name": feature.name, "policy": feature.policy])
+            XMLElement(
+                "feature",
+                // libvirt takes it for required, and its schema wants that said.
+                [
+                    "name": feature.name,
+                    "policy": feature.policy ?? (context.isAsKubeVirt ? nil : "require"),
+                ]
+            )
         }
         // A named model may list mpx, which no processor has any more.
         if architecture == .amd64, !isHost,
@@ -137,7 +145,9 @@ extension DomainBuilder {
         case .zone(let name):
             offset = "timezone"
             zone = name
-        case nil: break
+        case nil:
+            // What libvirt assumes, and its schema wants said.
+            offset = context.isAsKubeVirt ? nil : "utc"
         }
         return XMLElement(
             "clock",
@@ -185,14 +195,8 @@ extension DomainBuilder {
                     )
                 ]
             )
-        }
-    }
-
-    /// The guest's memory is encrypted by AMD's means, so devices reach it through an IOMMU.
-    var isSEV: Bool {
-        switch instance.launchSecurity {
-        case .sev, .snp: architecture == .amd64
-        default: false
+        case .unnamed:
+            return nil
         }
     }
 
@@ -201,6 +205,19 @@ extension DomainBuilder {
         return false
     }
 
-    /// The IOMMU's attribute for a virtio device, where one is needed.
-    var iommu: String? { isSEV ? "on" : nil }
+    /// The guest's memory is encrypted in any way.
+    var isEncrypted: Bool {
+        switch instance.launchSecurity {
+        case nil: false
+        case .unnamed: architecture == .s390x
+        default: true
+        }
+    }
+
+    /// `on` for a virtio device that reaches the guest's memory through an IOMMU: with AMD's
+    /// encryption, and with that of s390x, where libvirt itself would set it.
+    var iommu: String? {
+        guard isEncrypted, architecture == .s390x || !isTDX else { return nil }
+        return "on"
+    }
 }

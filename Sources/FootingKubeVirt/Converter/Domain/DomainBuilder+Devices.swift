@@ -182,18 +182,23 @@ extension DomainBuilder {
     private func filesystemElements() -> [XMLElement?] {
         instance.devices.filesystems.map { name in
             let socket = "/var/run/kubevirt/virtiofs-containers/\(name).sock"
+            let children = [
+                XMLElement(
+                    "source",
+                    ["dir": context.isAsKubeVirt ? "" : nil, "socket": socket]
+                ),
+                XMLElement("target", ["dir": name]),
+                XMLElement("driver", ["type": "virtiofs", "queue": "1024"]),
+            ]
+            // KubeVirt spells the mode as libvirt does not, and adds an empty folder.
             return XMLElement(
                 "filesystem",
-                ["type": "mount", "accessMode": "passthrough"],
                 [
-                    // KubeVirt writes an empty folder beside the socket; the schema takes one of both.
-                    XMLElement(
-                        "source",
-                        ["dir": context.isAsKubeVirt ? "" : nil, "socket": socket]
-                    ),
-                    XMLElement("target", ["dir": name]),
-                    XMLElement("driver", ["type": "virtiofs", "queue": "1024"]),
-                ]
+                    "type": "mount",
+                    "accessMode": context.isAsKubeVirt ? "passthrough" : nil,
+                    "accessmode": context.isAsKubeVirt ? nil : "passthrough",
+                ],
+                children
             )
         }
     }

@@ -28,6 +28,12 @@ extension DomainBuilder {
         thread: Int?
     ) throws(ConversionError) -> XMLElement {
         let content = try content(disk)
+        if disk.device == .lun, content.kind != "block", !context.isAsKubeVirt {
+            throw .missing(
+                "\(disk.path).lun",
+                "takes a block device: give volumes.\(disk.name).block in the context, if it is one"
+            )
+        }
         let isVirtio = disk.bus == "virtio"
         let hasModel = isVirtio && disk.device == .disk || content.isMetrics
         return XMLElement(

@@ -13,7 +13,7 @@ extension DomainBuilder {
                 }
                 switch known {
                 case .pci(let address):
-                    ordered[0].append(Self.element(address, alias: prefix + device.name))
+                    ordered[0].append(element(address, alias: prefix + device.name))
                 case .mdev(let uuid):
                     let isFirstGPU = prefix == "gpu-" && ordered[1].isEmpty
                     ordered[1].append(
@@ -32,7 +32,9 @@ extension DomainBuilder {
         return elements
     }
 
-    private static func element(
+    /// libvirt's schema wants a mode, and no type in the host's own address; KubeVirt has it the
+    /// other way round.
+    private func element(
         _ address: PCIAddress,
         alias: String,
         boot: Int? = nil,
@@ -40,9 +42,9 @@ extension DomainBuilder {
     ) -> XMLElement {
         XMLElement(
             "hostdev",
-            ["type": "pci", "managed": "no", "mode": "subsystem"],
+            ["type": "pci", "managed": "no", "mode": context.isAsKubeVirt ? nil : "subsystem"],
             [
-                XMLElement("source", [:], [address.element(hasType: false)]),
+                XMLElement("source", [:], [address.element(hasType: context.isAsKubeVirt)]),
                 boot.map { XMLElement("boot", ["order": "\($0)"]) },
                 guest?.element(),
                 Self.alias(alias),
@@ -86,7 +88,7 @@ extension DomainBuilder {
                 "give interfaces.\(interface.name).pciAddress in the context"
             )
         }
-        return Self.element(
+        return element(
             address,
             alias: "sriov-\(interface.name)",
             boot: interface.bootOrder,

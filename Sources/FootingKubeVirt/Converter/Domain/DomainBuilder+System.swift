@@ -51,7 +51,7 @@ extension DomainBuilder {
             context.isNonRoot
             ? "/var/run/kubevirt-private/libvirt/qemu/nvram" : "/var/lib/libvirt/qemu/nvram"
         let file = "\(folder)/\(instance.name)_VARS.fd"
-        if context.firmware?.selectsItself == true, isSecure, instance.launchSecurity == nil {
+        if context.firmware?.selectsItself == true, isSecure, !isEncrypted {
             // On arm64 libvirt keeps the variables in a store of its own.
             return FirmwareElements(
                 isSelected: true,
@@ -91,7 +91,7 @@ extension DomainBuilder {
         case .snp: return ("\(folder)/OVMF.amdsev.fd", "")
         case .tdx:
             return ("\(folder)/OVMF.inteltdx\(isSecure ? ".secboot" : "").fd", "")
-        case nil:
+        case nil, .unnamed:
             return (
                 "\(folder)/OVMF_CODE.secboot.fd",
                 "\(folder)/OVMF_VARS\(isSecure ? ".secboot" : "").fd"

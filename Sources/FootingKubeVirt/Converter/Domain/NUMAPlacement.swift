@@ -25,7 +25,9 @@ struct NUMAPlacement {
         self.pageBytes = pageBytes
         var cellOf: [Int: Int] = [:]
         for cell in hostCells {
-            for processor in cell.processors { cellOf[processor.id] = cell.id }
+            for processor in cell.processors {
+                for thread in processor.siblings + [processor.id] { cellOf[thread] = cell.id }
+            }
         }
         var processors: [Int: [Int]] = [:]
         for (guest, host) in placement.processors.enumerated() {

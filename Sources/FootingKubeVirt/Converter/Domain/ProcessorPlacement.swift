@@ -47,6 +47,9 @@ struct ProcessorPlacement {
             }
         }
         if let threads, supplemental == 0 {
+            guard threads.total > 0 else {
+                throw .impossible("spec.domain.ioThreadsPolicy: no disk for a thread to serve")
+            }
             try pinIOThreads(threads.total, context.processorSet, topology.enabledCount)
         }
     }

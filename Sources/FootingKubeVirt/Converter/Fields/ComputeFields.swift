@@ -173,8 +173,10 @@ enum LaunchSecurityFields {
     case sev(encryptsState: Bool, session: String?, dhCert: String?)
     case snp
     case tdx
+    /// Nothing is named: on s390x, which has one kind alone, that is enough.
+    case unnamed
 
-    init?(_ reader: FieldReader) throws(ConversionError) {
+    init(_ reader: FieldReader) throws(ConversionError) {
         if let sev = try reader.child("sev") {
             self = .sev(
                 encryptsState: try sev.child("policy")?.bool("encryptedState") ?? false,
@@ -186,7 +188,7 @@ enum LaunchSecurityFields {
         } else if try reader.isPresent("tdx") {
             self = .tdx
         } else {
-            return nil
+            self = .unnamed
         }
     }
 }

@@ -133,10 +133,10 @@ struct PCIAddress: Hashable {
         )
     }
 
-    /// As libvirt writes it.
-    func element(_ name: String = "address", hasType: Bool = true) -> XMLElement {
+    /// As libvirt writes it; without its type where that goes without saying.
+    func element(hasType: Bool = true) -> XMLElement {
         XMLElement(
-            name,
+            "address",
             [
                 "type": hasType ? "pci" : nil, "domain": domain, "bus": bus, "slot": slot,
                 "function": function,

@@ -26,9 +26,6 @@ struct FieldTable {
         withoutEffect: expanded(withoutEffectGroups),
         freeKeys: [
             "metadata.annotations": "no annotation that changes the domain",
-            "metadata.labels": "labels select objects",
-            "machine.metadata.annotations": "the machine's; the instance has its template's",
-            "machine.metadata.labels": "labels select objects",
             "spec.domain.resources.requests": "the pod's share of the node",
             "spec.domain.resources.limits": "the pod's share of the node",
         ],
@@ -66,7 +63,10 @@ struct FieldTable {
 
     private static let withoutEffectGroups: [Group] = [
         ("the object's life in the cluster", "metadata", objectKeys),
-        ("the object's life in the cluster", "machine.metadata", objectKeys),
+        (
+            "the object's life in the cluster", "machine.metadata",
+            objectKeys + ["annotations"]
+        ),
         ("decides when an instance runs, not how", "machine.spec", ["running", "runStrategy"]),
         (
             "prepares volumes before an instance starts", "machine.spec",
@@ -129,6 +129,10 @@ struct FieldTable {
             ]
         ),
         ("a network in the pod", "spec.networks[]", ["pod", "multus"]),
+        (
+            "a plugin of the cluster; the context says what it attaches",
+            "spec.domain.devices.interfaces[].binding", ["name"]
+        ),
         ("a name of the port", "spec.domain.devices.interfaces[].ports[]", ["name"]),
         (content, "spec.volumes[].cloudInitNoCloud", cloudInitKeys),
         (content, "spec.volumes[].cloudInitConfigDrive", cloudInitKeys),

@@ -11,10 +11,8 @@ extension Instance {
         report: FieldReport
     ) throws(ConversionError) {
         let object = try FieldReader(document, path: "", pattern: "", report: report)
-        let version = try object.word("apiVersion")
-        guard let version, version.hasPrefix("kubevirt.io/") else {
-            throw object.error("apiVersion", "must be kubevirt.io/v1")
-        }
+        guard try object.choice("apiVersion", ["kubevirt.io/v1", "kubevirt.io/v1alpha3"]) != nil
+        else { throw object.error("apiVersion", "must be kubevirt.io/v1") }
         switch try object.word("kind") {
         case "VirtualMachineInstance":
             try self.init(object, metadata: object.child("metadata"), context)
@@ -76,7 +74,7 @@ extension Instance {
         firmware = try domain.child("firmware").map(FirmwareFields.init)
         clock = try domain.child("clock").map(ClockFields.init)
         features = try domain.child("features").map(FeatureFields.init)
-        launchSecurity = try domain.child("launchSecurity").flatMap(LaunchSecurityFields.init)
+        launchSecurity = try domain.child("launchSecurity").map(LaunchSecurityFields.init)
         rebootPolicy = try domain.choice("rebootPolicy", ["Reboot", "Terminate"])
         let policies = ["shared", "auto", "supplementalPool"]
         ioThreadsPolicy = try domain.choice("ioThreadsPolicy", policies)

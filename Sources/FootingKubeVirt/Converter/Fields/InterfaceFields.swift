@@ -46,8 +46,7 @@ struct InterfaceFields {
             binding = .sriov
         } else if try reader.isPresent("passtBinding") {
             binding = .passt
-        } else if let plugin = try reader.child("binding") {
-            _ = try plugin.name()
+        } else if try reader.isPresent("binding") {
             binding = .plugin
         } else {
             binding = .none
