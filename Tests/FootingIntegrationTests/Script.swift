@@ -13,6 +13,8 @@ enum Script {
         case checkFileSystem = "e2fsck"
         case ip
         case openSSL = "openssl"
+        case xmllint, virsh
+        case validate = "virt-xml-validate"
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
