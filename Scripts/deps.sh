@@ -10,7 +10,7 @@ packages=(
     # KubeVirt's part, and what checks its XML.
     libxml2-dev libyaml-dev pkg-config libxml2-utils libvirt-clients
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
-    fio e2fsprogs iproute2
+    fio e2fsprogs xfsprogs btrfs-progs iproute2
     # The plugin, and certificates for its tests.
     nbdkit-plugin-dev openssl
     # The guests, what unpacks their kernels, and what links and strips their static programs.
