@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
+# Linked into footing-kubevirt: libxml2-dev (and libicu-dev, whose headers it needs) and libyaml-dev.
 # Linked into the program: zlib1g-dev, which packs recordings and which Swift itself needs too;
 # liblz4-dev, libdeflate-dev and libssl-dev (libcrypto), which compress and encrypt disks.
 set -euo pipefail
 
 packages=(
     zlib1g-dev liblz4-dev libdeflate-dev libssl-dev
-    # Linked into footing-kubevirt, and what checks its XML.
-    libxml2-dev liblzma-dev libyaml-dev pkg-config libxml2-utils libvirt-clients
+    # KubeVirt's part, and what checks its XML.
+    libxml2-dev libyaml-dev pkg-config libxml2-utils libvirt-clients
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
-    fio e2fsprogs iproute2
+    fio e2fsprogs xfsprogs btrfs-progs iproute2
     # The plugin, and certificates for its tests.
     nbdkit-plugin-dev openssl
     # The guests, what unpacks their kernels, and what links and strips their static programs.

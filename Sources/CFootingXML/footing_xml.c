@@ -69,7 +69,8 @@ static int has_name(const struct reading *reading, size_t at, const xmlChar *pre
 	return is_space(reading->bytes[at]) || strchr("/>", reading->bytes[at]) != NULL;
 }
 
-/* The place of the start tag whose end libxml2 has reached; 0 if the source has none there. */
+/* The place of the start tag whose end libxml2 has reached; a problem if the source has none there:
+ * libxml2 also tells of a tag that the source ends in. */
 static int start_tag(struct reading *reading, size_t at, const xmlChar *prefix,
 		     const xmlChar *name, struct footing_xml_range *place)
 {
@@ -84,16 +85,18 @@ static int start_tag(struct reading *reading, size_t at, const xmlChar *prefix,
 	} else {
 		reading->empty_end = 0;
 	}
-	if (end >= reading->count || reading->bytes[end] != '>')
-		return 0;
+	if (end >= reading->count)
+		return FOOTING_XML_MALFORMED;
+	if (reading->bytes[end] != '>')
+		return FOOTING_XML_POSITION;
 	/* No `<` can stand within a tag, not even between quotes. */
 	while (start > 0 && reading->bytes[start - 1] != '<')
 		start--;
 	if (start == 0 || !has_name(reading, start, prefix, name))
-		return 0;
+		return FOOTING_XML_POSITION;
 	place->start = (uint32_t)start - 1;
 	place->end = (uint32_t)end + 1;
-	return 1;
+	return 0;
 }
 
 /* The place of a value between its quotes, if libxml2 took it from the source as it stands there:
@@ -154,6 +157,7 @@ static void start_element(void *context, const xmlChar *name, const xmlChar *pre
 	xmlParserCtxtPtr parser = context;
 	struct reading *reading = parser->_private;
 	struct footing_xml_step step = { .kind = FOOTING_XML_START };
+	int status;
 
 	(void)namespaces;
 	(void)defaulted_count;
@@ -168,8 +172,9 @@ static void start_element(void *context, const xmlChar *name, const xmlChar *pre
 		end_with(parser, reading, FOOTING_XML_COUNT);
 		return;
 	}
-	if (!start_tag(reading, position(parser), prefix, name, &step.place)) {
-		end_with(parser, reading, FOOTING_XML_POSITION);
+	status = start_tag(reading, position(parser), prefix, name, &step.place);
+	if (status != 0) {
+		end_with(parser, reading, status);
 		return;
 	}
 	step.name = (const char *)name;
@@ -263,11 +268,11 @@ static int read_with(xmlParserCtxtPtr parser, struct reading *reading, char *mes
 	parser->_private = reading;
 	xmlCtxtUseOptions(parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	xmlParseDocument(parser);
-	if (reading->problem != 0)
+	if (reading->problem != 0 && reading->problem != FOOTING_XML_MALFORMED)
 		return reading->problem;
 	if (parser->errNo == XML_ERR_NO_MEMORY)
 		return FOOTING_XML_MEMORY;
-	if (parser->wellFormed)
+	if (parser->wellFormed && reading->problem == 0)
 		return 0;
 	tell(parser, message, size);
 	return FOOTING_XML_MALFORMED;

@@ -55,6 +55,21 @@ void ucnv_convertEx(UConverter *to, UConverter *from, char **target, const char 
 	(void)reset, (void)flush;
 	*error = U_UNSUPPORTED_ERROR;
 }
+
+void UCNV_FROM_U_CALLBACK_STOP(const void *context, UConverterFromUnicodeArgs *arguments,
+			       const UChar *units, int32_t length, UChar32 scalar,
+			       UConverterCallbackReason reason, UErrorCode *error)
+{
+	(void)context, (void)arguments, (void)units, (void)length, (void)scalar, (void)reason;
+	(void)error;
+}
+
+void UCNV_TO_U_CALLBACK_STOP(const void *context, UConverterToUnicodeArgs *arguments,
+			     const char *units, int32_t length, UConverterCallbackReason reason,
+			     UErrorCode *error)
+{
+	(void)context, (void)arguments, (void)units, (void)length, (void)reason, (void)error;
+}
 #endif
 
 /* liblzma's LZMA_OPTIONS_ERROR: no such decoder. */

@@ -12,7 +12,11 @@ enum Script {
         case makeFileSystem = "mkfs.ext4"
         case checkFileSystem = "e2fsck"
         case ip
+        case storageDaemon = "qemu-storage-daemon"
+        case nbdfuse
         case openSSL = "openssl"
+        case xmllint, virsh
+        case validate = "virt-xml-validate"
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
@@ -38,6 +42,9 @@ enum Script {
     /// Whether a network and a mount namespace can be made; tried once.
     static let hasNamespaces =
         unsafe system("/usr/bin/unshare --net --mount --propagation private true 2>/dev/null") == 0
+
+    /// Whether this process may show a disk as a file through FUSE.
+    static var canMountFiles: Bool { unsafe isRoot && access("/dev/fuse", R_OK | W_OK) == 0 }
 
     static var isRoot: Bool { geteuid() == 0 }
 

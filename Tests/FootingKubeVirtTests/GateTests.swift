@@ -176,7 +176,7 @@ import Testing
         ("", "there is no KubeVirt in it"),
         ("kind: Pod", "there is no KubeVirt in it"),
         ("kind: KubeVirt\n---\nkind: KubeVirt", "2 objects"),
-        ("kind: [KubeVirt", "line 1"),
+        ("kind: [KubeVirt", "line 2"),
         ("kind: 1", "kind: a text is expected, not a whole number"),
         (
             "kind: KubeVirt\nspec: {configuration: {developerConfiguration: {featureGates: A}}}",

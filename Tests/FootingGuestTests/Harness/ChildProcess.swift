@@ -85,6 +85,8 @@ final class ChildProcess {
         kill(leader, SIGKILL)
         waitpid(leader, nil, 0)
         hasEnded = true
+        // The program is not this process's child: what it holds is free when its group is empty.
+        for _ in 0..<200 where kill(-leader, 0) == 0 { usleep(10_000) }
     }
 
     deinit {

@@ -50,6 +50,9 @@ final class Console {
         return try channel.line(before: deadline).split(separator: " ").map { String($0) }
     }
 
+    /// All that the kernel said, and programs on their standard error.
+    var kernelText: String { folder.text(Self.kernelLog) }
+
     /// The end of what QEMU and the kernel said, for a person who looks for a failure's cause.
     var log: String {
         let lines = (folder.text(Self.emulatorLog) + folder.text(Self.kernelLog))

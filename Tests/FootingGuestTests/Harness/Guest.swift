@@ -92,6 +92,11 @@ final class Guest {
         self.origin = origin
     }
 
+    /// Ends it as a power failure would: the emulator flushes nothing.
+    func kill() {
+        process.end(withinMilliseconds: 0)
+    }
+
     deinit {
         // A guest that hangs, or has ended already, is not worth an error.
         _ = try? qmp.execute("quit", limitSeconds: 2)
