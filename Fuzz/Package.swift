@@ -28,6 +28,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzHostText", "FootingHost"),
     ("FuzzVirtioLayout", "FootingHost"),
     ("FuzzDomain", "FootingKubeVirt"),
+    ("FuzzManifest", "FootingKubeVirt"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }
