@@ -81,6 +81,6 @@ import Testing
         #expect(result.xml.contains("<bios/>\n    <baseBoard/>\n    <chassis/>"))
         #expect(result.xml.contains("<source dev=\"/dev/data\" name=\"data\"/>"))
         #expect(result.xml.contains("<feature name=\"pcid\"/>"))
-        #expect(result.xml.contains("slots=\"0\"") == false)
+        #expect(result.xml.contains("<maxMemory unit=\"b\" slots=\"0\">"))
     }
 }

@@ -63,7 +63,23 @@ import Testing
         "tuned": ["spec.domain.resources.requests.memory"],
         "running": [
             "spec.domain.resources.requests.memory", "status.runtimeUser",
+            // It has no target.
+            "status.volumeStatus[1].name",
         ],
+        "pinned": [
+            // One disk has one thread either way, and of the annotation the presence counts.
+            "spec.domain.ioThreadsPolicy",
+            "metadata.annotations.alpha.kubevirt.io/EmulatorThreadCompleteToEvenParity",
+        ],
+        "pool": [
+            // The pool serves every disk; without nodes of its own a guest names no page size.
+            "spec.domain.devices.disks[1].dedicatedIOThread",
+            "spec.domain.memory.hugepages.pageSize",
+        ],
+        // The interface is absent.
+        "network": ["spec.domain.devices.interfaces[2].name", "spec.networks[2].name"],
+        // Its presence counts; the launcher writes the data to the file.
+        "devices": ["metadata.annotations.kubevirt.io/ignitiondata"],
     ]
 
     private func other(_ value: YAMLValue) -> YAMLValue? {
@@ -108,7 +124,7 @@ import Testing
         let notes = result.withoutEffect.map(\.description)
         #expect(
             notes.first
-                == "spec.domain.resources.requests.example.com/device (line 27, column 9): the "
+                == "spec.domain.resources.requests.example.com/device (line 26, column 9): the "
                 + "pod's share of the node"
         )
         for (field, reason) in FieldTable.known.withoutEffect.merging(

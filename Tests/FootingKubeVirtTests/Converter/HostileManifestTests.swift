@@ -29,7 +29,7 @@ import Testing
         ("", "the manifest has no object"),
         ("---\n---\n", "the manifest has no object"),
         ("- a\n", "the document (line 1, column 1): must be a map, not a list"),
-        ("a: {", "the manifest: line 1, column 5: did not find expected node content"),
+        ("a: {", "the manifest: line 2, column 1: did not find expected node content"),
         (head + "---\n" + head, "the manifest has 2 objects; give one at a time"),
         ("kind: Pod\napiVersion: v1\n", "apiVersion (line 2, column 13): must be one of"),
         (
@@ -52,26 +52,26 @@ import Testing
     }
 
     @Test(arguments: [
-        ("devices: []", "spec.domain.devices (line 5, column 44): must be a map, not a list"),
-        ("devices: {disks: {}}", "spec.domain.devices.disks (line 5, column 52): must be a list"),
+        ("devices: []", "spec.domain.devices (line 5, column 43): must be a map, not a list"),
+        ("devices: {disks: {}}", "spec.domain.devices.disks (line 5, column 51): must be a list"),
         (
             "devices: {disks: [1]}",
-            "spec.domain.devices.disks[0] (line 5, column 53): must be a map"
+            "spec.domain.devices.disks[0] (line 5, column 52): must be a map"
         ),
         (
             "devices: {rng: 1}",
-            "spec.domain.devices.rng (line 5, column 50): must be a map, not a whole number"
+            "spec.domain.devices.rng (line 5, column 49): must be a map, not a whole number"
         ),
         (
             "devices: {disks: [{name: 5}]}",
-            "spec.domain.devices.disks[0].name (line 5, column 60): must be a text (in quotes"
+            "spec.domain.devices.disks[0].name (line 5, column 59): must be a text (in quotes"
         ),
         ("devices: {disks: [{name: ../x}]}", "spec.domain.devices.disks[0].name (line 5"),
         ("devices: {disks: [{name: \"..\"}]}", "spec.domain.devices.disks[0].name (line 5"),
         ("devices: {disks: [{disk: {}}]}", "spec.domain.devices.disks[0].name (line 5"),
         (
             "devices: {disks: [{name: a, disk: {bus: ide}}]}",
-            "spec.domain.devices.disks[0].disk.bus (line 5, column 75): must be one of virtio"
+            "spec.domain.devices.disks[0].disk.bus (line 5, column 74): must be one of virtio"
         ),
         (
             "devices: {disks: [{name: a, disk: {bus: virtio}}]}",
@@ -83,20 +83,20 @@ import Testing
         ),
         (
             "cpu: {cores: 5000}, devices: {}",
-            "spec.domain.cpu.cores (line 5, column 53): must be from"
+            "spec.domain.cpu.cores (line 5, column 47): must be from"
         ),
         ("cpu: {cores: 4096, threads: 2}, devices: {}", "spec.domain.cpu: more than 4096"),
         (
             "cpu: {cores: -1}, devices: {}",
-            "spec.domain.cpu.cores (line 5, column 53): must be from 0"
+            "spec.domain.cpu.cores (line 5, column 47): must be from 0"
         ),
         (
             "cpu: {cores: two}, devices: {}",
-            "spec.domain.cpu.cores (line 5, column 53): must be a whole"
+            "spec.domain.cpu.cores (line 5, column 47): must be a whole"
         ),
         (
             "cpu: {cores: 1.0}, devices: {}",
-            "spec.domain.cpu.cores (line 5, column 53): must be a whole"
+            "spec.domain.cpu.cores (line 5, column 47): must be a whole"
         ),
         ("cpu: {sockets: 8, maxSockets: 4}, devices: {}", "spec.domain.cpu.maxSockets: less than"),
         (
@@ -105,7 +105,7 @@ import Testing
         ),
         (
             "resources: {limits: {memory: 10E}}, devices: {}",
-            "spec.domain.resources.limits.memory (line 5, column 69): must be an amount like 1Gi"
+            "spec.domain.resources.limits.memory (line 5, column 63): must be an amount like 1Gi"
         ),
         ("firmware: {serial: \"\\u0001\"}, devices: {}", "spec.domain.firmware.serial (line 5"),
         ("firmware: {uuid: x}, devices: {}", "spec.domain.firmware.uuid (line 5"),
@@ -153,7 +153,7 @@ import Testing
     @Test(arguments: [
         ("[]", "the document of the context (line 1, column 1): must be a map"),
         ("a: 1\n---\nb: 1\n", "the context has 2 documents, not one"),
-        ("a: {", "the context: line 1, column 5"),
+        ("a: {", "the context: line 2, column 1"),
         ("architecture: x86", "architecture of the context (line 1, column 15): must be one of"),
         ("cpuSet: [1, 1]", "cpuSet of the context (line 1, column 9): has a processor twice"),
         ("cpuSet: [-1]", "cpuSet of the context (line 1, column 9): must be whole numbers"),

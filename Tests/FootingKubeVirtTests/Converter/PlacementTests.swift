@@ -39,7 +39,7 @@ import Testing
 
     static let threadCases: [ThreadCase] = [
         ThreadCase(policy: nil, own: [false, false], total: nil, threads: []),
-        ThreadCase(policy: nil, own: [true], total: 2, threads: [2]),
+        ThreadCase(policy: nil, own: [true], total: 1, threads: [1]),
         ThreadCase(policy: nil, own: [true, false, true], total: 3, threads: [2, 1, 3]),
         ThreadCase(policy: "shared", own: [false, false, false], total: 1, threads: [1, 1, 1]),
         ThreadCase(policy: "shared", own: [false, true], total: 2, threads: [1, 2]),

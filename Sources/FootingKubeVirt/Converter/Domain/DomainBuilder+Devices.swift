@@ -240,7 +240,8 @@ extension DomainBuilder {
     }
 
     private func vsockElement() throws(ConversionError) -> XMLElement? {
-        guard let cid = instance.status.vsockCID ?? context.vsockCID else {
+        let given = instance.devices.attachesVSOCK ? context.vsockCID : nil
+        guard let cid = instance.status.vsockCID ?? given else {
             guard !instance.devices.attachesVSOCK else {
                 throw .missing(
                     "spec.domain.devices.autoattachVSOCK",

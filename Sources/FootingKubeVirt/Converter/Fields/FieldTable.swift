@@ -133,6 +133,11 @@ struct FieldTable {
             "a plugin of the cluster; the context says what it attaches",
             "spec.domain.devices.interfaces[].binding", ["name"]
         ),
+        (
+            "passt's alone; elsewhere the launcher lets them through",
+            "spec.domain.devices.interfaces[]",
+            ["ports"]
+        ),
         ("a name of the port", "spec.domain.devices.interfaces[].ports[]", ["name"]),
         (content, "spec.volumes[].cloudInitNoCloud", cloudInitKeys),
         (content, "spec.volumes[].cloudInitConfigDrive", cloudInitKeys),

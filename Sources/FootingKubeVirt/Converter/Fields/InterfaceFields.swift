@@ -61,6 +61,7 @@ struct InterfaceFields {
             $0 == 0 ? nil : $0
         }
         state = try reader.choice("state", ["absent", "up", "down"])
+        guard binding == .passt else { return }
         for port in try reader.children("ports") { ports.append(try Self.port(port)) }
     }
 
