@@ -213,14 +213,18 @@ static void end_element(void *context, const xmlChar *name, const xmlChar *prefi
 	if (reading->problem != 0)
 		return;
 	reading->depth--;
+	if (end > reading->count) {
+		end_with(parser, reading, FOOTING_XML_POSITION);
+		return;
+	}
 	if (reading->empty_end != 0) {
 		start = end = reading->empty_end;
 		reading->empty_end = 0;
 	} else {
 		while (start > 0 && reading->bytes[start - 1] != '<')
 			start--;
-		if (start == 0 || end > reading->count || reading->bytes[end - 1] != '>' ||
-		    reading->bytes[start] != '/' || !has_name(reading, start + 1, prefix, name)) {
+		if (start == 0 || reading->bytes[end - 1] != '>' || reading->bytes[start] != '/' ||
+		    !has_name(reading, start + 1, prefix, name)) {
 			end_with(parser, reading, FOOTING_XML_POSITION);
 			return;
 		}
