@@ -60,7 +60,9 @@ static int has_name(const struct reading *reading, size_t at, const xmlChar *pre
 	for (int part = prefix != NULL ? 0 : 2; part < 3; part++) {
 		size_t length = strlen(parts[part]);
 
-		if (reading->count - at < length || memcmp(reading->bytes + at, parts[part], length))
+		if (reading->count - at < length)
+			return 0;
+		if (memcmp(reading->bytes + at, parts[part], length) != 0)
 			return 0;
 		at += length;
 	}
@@ -183,14 +185,15 @@ static void start_element(void *context, const xmlChar *name, const xmlChar *pre
 	visit(parser, reading, &step);
 	for (int index = 0; index < attribute_count && reading->problem == 0; index++) {
 		const xmlChar **attribute = attributes + 5 * index;
+		const xmlChar *value = attribute[3];
 		struct footing_xml_step found = {
 			.kind = FOOTING_XML_ATTRIBUTE,
-			.place = value_place(parser, reading, step.place, attribute[3], attribute[4]),
+			.place = value_place(parser, reading, step.place, value, attribute[4]),
 			.name = (const char *)attribute[0],
 			.prefix = (const char *)attribute[1],
 			.uri = (const char *)attribute[2],
-			.value = (const char *)attribute[3],
-			.value_count = (size_t)(attribute[4] - attribute[3]),
+			.value = (const char *)value,
+			.value_count = (size_t)(attribute[4] - value),
 		};
 
 		visit(parser, reading, &found);
@@ -210,14 +213,18 @@ static void end_element(void *context, const xmlChar *name, const xmlChar *prefi
 	if (reading->problem != 0)
 		return;
 	reading->depth--;
+	if (end > reading->count) {
+		end_with(parser, reading, FOOTING_XML_POSITION);
+		return;
+	}
 	if (reading->empty_end != 0) {
 		start = end = reading->empty_end;
 		reading->empty_end = 0;
 	} else {
 		while (start > 0 && reading->bytes[start - 1] != '<')
 			start--;
-		if (start == 0 || end > reading->count || reading->bytes[end - 1] != '>' ||
-		    reading->bytes[start] != '/' || !has_name(reading, start + 1, prefix, name)) {
+		if (start == 0 || reading->bytes[end - 1] != '>' || reading->bytes[start] != '/' ||
+		    !has_name(reading, start + 1, prefix, name)) {
 			end_with(parser, reading, FOOTING_XML_POSITION);
 			return;
 		}

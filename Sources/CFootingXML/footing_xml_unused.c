@@ -1,6 +1,6 @@
 /* What libxml2 asks of ICU and liblzma, and never needs here: other encodings than UTF-8, and files
- * that are compressed. Defined here, so that the 30 MB of ICU's tables are not linked into the static
- * program. ICU has a number of its version in its names: its header adds the same.
+ * that are compressed. Defined here, so that the 30 MB of ICU's tables are not linked into the
+ * static program. ICU has a number of its version in its names: its header adds the same.
  *
  * A libxml2 without ICU, such as that of Debian 13, needs none of the first half. */
 #include <stddef.h>

@@ -20,9 +20,9 @@ enum GatesCommand {
         name: "gates",
         overview: "Tell which feature gates a cluster has on, and which rule says so.",
         discussion: """
-            The rules are KubeVirt's: generally available, then listed in featureGates, then listed \
-            in disabledFeatureGates, then beta, else off. Without --all: the gates that Footing \
-            looks at, and those that the resource names.
+            The rules are KubeVirt's: generally available, then listed in featureGates, then \
+            listed in disabledFeatureGates, then beta, else off. Without --all: the gates that \
+            Footing looks at, and those that the resource names.
             """,
         parameters: [resource.model, names.model, all.model, SharedParameters.json.model],
         run: run

@@ -31,8 +31,10 @@ enum HookProgram {
         _ = signal(SIGPIPE, SIG_IGN)
         let value = hook == .onDefineDomain ? "domain" : "cloud-init"
         let arguments = HookArguments(words, names: ["vmi", value])
-        if let request = arguments.unknown.first(where: { $0 == "--help" || $0 == "--version" }) {
-            console.write(request == "--help" ? help(hook, value) : Release.version + "\n")
+        // Alone, as a person asks: among others it would end up as a domain.
+        if words.count == 1, ["--help", "-h", "--version"].contains(arguments.unknown.first) {
+            let isVersion = arguments.unknown.first == "--version"
+            console.write(isVersion ? Release.version + "\n" : help(hook, value))
             return console.outputFailure == nil ? 0 : 1
         }
         guard let bytes = arguments.values[value] else {

@@ -19,10 +19,10 @@ enum PluginCommand {
         overview:
             "Print a plugin for KubeVirt 1.9 and later that makes the change without a sidecar.",
         discussion: """
-            An expression in a plugin knows the virtual machine, not its node: whatever it is meant \
-            for must run where /dev/mshv is, and get it. With --kubevirt it is printed only if the \
-            gates HyperVL1VH and Plugins are on, else the status is 1. With --strict a failure of \
-            the plugin fails the virtual machine.
+            An expression in a plugin knows the virtual machine, not its node: whatever it is \
+            meant for must run where /dev/mshv is, and get it. With --kubevirt it is printed only \
+            if the gates HyperVL1VH and Plugins are on, else the status is 1. With --strict a \
+            failure of the plugin fails the virtual machine.
             """,
         parameters: [
             name.model, all.model, Inputs.kubevirt.model, Inputs.strict.model,

@@ -90,7 +90,9 @@ struct KubeVirtTests {
                 virsh -c test:///default define $name.xml >/dev/null || fail $name
             done
             # KubeVirt writes empty <bios/> elements in sysinfo, which libvirt's schema has not.
-            for name in plain one-line; do virt-xml-validate $name.xml >/dev/null || fail $name; done
+            for name in plain one-line; do
+                virt-xml-validate $name.xml >/dev/null || fail $name
+            done
             # What libvirt calls this hypervisor is hyperv.
             sed 's/"hyperv"/"mshv"/' plain.xml >mshv.xml
             expect 1 'invalid domain type' virsh -c test:///default define mshv.xml
@@ -227,7 +229,8 @@ struct KubeVirtTests {
             import os, sys, time
             machine, vmi, program = sys.argv[1:]
             domain = open(machine).read()
-            domain = domain.replace("</domain>", "<!--" + "x" * (8192 - len(domain)) + "--></domain>")
+            padding = "<!--" + "x" * (8192 - len(domain) - 7) + "-->"
+            domain = domain.replace("</domain>", padding + "</domain>")
             best, peak = 1, 0
             for _ in range(20):
                 start = time.perf_counter()

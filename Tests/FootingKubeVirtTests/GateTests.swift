@@ -89,7 +89,7 @@ import Testing
         #expect(FeatureGate.named("HyperVLayered") == nil)
     }
 
-    /// KubeVirt's own table (`pkg/virt-config/configuration_test.go`), and Footing's gate beside it.
+    /// KubeVirt's own table (`pkg/virt-config/configuration_test.go`), and Footing's gate.
     static let hypervisors: [(gates: [String], hypervisor: String?, wish: HypervisorWish)] = [
         ([], nil, .kernel(.gateOff(.byDefault))),
         ([], "kvm", .kernel(.gateOff(.byDefault))),

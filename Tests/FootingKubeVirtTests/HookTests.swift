@@ -20,8 +20,9 @@ import Testing
         let list = annotations.map { "\"\($0.key)\":\"\($0.value)\"" }.joined(separator: ",")
         let resources = device ? #""limits":{"devices.kubevirt.io/mshv":"1"}"# : ""
         return [UInt8](
-            #"{"metadata":{"name":"vm","namespace":"ns","annotations":{\#(list)}},"spec":{"domain":"#
-                + #"{"cpu":{"model":"host-passthrough"},"resources":{\#(resources)}}}}"#
+            #"{"metadata":{"name":"vm","namespace":"ns","annotations":{\#(list)}},"#
+                + #""spec":{"domain":{"cpu":{"model":"host-passthrough"},"#
+                + #""resources":{\#(resources)}}}}"#
         )
     }
 

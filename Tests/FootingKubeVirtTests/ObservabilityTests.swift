@@ -85,10 +85,12 @@ import Testing
                 # TYPE kubevirt_vmi_hypervisor_type gauge
                 # HELP kubevirt_vmi_hypervisor_type What a virtual machine runs on: mshv, kvm, \
                 qemu or unknown.
-                kubevirt_vmi_hypervisor_type{namespace="ns",name="a",node="",hypervisor_type="qemu"} 1
+                kubevirt_vmi_hypervisor_type{namespace="ns",name="a",node="",\
+                hypervisor_type="qemu"} 1
                 kubevirt_vmi_hypervisor_type{namespace="ns",name="b",node="node-1",\
                 hypervisor_type="kvm"} 1
-                kubevirt_vmi_hypervisor_type{namespace="ns",name="c",node="",hypervisor_type="unknown"} 1
+                kubevirt_vmi_hypervisor_type{namespace="ns",name="c",node="",\
+                hypervisor_type="unknown"} 1
                 # EOF
 
                 """

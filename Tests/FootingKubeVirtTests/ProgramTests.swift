@@ -134,6 +134,8 @@ import Testing
         let more = hook(.onDefineDomain, ["--phase", "boot"] + words, root: root)
         #expect(more.output == "<domain type='hyperv'/>")
         #expect(more.error.contains("the argument --phase is not known"))
+        let version = hook(.onDefineDomain, ["--version", "v1alpha3"] + words, root: root)
+        #expect(version.output == "<domain type='hyperv'/>")
         #expect(hook(.onDefineDomain, ["--vmi", vmi]).status == 64)
         #expect(hook(.onDefineDomain, ["--help"]).output.contains("onDefineDomain --vmi"))
         #expect(hook(.onDefineDomain, ["--version"]).output == Release.version + "\n")

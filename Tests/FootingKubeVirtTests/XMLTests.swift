@@ -60,13 +60,13 @@ import Testing
 
     @Test func `long documents keep their places`() throws {
         var text = "<domain type=\"kvm\">"
-        for number in 0..<20_000 { text += "\n<element number=\"\(number)\">&lt;</element>" }
+        for number in 0..<10_000 { text += "\n<element number=\"\(number)\">&lt;</element>" }
         let document = try read(text + "</domain>")
-        #expect(document.elements.count == 20_001)
+        #expect(document.elements.count == 10_001)
         let last = try #require(document.elements.last)
-        #expect(last["number"] == "19999" && last.text == "<")
+        #expect(last["number"] == "9999" && last.text == "<")
         let place = try #require(last.attribute("number")?.place)
-        #expect(document.source[place].text == "19999")
+        #expect(document.source[place].text == "9999")
     }
 
     static let malformed = [
@@ -156,8 +156,16 @@ import Testing
         }
         let deep = String(repeating: "<a>", count: 100_000)
         #expect(throws: XMLReadError.tooDeep) { try read(deep) }
-        let long = "<a b='" + String(repeating: "x", count: 11 << 20) + "'/>"
+        let long = "<a b='" + String(repeating: "x", count: 512 << 10) + "'/>"
         #expect(throws: XMLReadError.tooLarge) { try read(long) }
+    }
+
+    @Test func `many attributes of one element take no time`() {
+        var text = "<a"
+        for number in 0..<45_000 { text += " a\(number)=''" }
+        let start = ContinuousClock.now
+        #expect((try? read(text + "/>").root.attributes.count) == 45_000)
+        #expect(start.duration(to: .now) < .seconds(20))
     }
 
     @Test func `reading leaves no memory behind`() throws {

@@ -19,7 +19,7 @@ public struct FeatureGate: Sendable, Hashable {
     /// How far it has come.
     public let stage: Stage
 
-    /// Footing's own: L1VH chosen transparently, node by node. KubeVirt ignores the name.
+    /// Footing's own, whose name KubeVirt ignores: L1VH chosen transparently, node by node.
     public static let hyperVL1VH = FeatureGate(name: "HyperVL1VH", stage: .alpha)
     /// KubeVirt's: the hypervisor of the whole cluster in `spec.configuration.hypervisors`.
     public static let configurableHypervisor = FeatureGate(

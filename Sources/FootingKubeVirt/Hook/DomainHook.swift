@@ -2,9 +2,9 @@ public import FootingSystem
 
 /// What happens to a domain before libvirt gets it: the hook `onDefineDomain`.
 ///
-/// The domain comes out byte for byte as it went in, unless a gate or an annotation asks for a change
-/// that is possible; then exactly that is changed. Whatever goes wrong, the domain comes out as it
-/// went in: KubeVirt would not start the virtual machine otherwise. Only strictness fails it.
+/// The domain comes out byte for byte as it went in, unless a gate or an annotation asks for a
+/// change that is possible; then exactly that is changed. Whatever goes wrong, the domain comes out
+/// as it went in: KubeVirt would not start the virtual machine otherwise. Only strictness fails it.
 public struct DomainHook: Sendable {
     /// What came out.
     public struct Outcome: Sendable {

@@ -7,7 +7,7 @@ public struct HookArguments: Sendable, Hashable {
     /// What was given besides: later versions of KubeVirt may say more.
     public private(set) var unknown: [String] = []
 
-    /// Reads `--name value` and `--name=value`; of a name that is given twice the last value counts.
+    /// Reads `--name value` and `--name=value`; of a name that stands twice the last value counts.
     ///
     /// - Parameters:
     ///   - words: the words behind the program's name.

@@ -1,7 +1,7 @@
-/// The same change without any code in a pod: a resource of KubeVirt's plugins (1.9 and later), whose
-/// expressions virt-launcher evaluates itself.
+/// The same change without any code in a pod: a resource of KubeVirt's plugins (1.9 and later).
 ///
-/// Types: `staging/src/kubevirt.io/api/plugin/v1alpha1/types.go`; the expressions have KubeVirt's and
+/// virt-launcher evaluates its expressions itself. Types:
+/// `staging/src/kubevirt.io/api/plugin/v1alpha1/types.go`; the expressions have KubeVirt's and
 /// libvirtxml's Go names (`pkg/virt-launcher/virtwrap/plugins/cel`).
 public struct PluginResource: Sendable, Hashable {
     /// The label of virtual machines that are meant.

@@ -1,7 +1,7 @@
 public import FootingSystem
 
-/// A decision of the hook, as one line of JSON: for logs, and the source of the condition and of the
-/// metric.
+/// A decision of the hook, as one line of JSON: for logs, and what the condition and the metric are
+/// made of.
 public struct DecisionRecord: Sendable, Hashable {
     /// A change to a domain.
     public struct Change: Sendable, Hashable {

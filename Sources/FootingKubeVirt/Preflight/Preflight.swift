@@ -1,5 +1,4 @@
-/// What the Microsoft hypervisor under QEMU and libvirt cannot do for a virtual machine, told before
-/// it fails.
+/// What the Microsoft hypervisor under QEMU and libvirt cannot do for a virtual machine.
 ///
 /// From QEMU 10.2's `accel/mshv` and libvirt 11.10's domain capabilities for it.
 public enum Preflight {

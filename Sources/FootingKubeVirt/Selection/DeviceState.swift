@@ -6,8 +6,8 @@ public enum DeviceState: Sendable, Hashable {
     case present
     /// It is neither there nor among the node's misc devices.
     case absent
-    /// It is not there, but `/proc/misc` lists it: the node has it, and this container was not given
-    /// it. A sidecar never is.
+    /// It is not there, but `/proc/misc` lists it: the node has it, and this container was not
+    /// given it. A sidecar never is.
     case onNode(minor: UInt32)
     /// Something else has its name.
     case notADevice

@@ -9,7 +9,7 @@ public struct Selection: Sendable, Hashable {
         /// None: QEMU translates in software.
         case qemu
 
-        /// The `type` of libvirt's domain. There is no type `mshv`.
+        /// What libvirt calls it: the `type` of a domain, of which there is no `mshv`.
         public var domainType: String { self == .mshv ? "hyperv" : rawValue }
 
         /// The hypervisor of a domain's `type`; nil for one that KubeVirt does not write.

@@ -2,7 +2,7 @@ internal import FootingSystem
 
 /// The NUMA nodes of a host.
 enum NodeList {
-    /// The numbers in `/sys/devices/system/node/online`, such as `0-1,4`; nil if they cannot be told.
+    /// The numbers in `/sys/devices/system/node/online`, such as `0-1,4`; nil if it tells none.
     static func online(_ root: HostRoot) -> [Int]? {
         (try? root.text("sys/devices/system/node/online")).flatMap(parse)
     }

@@ -1,7 +1,7 @@
 /// How many queues the disks of a virtual machine get.
 ///
 /// Each queue takes memory of guest and host, an interrupt vector and two event descriptors, and
-/// one queue for each processor on each disk multiplies: 64 processors and 20 disks would have 1,280.
+/// one for each processor on each disk multiplies: 64 processors and 20 disks would have 1,280.
 public struct QueueBudget: Sendable, Hashable {
     /// Queues of one disk: more serve no disk here any faster than the processors that fill them.
     public static let perDiskMaximum = 16

@@ -43,11 +43,6 @@ public struct TuningRequest: Sendable, Hashable {
         ("footing/disks", "names of disks with commas between"),
     ]
 
-    /// Whether there are annotations of this kind at all.
-    public static func isAsked(_ annotations: [String: String]) -> Bool {
-        annotations.keys.contains { $0.hasPrefix("footing/") }
-    }
-
     /// Reads annotations; what makes no sense is left out and reported.
     public static func read(
         _ annotations: [String: String]

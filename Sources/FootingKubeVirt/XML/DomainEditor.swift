@@ -66,7 +66,7 @@ struct DomainEditor {
         inserted[index, default: []] += names
     }
 
-    /// The source with the changes, read once more and compared: nil if it differs in anything else.
+    /// The source with the changes, read once more and compared: nil if anything else differs.
     func result() -> [UInt8]? {
         let bytes = SourceEdit.apply(edits, to: document.source)
         guard let after = try? XMLDocument(bytes), matches(after) else { return nil }

@@ -54,7 +54,10 @@ public struct XMLDocument: Sendable {
     /// How much a document may hold.
     public struct Limits: Sendable, Hashable {
         /// The largest source in bytes.
-        public var bytesMaximum = 4 << 20
+        ///
+        /// Four times what KubeVirt can hand to a hook. Of a tag with many attributes libxml2
+        /// compares each with each other one, before it tells of the first.
+        public var bytesMaximum = 512 << 10
         /// Elements within each other.
         public var depthMaximum = 64
         /// Elements, attributes and declarations of namespaces together.

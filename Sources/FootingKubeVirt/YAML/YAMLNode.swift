@@ -51,7 +51,7 @@ public enum YAMLValue: Sendable, Hashable {
 
 /// A named value of a map.
 public struct YAMLMember: Sendable, Hashable {
-    /// The name. Kubernetes turns a number or a truth value that stands as a key into its text.
+    /// The name, of which Kubernetes makes a text where it is a number or a truth value.
     public let key: String
     /// Where the name stands.
     public let position: YAMLPosition

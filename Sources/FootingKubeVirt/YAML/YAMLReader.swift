@@ -1,8 +1,8 @@
 extension YAMLNode {
     /// Reads a stream of documents, YAML or JSON, by Kubernetes' rules.
     ///
-    /// The events are libyaml's, the meaning of a scalar is that of `sigs.k8s.io/yaml`. Stricter than
-    /// that in one point: a key that stands twice is refused, as the API server does when it
+    /// The events are libyaml's, the meaning of a scalar is that of `sigs.k8s.io/yaml`. Stricter
+    /// than that in one point: a key that stands twice is refused, as the API server does when it
     /// validates fields. Documents without a value are left out.
     ///
     /// - Parameters:

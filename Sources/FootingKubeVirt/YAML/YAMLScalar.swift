@@ -64,7 +64,7 @@ enum YAMLScalar {
         }
     }
 
-    /// Whether it is `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and a double can hold it.
+    /// Whether it is `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and fits in a double.
     private static func isDecimal(_ text: some Collection<UInt8>) -> Bool {
         var rest = text[...]
         func takeSign() {
