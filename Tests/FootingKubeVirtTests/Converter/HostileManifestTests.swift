@@ -108,6 +108,11 @@ import Testing
             "spec.domain.resources.limits.memory (line 5, column 63): must be an amount like 1Gi"
         ),
         ("firmware: {serial: \"\\u0001\"}, devices: {}", "spec.domain.firmware.serial (line 5"),
+        (
+            "resources: {requests: {memory: -1Gi}}, devices: {}",
+            "spec.domain.resources.requests.memory"
+        ),
+        ("memory: {guest: 1Gi}, devices: {}", "the manifest: line 5, column 34: the key “memory”"),
         ("firmware: {uuid: x}, devices: {}", "spec.domain.firmware.uuid (line 5"),
         (
             "firmware: {acpi: {slicNameRef: no}}, devices: {}",
@@ -137,6 +142,22 @@ import Testing
             spec: {domain: {memory: {guest: 1Gi}, devices: {inputs: [\(inputs)]}}}
             """
         #expect(failure(manifest).hasSuffix("no slot is left on the root bus"))
+    }
+
+    @Test func `A namespace is no way into a path or an option`() {
+        for namespace in ["../x", "a,file=/etc/shadow", "a b", "a/b"] {
+            let manifest = """
+                apiVersion: kubevirt.io/v1
+                kind: VirtualMachineInstance
+                metadata: {name: a, namespace: "\(namespace)"}
+                spec: {domain: {memory: {guest: 1Gi}, devices: {}}}
+                """
+            #expect(
+                failure(manifest).hasPrefix(
+                    "metadata.namespace (line 3, column 32): must be a name"
+                )
+            )
+        }
     }
 
     @Test func `A thousand disks have names, the kernel's way`() throws {

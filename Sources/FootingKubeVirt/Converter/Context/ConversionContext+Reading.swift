@@ -41,8 +41,8 @@ extension ConversionContext {
         }
         hasHypervisorDevice = try reader.bool("hypervisorDevice") ?? hasHypervisorDevice
         allowsEmulation = try reader.bool("allowEmulation") ?? allowsEmulation
-        namespace = try reader.word("namespace") ?? namespace
-        uid = try reader.word("uid")
+        namespace = try reader.optionalName("namespace") ?? namespace
+        uid = try reader.optionalName("uid")
         firmwareUUID = try reader.word("firmwareUUID")
         machineType = try reader.word("machineType")
         vsockCID = try reader.integer("vsockCID", in: 3...Int(UInt32.max))
@@ -122,23 +122,14 @@ extension ConversionContext {
     }
 
     private mutating func readObjects(_ reader: FieldReader) throws(ConversionError) {
-        if let named = try reader.child("interfaces") {
-            for name in named.keys {
-                guard let child = try named.child(name) else { continue }
-                interfaces[name] = try Self.interface(child)
-            }
+        for (name, child) in try reader.named("interfaces") {
+            interfaces[name] = try Self.interface(child)
         }
-        if let named = try reader.child("volumes") {
-            for name in named.keys {
-                guard let child = try named.child(name) else { continue }
-                volumes[name] = try Self.volume(child)
-            }
+        for (name, child) in try reader.named("volumes") {
+            volumes[name] = try Self.volume(child)
         }
-        if let named = try reader.child("hostDevices") {
-            for name in named.keys {
-                guard let child = try named.child(name) else { continue }
-                hostDevices[name] = try Self.hostDevice(child)
-            }
+        for (name, child) in try reader.named("hostDevices") {
+            hostDevices[name] = try Self.hostDevice(child)
         }
     }
 

@@ -11,9 +11,6 @@ extension DomainBuilder {
                 "is required where resources and hugepages say nothing"
             )
         }
-        guard guest.wholeBytes >= 0 else {
-            throw .impossible("spec.domain.resources: less than no memory")
-        }
         return XMLElement("memory", ["unit": "b"], text: "\(guest.wholeBytes)")
     }
 

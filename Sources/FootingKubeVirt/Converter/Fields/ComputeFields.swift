@@ -91,11 +91,6 @@ struct MemoryFields {
         if let guest, let maximumGuest, guest > maximumGuest {
             throw reader.error("maxGuest", "is less than guest")
         }
-        for key in ["guest", "maxGuest"] {
-            if let amount = try reader.quantity(key), amount < Quantity(0) {
-                throw reader.error(key, "is less than nothing")
-            }
-        }
     }
 }
 

@@ -97,6 +97,20 @@ final class FieldReader {
         return readers
     }
 
+    /// The maps of a map with free keys, by key; none where it is absent.
+    func named(_ key: String) throws(ConversionError) -> [(name: String, reader: FieldReader)] {
+        guard let reader = try child(key) else { return [] }
+        guard reader.members.count <= Self.listMaximum else {
+            throw error(key, "has more than \(Self.listMaximum) entries")
+        }
+        var readers: [(String, FieldReader)] = []
+        for name in reader.keys {
+            guard let child = try reader.child(name) else { continue }
+            readers.append((name, child))
+        }
+        return readers
+    }
+
     /// More disks or interfaces than any machine has.
     static let listMaximum = 1024
 
@@ -120,7 +134,13 @@ final class FieldReader {
 
     /// A name that libvirt takes for an alias, and that is one step of a path.
     func name(_ key: String = "name") throws(ConversionError) -> String {
-        guard let text = try word(key) else { throw error(key, "is required") }
+        guard let text = try optionalName(key) else { throw error(key, "is required") }
+        return text
+    }
+
+    /// The same; nil where it is absent.
+    func optionalName(_ key: String) throws(ConversionError) -> String? {
+        guard let text = try word(key) else { return nil }
         let allowed = text.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -183,7 +203,7 @@ final class FieldReader {
         return values
     }
 
-    /// An amount of a resource, as a text or a number; nil where it is absent.
+    /// An amount of a resource, not less than nothing, as a text or a number; nil where it is absent.
     func quantity(_ key: String) throws(ConversionError) -> Quantity? {
         guard let node = node(key) else { return nil }
         let text: String
@@ -201,6 +221,7 @@ final class FieldReader {
         guard let quantity = Quantity(text) else {
             throw error(key, "must be an amount like 1Gi or 500m, up to 2^63 - 1")
         }
+        guard quantity >= Quantity(0) else { throw error(key, "is less than nothing") }
         return quantity
     }
 

@@ -32,7 +32,7 @@ extension Instance {
         try self.init(template, metadata: template.child("metadata"), context)
         // An instance has its machine's name and namespace, and a UID of its own.
         name = try metadata.name()
-        namespace = try metadata.word("namespace") ?? context.namespace
+        namespace = try metadata.optionalName("namespace") ?? context.namespace
         uid = context.uid ?? ""
     }
 
@@ -49,8 +49,8 @@ extension Instance {
         } else {
             guard let metadata else { throw object.error("metadata", "must have a name") }
             name = try metadata.name()
-            namespace = try metadata.word("namespace") ?? context.namespace
-            let own = try metadata.word("uid")
+            namespace = try metadata.optionalName("namespace") ?? context.namespace
+            let own = try metadata.optionalName("uid")
             uid = context.uid ?? own ?? ""
         }
         annotations = [:]
