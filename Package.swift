@@ -55,7 +55,9 @@ let package = Package(
             name: "CFooting",
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
-            ]
+            ],
+            // Debian: liburing-dev; the static library is in the program.
+            linkerSettings: [.linkedLibrary("uring")]
         ),
         .target(
             name: "CQAT",
@@ -111,6 +113,7 @@ let package = Package(
             dependencies: ["FootingKubeVirtCommands"],
             swiftSettings: strict
         ),
+        .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
         .target(
             name: "FootingSimulation",
             dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
@@ -136,7 +139,7 @@ let package = Package(
         + [
             .testTarget(
                 name: "FootingSystemTests",
-                dependencies: ["FootingTestSupport", "FootingSystem"],
+                dependencies: ["FootingTestSupport", "FootingSystem", "CFootingTesting"],
                 swiftSettings: strict
             ),
             .testTarget(
@@ -166,7 +169,7 @@ let package = Package(
                 name: "FootingDiskTests",
                 dependencies: [
                     "FootingDisk", "FootingSimulation", "FootingTestSupport",
-                    "FootingAcceleration", "FootingSystem",
+                    "FootingAcceleration", "FootingSystem", "CFootingTesting",
                 ],
                 swiftSettings: strict
             ),

@@ -23,7 +23,7 @@ import bench_detect
 from bench_report import Report, say
 
 FOOTING = os.path.abspath("bin/footing")
-ALL_PARTS = ("detect", "nbd", "lz4", "capped", "recovery", "memory")
+ALL_PARTS = ("detect", "nbd", "lz4", "capped", "amplification", "recovery", "memory")
 
 
 def parse():
@@ -123,13 +123,13 @@ class Server:
     def create(self):
         run(*self.words(self.create_words))
 
-    def start(self, group=None):
+    def start(self, group=None, more=()):
         """Starts it and waits until it listens; in a control group if one is given."""
         if os.path.exists(self.socket):
             os.unlink(self.socket)
         began = time.monotonic()
         self.process = subprocess.Popen(
-            self.words(self.start_words),
+            self.words(self.start_words) + list(more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -185,6 +185,17 @@ def all_servers(folder):
     qemu = ["qemu-nbd", "--persistent", "--shared=16", "--socket={socket}"]
     direct = ["--cache=none", "--aio=io_uring", "{image}"]
     back = ["--cache=writeback", "{image}"]
+    daemon = [
+        "qemu-storage-daemon",
+        "--blockdev",
+        "driver=file,node-name=file,filename={image},cache.direct=on,aio=io_uring",
+        "--blockdev",
+        "driver=raw,node-name=disk,file=file",
+        "--nbd-server",
+        "addr.type=unix,addr.path={socket}",
+        "--export",
+        "type=nbd,id=export,node-name=disk,name=,writable=on",
+    ]
     return [
         Server(
             "footing",
@@ -194,6 +205,7 @@ def all_servers(folder):
         ),
         Server("nbdkit-file", folder, raw, ["nbdkit", "-f", "-U", "{socket}", "file", "{image}"]),
         Server("qemu-raw-direct", folder, raw, qemu + ["-f", "raw"] + direct),
+        Server("qemu-daemon-direct", folder, raw, daemon),
         Server("qemu-raw-back", folder, raw, qemu + ["-f", "raw"] + back),
         Server("qemu-qcow2-direct", folder, qcow2, qemu + ["-f", "qcow2"] + direct),
         Server("qemu-qcow2-back", folder, qcow2, qemu + ["-f", "qcow2"] + back),
@@ -201,9 +213,13 @@ def all_servers(folder):
 
 
 class Workload:
-    def __init__(self, title, options, bars, prepare=None):
+    def __init__(self, title, options, bars, prepare=None, processor_bar=None, is_cold=False):
         self.title = title
         self.options = options
+        # Most processor time for each operation, as a part of nbdkit-file's.
+        self.processor_bar = processor_bar
+        # Whether the program's cache is to hold next to nothing.
+        self.is_cold = is_cold
         # Least ratio by peer; "best" is whichever peer is fastest.
         self.bars = bars
         # Runs over the whole image before the sample; None for a third of a sample of the same.
@@ -226,6 +242,8 @@ def fio(server, options, seconds=None):
 
 
 RANDOM = ["--bs=4k", "--iodepth=16"]
+# A cache of some 1 % of the image. Peers that go to the device have none either way.
+COLD_MEMORY = ["--memory", "32M"]
 LARGE = ["--bs=1M", "--iodepth=4"]
 # Reading in sequence means little if the image was not written so, and reading at all if some
 # servers have just written what the page cache then holds, and others past it.
@@ -234,6 +252,16 @@ REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
 READ_ALL = ["--rw=read", *LARGE, "--loops=4"]
 # A quarter of the image written at random: what lies side by side is scattered then.
 SCATTER = ["--rw=randwrite", *RANDOM, "--fsync=8", "--io_size=256m", "--end_fsync=1"]
+# Each block once, in random order.
+SCATTER_ALL = ["--rw=randwrite", *RANDOM, "--random_generator=lfsr", "--fsync=64", "--end_fsync=1"]
+
+
+def random_reads(depth, bars, **options):
+    words = ["--rw=randread", "--bs=4k", f"--iodepth={depth}"]
+    kind = "cold" if options.get("is_cold") else "in the cache"
+    return Workload(f"4 KiB random read, {depth} in flight, {kind}", words, bars, **options)
+
+
 WORKLOADS = [
     Workload(
         "1 MiB sequential write, first after random writes",
@@ -244,32 +272,52 @@ WORKLOADS = [
     Workload(
         "1 MiB sequential write, 4 in flight",
         ["--rw=write", *LARGE],
-        {"nbdkit-file": 0.8},
+        {"nbdkit-file": 1.0},
         prepare=[REWRITE],
     ),
     Workload(
         "1 MiB sequential read, 4 in flight",
         ["--rw=read", *LARGE],
-        {"nbdkit-file": 0.7},
+        {"nbdkit-file": 1.0},
         prepare=[REWRITE, READ_ALL],
     ),
     Workload(
         "4 KiB random write, flush every 8, 16 in flight",
         ["--rw=randwrite", *RANDOM, "--fsync=8"],
-        {"best": 1.0},
+        {"best": 1.5},
+        processor_bar=0.7,
     ),
-    Workload("4 KiB random write, 16 in flight", ["--rw=randwrite", *RANDOM], {"nbdkit-file": 1.0}),
     Workload(
-        "4 KiB random read, 16 in flight",
-        ["--rw=randread", *RANDOM],
-        {"nbdkit-file": 0.8},
-        prepare=[READ_ALL],
+        "4 KiB random write, one writer, flush after each",
+        ["--rw=randwrite", "--bs=4k", "--iodepth=1", "--fsync=1"],
+        {"best": 1.0},
+        processor_bar=0.7,
+    ),
+    Workload(
+        "4 KiB random write, 16 in flight",
+        ["--rw=randwrite", *RANDOM],
+        {"nbdkit-file": 1.0},
+        processor_bar=0.7,
+    ),
+    *(
+        random_reads(depth, {"nbdkit-file": 1.5}, prepare=[READ_ALL], processor_bar=0.7)
+        for depth in (1, 16, 64)
+    ),
+    *(
+        random_reads(depth, {"qemu-raw-direct": 1.2}, prepare=[], is_cold=True)
+        for depth in (1, 16, 64)
     ),
     Workload(
         "1 MiB sequential read, first after random writes",
         ["--rw=read", *LARGE],
         {},
         prepare=[SCATTER],
+    ),
+    Workload(
+        "1 MiB sequential read, first after every block was written at random",
+        ["--rw=read", *LARGE],
+        {"nbdkit-file": 0.6},
+        prepare=[SCATTER_ALL],
     ),
 ]
 CAPPED = Workload(
@@ -281,7 +329,8 @@ CAPPED = Workload(
 
 def sample(server, workload, group=None):
     """One server, started for it, under one workload."""
-    server.start(group)
+    is_cold = workload.is_cold and server.name == "footing"
+    server.start(group, COLD_MEMORY if is_cold else ())
     try:
         if workload.prepare is None:
             fio(server, workload.options + ["--end_fsync=1"], SAMPLE_SECONDS / 3)
@@ -459,6 +508,60 @@ def measure_capped(report, servers, folder):
         group.remove()
 
 
+def amplification(folder, title, spare, part, options):
+    """Bytes written to the container for each byte of a client, in the long run."""
+    server = Server(
+        "amplified",
+        folder,
+        [FOOTING, "disk", "create", "{image}", "--size", "{bytes}", "--spare", str(spare)],
+        [FOOTING, "serve", "{image}", "--socket", "{socket}"],
+    )
+    size = f"--size={int(IMAGE_BYTES * part) // MIB}m"
+    words = ["--rw=randwrite", *RANDOM, "--fsync=64", size, *options]
+
+    def counters():
+        text = run(FOOTING, "status", server.image, "--json")
+        disk = json.loads(text)["disks"][0]["disk"]
+        return disk["logBytes"] + 4096 * disk["mapPagesWritten"], 4096 * disk["blocksWritten"]
+
+    server.create()
+    server.start()
+    try:
+        fio(server, ["--rw=write", *LARGE, size, "--end_fsync=1"])
+        # Three times over: the dead blocks have found their places.
+        for _ in range(3):
+            fio(server, words)
+        before = counters()
+        fio(server, words)
+        after = counters()
+    finally:
+        server.stop()
+        pathlib.Path(server.image).unlink(missing_ok=True)
+    ratio = (after[0] - before[0]) / (after[1] - before[1])
+    say(f"write amplification, {title}: {ratio:.2f}")
+    return ratio
+
+
+def measure_amplification(report, folder):
+    # What is full is the data's part of the container, its spare room included.
+    cases = (
+        ("uniform overwrite at 70 % full", 33, 0.7 * 1.33, [], 2.0),
+        (
+            "90/10 overwrite at 80 % full",
+            25,
+            1.0,
+            ["--random_distribution=zoned:90/10:10/90"],
+            2.1,
+        ),
+    )
+    for title, spare, part, options, most in cases:
+        ratio = amplification(folder, title, spare, part, options)
+        report.figures[f"write amplification, {title}"] = ratio
+        report.bar(
+            f"write amplification, {title}", f"at most {most}", f"{ratio:.2f}", ratio <= most
+        )
+
+
 def large_disk(folder):
     """A disk of 10 GiB, written in full."""
     server = Server(
@@ -578,6 +681,8 @@ def main():
             bench_detect.measure(report, FOOTING, ROUNDS)
         if "nbd" in PARTS or "capped" in PARTS:
             measure_nbd(report, folder)
+        if "amplification" in PARTS:
+            measure_amplification(report, folder)
         if "lz4" in PARTS:
             measure_lz4(report, folder)
         if "recovery" in PARTS or "memory" in PARTS:

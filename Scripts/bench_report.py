@@ -59,6 +59,19 @@ class Report:
                 peers[name] >= least,
                 f"{low:.2f} to {high:.2f}",
             )
+        if workload.processor_bar and "nbdkit-file" in samples:
+            key = "processorMicroseconds"
+            pairs = zip(samples["footing"], samples["nbdkit-file"])
+            parts = [ours[key] / theirs[key] for ours, theirs in pairs if theirs[key] > 0]
+            if parts:
+                part = statistics.median(parts)
+                self.bar(
+                    f"{workload.title}: processor time for each",
+                    f"at most {workload.processor_bar}x nbdkit-file",
+                    f"{part:.2f}x",
+                    part <= workload.processor_bar,
+                    f"{min(parts):.2f} to {max(parts):.2f}",
+                )
         self.figures[workload.title] = {
             "samples": samples,
             "ratios": spread,

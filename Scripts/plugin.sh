@@ -22,14 +22,15 @@ mkdir -p "$work/archives" bin
 (cd "$folder" && find {C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*') |
     sed "s:^:$folder/:" >"$work/objects"
 # The linker would take the shared ones, were they found first.
-for library in z lz4 deflate crypto; do
+for library in z lz4 deflate crypto uring; do
     ln -s "$(clang -print-file-name=lib$library.a)" "$work/archives/"
 done
 echo '{ global: plugin_init; local: *; };' >"$work/exports"
 
 linker=(--gc-sections --icf=safe "--version-script=$work/exports" --exclude-libs=ALL -z nodelete
     -z now --wrap=OPENSSL_cpuid_setup)
-link=(-emit-library -static-stdlib -use-ld=lld -L "$work/archives")
+# The others are named by their module maps.
+link=(-emit-library -static-stdlib -use-ld=lld -L "$work/archives" -luring)
 for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
 swiftc "${link[@]}" -o "$work/plugin.so" "@$work/objects"
 plugin=bin/nbdkit-footing-plugin.so

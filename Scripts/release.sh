@@ -36,12 +36,13 @@ fi
 objects=$(dirname "$built")/footing.product/Objects.LinkFileList
 archives=.build/static/archives
 mkdir -p "$archives"
-for library in z lz4 deflate crypto; do
+for library in z lz4 deflate crypto uring; do
     ln -sf "$(clang -print-file-name=lib$library.a)" "$archives/"
 done
 linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym=main=footing_main
     --wrap=OPENSSL_cpuid_setup)
-link=(-static-stdlib -use-ld=lld -L "$archives")
+# The others are named by their module maps.
+link=(-static-stdlib -use-ld=lld -L "$archives" -luring)
 for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
 swiftc "${link[@]}" -o .build/static/footing-dynamic "@$objects"
 strip -o bin/footing-dynamic .build/static/footing-dynamic

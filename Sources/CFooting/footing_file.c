@@ -145,6 +145,12 @@ ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offs
 	return count < 0 ? -errno : count;
 }
 
+ssize_t footing_write_durably(int file, const struct iovec *parts, int count, int64_t offset)
+{
+	ssize_t written = pwritev2(file, parts, count, offset, RWF_DSYNC);
+	return written < 0 ? -errno : written;
+}
+
 int footing_allocate(int file, int64_t offset, int64_t length)
 {
 	return result_of(fallocate(file, 0, offset, length));

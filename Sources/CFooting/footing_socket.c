@@ -161,6 +161,13 @@ ssize_t footing_send(int socket, const void *buffer, size_t length, int nowait)
 	return count < 0 ? -errno : count;
 }
 
+ssize_t footing_send_parts(int socket, struct iovec *parts, size_t length, int nowait)
+{
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = length};
+	ssize_t count = sendmsg(socket, &message, MSG_NOSIGNAL | (nowait ? MSG_DONTWAIT : 0));
+	return count < 0 ? -errno : count;
+}
+
 int footing_event(void)
 {
 	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -72,7 +72,7 @@ static int has_name(const struct reading *reading, size_t at, const xmlChar *pre
 }
 
 /* The place of the start tag whose end libxml2 has reached; a problem if the source has none there:
- * libxml2 also tells of a tag that the source ends in. */
+ * libxml2 also tells of a tag that does not end, before it finds that. */
 static int start_tag(struct reading *reading, size_t at, const xmlChar *prefix,
 		     const xmlChar *name, struct footing_xml_range *place)
 {
@@ -87,10 +87,8 @@ static int start_tag(struct reading *reading, size_t at, const xmlChar *prefix,
 	} else {
 		reading->empty_end = 0;
 	}
-	if (end >= reading->count)
+	if (end >= reading->count || reading->bytes[end] != '>')
 		return FOOTING_XML_MALFORMED;
-	if (reading->bytes[end] != '>')
-		return FOOTING_XML_POSITION;
 	/* No `<` can stand within a tag, not even between quotes. */
 	while (start > 0 && reading->bytes[start - 1] != '<')
 		start--;

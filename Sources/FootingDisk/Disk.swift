@@ -33,7 +33,7 @@ public final class Disk: Sendable {
         options: EngineOptions = EngineOptions(),
         starts: Bool = true
     ) throws(DiskError) {
-        let store = try FileStore(path: path, access: .exclusive)
+        let store = try FileStore(path: path, access: .exclusive, mode: options.inputOutput)
         try self.init(store: store, options: options, clock: SystemClock(), starts: starts)
     }
 
@@ -80,6 +80,9 @@ public final class Disk: Sendable {
     /// Counters since it was opened.
     public var statistics: EngineStatistics { engine.statistics }
 
+    /// How it asks its device.
+    public var inputOutput: InputOutput { engine.store.inputOutput }
+
     /// What is in the container.
     public var space: DiskSpace { engine.space }
 
@@ -123,9 +126,24 @@ public final class Disk: Sendable {
         try unsafe engine.read(at: offset, into: buffer, waits: false)
     }
 
+    /// Reads that wait for the device while the calling thread, and only that, goes on.
+    ///
+    /// - Returns: nil where reads can only wait.
+    public func makeReadQueue() -> DiskReadQueue? { DiskReadQueue(engine) }
+
     /// Writes bytes: any multiple of 512 at any sector; atomic up to 1 MiB.
     public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
-        try unsafe engine.write(at: offset, bytes)
+        _ = try unsafe engine.write(at: offset, bytes)
+    }
+
+    /// Writes bytes as ``write(at:_:)`` does, unless writers have to wait just now.
+    ///
+    /// - Returns: false if they have to; a longer write may have been made in part then.
+    public func writeWithoutWaiting(
+        at offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(DiskError) -> Bool {
+        try unsafe engine.write(at: offset, bytes, waits: false)
     }
 
     /// A place for a large write's bytes to arrive at, without a copy.
@@ -152,14 +170,22 @@ public final class Disk: Sendable {
     }
 
     /// Calls back, on any thread, when everything acknowledged so far is durable or cannot be.
-    public func flush(_ completion: @escaping @Sendable (DiskError?) -> Void) {
-        engine.flush(completion)
+    ///
+    /// - Parameters:
+    ///   - mayCommit: whether this thread may write the commit itself, if no other is at it: the
+    ///     fastest way, where the thread has nothing else to do.
+    ///   - completion: given nil for success.
+    public func flush(
+        mayCommit: Bool = false,
+        _ completion: @escaping @Sendable (DiskError?) -> Void
+    ) {
+        engine.flush(mayCommit: mayCommit, completion)
     }
 
     /// Waits until everything acknowledged so far is durable.
     public func flush() throws(DiskError) {
         let done = Locked<Result<Void, DiskError>?>(nil)
-        engine.flush { error in
+        engine.flush(mayCommit: true) { error in
             done.withLock { $0 = error.map { .failure($0) } ?? .success(()) }
             done.wakeAll()
         }

@@ -54,6 +54,16 @@ struct DiskThreads: ~Copyable {
         engine.state.withLock { _ in isStopping.withLock { $0.commits = true } }
         engine.state.wakeAll(on: Engine.Condition.committer)
         thread.join()
+        // Whoever flushed may be at it in its own thread.
+        engine.state.withLock { state in
+            while state.isCommitting {
+                engine.state.wait(
+                    &state,
+                    on: Engine.Condition.committer,
+                    nanoseconds: 1_000_000
+                )
+            }
+        }
     }
 
     private typealias Stop = Locked<(maintenance: Bool, commits: Bool)>
@@ -125,7 +135,7 @@ struct DiskThreads: ~Copyable {
 extension Engine {
     /// Whether the committer has something to do right now.
     func hasCommitWork(_ state: borrowing EngineState) -> Bool {
-        if state.failure != nil { return false }
+        if state.failure != nil || state.isCommitting { return false }
         if !state.sealed.isEmpty { return !state.isCommitBlocked }
         return !state.flushWaiters.isEmpty
     }

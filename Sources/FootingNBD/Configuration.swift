@@ -13,7 +13,7 @@ public struct Configuration: Sendable {
     /// Requests per connection that wait for the disk; beyond, the socket is not read.
     public var maximumPendingRequests = 128
     /// Bytes that the waiting reads of a connection may take; one request always may.
-    public var maximumPendingBytes = 1 << 20
+    public var maximumPendingBytes = 4 << 20
     /// Threads, shared by all connections, for reads that wait for the disk.
     public var readerThreads = 8
     /// Reads that wait for one of these threads; beyond, a connection's own thread reads.

@@ -52,6 +52,21 @@ public final class DiskExport: Export {
         }
     }
 
+    /// Reads side by side, where the disk's store can do that.
+    public func makeReadQueue() -> (any ExportReadQueue)? {
+        disk.makeReadQueue().map { DiskReads($0) }
+    }
+
+    /// Writes into memory, unless the disk throttles.
+    public func writeWithoutWaiting(
+        at offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(Errno) -> Bool {
+        try translated { () throws(DiskError) in
+            try unsafe disk.writeWithoutWaiting(at: offset, bytes)
+        }
+    }
+
     /// Writes into memory; waits only when the disk throttles.
     public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         try translated { () throws(DiskError) in try unsafe disk.write(at: offset, bytes) }
@@ -82,6 +97,11 @@ public final class DiskExport: Export {
         disk.flush { error in completion(error?.errno) }
     }
 
+    /// The same, by this thread if no other is at it.
+    public func flush(mayWait: Bool, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        disk.flush(mayCommit: mayWait) { error in completion(error?.errno) }
+    }
+
     /// Which parts of a range hold data.
     public func extents(_ range: Range<UInt64>, limit: Int) throws(Errno) -> [Extent] {
         try translated { () throws(DiskError) in
@@ -100,6 +120,38 @@ public final class DiskExport: Export {
             try unsafe read(at: offset, into: buffer.slice(0..<count))
             offset += UInt64(count)
         }
+    }
+}
+
+/// Reads of a disk or a snapshot, with errors that the protocol knows.
+final class DiskReads: ExportReadQueue {
+    private let queue: DiskReadQueue
+
+    init(_ queue: DiskReadQueue) {
+        self.queue = queue
+    }
+
+    var isEmpty: Bool { queue.isEmpty }
+
+    func start(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        owner: AnyObject,
+        token: UInt64
+    ) throws(Errno) -> Bool {
+        do throws(DiskError) {
+            return try unsafe queue.start(at: offset, into: buffer, owner: owner, token: token)
+        } catch {
+            throw error.errno
+        }
+    }
+
+    func wait(for descriptors: [Int32]) { queue.wait(for: descriptors) }
+
+    func settle() { queue.settle() }
+
+    func next() -> (token: UInt64, error: Errno?)? {
+        queue.next().map { ($0.token, $0.error?.errno) }
     }
 }
 

@@ -30,6 +30,17 @@ public protocol Export: AnyObject, Sendable {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Bool
 
+    /// Reads of the calling thread that wait for a device while the thread goes on.
+    ///
+    /// - Returns: nil where other threads have to wait for them.
+    func makeReadQueue() -> (any ExportReadQueue)?
+
+    /// Writes as ``write(at:_:)`` does, if it does not have to wait for readers.
+    ///
+    /// - Returns: false if it would have to; the write may have been made in part then.
+    func writeWithoutWaiting(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
+        -> Bool
+
     /// Writes: visible to every reader afterwards, durable after a flush.
     ///
     /// The bytes are the caller's again when it returns. It may wait, which is how a disk
@@ -60,6 +71,12 @@ public protocol Export: AnyObject, Sendable {
     ///   success. It never waits.
     func flush(_ completion: @escaping @Sendable (Errno?) -> Void)
 
+    /// Makes everything durable as ``flush(_:)`` does.
+    ///
+    /// - Parameter mayWait: whether the calling thread has nothing better to do than to do it
+    ///   itself; the completion may then be called before this returns.
+    func flush(mayWait: Bool, _ completion: @escaping @Sendable (Errno?) -> Void)
+
     /// What kinds of blocks a range is made of.
     ///
     /// - Returns: 1 to `limit` runs from the start of the range on; the last may go beyond its end.
@@ -70,6 +87,20 @@ public protocol Export: AnyObject, Sendable {
 }
 
 extension Export {
+    /// Other threads wait.
+    public func makeReadQueue() -> (any ExportReadQueue)? { nil }
+    /// Readers are not waited for.
+    public func writeWithoutWaiting(
+        at offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(Errno) -> Bool {
+        unsafe try write(at: offset, bytes)
+        return true
+    }
+    /// Another thread does it.
+    public func flush(mayWait: Bool, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        flush(completion)
+    }
     /// 512: what every client can do.
     public var minimumBlockBytes: UInt32 { 512 }
     /// 4096: the page of the client's kernel.
@@ -78,6 +109,39 @@ extension Export {
     public var summary: String { "" }
     /// Every write is copied.
     public func stage(at offset: UInt64, count: Int) -> (any StagedPayload)? { nil }
+}
+
+/// Reads of one thread that wait for a device while the thread goes on.
+///
+/// Writers may have to wait for reads under way: the thread calls ``settle()`` before it waits for
+/// anything else.
+public protocol ExportReadQueue: AnyObject {
+    /// Whether no read is under way or has ended untold.
+    var isEmpty: Bool { get }
+
+    /// Begins a read of up to 1 MiB.
+    ///
+    /// - Parameters:
+    ///   - offset: where.
+    ///   - buffer: where it goes; not to be touched until ``next()`` has returned the token.
+    ///   - owner: what has the buffer, kept as long as a device may write to it.
+    ///   - token: what it is known by.
+    /// - Returns: whether it is under way; false if it is done.
+    func start(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        owner: AnyObject,
+        token: UInt64
+    ) throws(Errno) -> Bool
+
+    /// Sends off what was started, and waits until a read has ended or a descriptor is readable.
+    func wait(for descriptors: [Int32])
+
+    /// Waits for all reads; ``next()`` tells of them afterwards.
+    func settle()
+
+    /// A read that has ended.
+    func next() -> (token: UInt64, error: Errno?)?
 }
 
 /// Where the bytes of a large write arrive.

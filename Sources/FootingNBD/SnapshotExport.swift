@@ -66,6 +66,10 @@ final class SnapshotExport: Export {
         }
     }
 
+    func makeReadQueue() -> (any ExportReadQueue)? {
+        snapshot.makeReadQueue().map { DiskReads($0) }
+    }
+
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         throw .notPermitted
     }

@@ -53,6 +53,9 @@ public struct Event: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
+    /// The descriptor, which is readable while the event is set.
+    public var number: Int32 { descriptor.number }
+
     /// Sets it, and wakes a thread that waits; any thread may.
     public func set() {
         // EAGAIN: set 2^64 - 2 times already, which wakes the thread just as well.

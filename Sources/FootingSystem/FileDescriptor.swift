@@ -137,9 +137,14 @@ extension FileDescriptor {
     }
 
     /// Writes several buffers one after the other at an offset, in one call (`pwritev(2)`).
+    ///
+    /// - Parameter durably: makes these bytes durable before it returns (`RWF_DSYNC`), as an
+    ///   `fdatasync(2)` that knows nothing of other bytes.
+    /// - Throws: `EOPNOTSUPP` where the kernel or the file system knows no such thing.
     public func write(
         at offset: UInt64,
-        _ buffers: [UnsafeRawBufferPointer]
+        _ buffers: [UnsafeRawBufferPointer],
+        durably: Bool = false
     ) throws(Errno) {
         let total = unsafe buffers.reduce(0) { $0 + $1.count }
         let count = try retrying {
@@ -147,6 +152,14 @@ extension FileDescriptor {
                 unsafe iovec(
                     iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress),
                     iov_len: $0.count
+                )
+            }
+            if durably {
+                return unsafe footing_write_durably(
+                    number,
+                    vectors,
+                    Int32(vectors.count),
+                    Int64(offset)
                 )
             }
             let count = unsafe pwritev(number, vectors, Int32(vectors.count), off_t(offset))
@@ -164,6 +177,7 @@ extension FileDescriptor {
             )
             start += buffer.count
         }
+        if durably { try synchronize() }
     }
 
     /// Reads from the current position, as from a pipe or a `/proc` file.

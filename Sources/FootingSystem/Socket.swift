@@ -149,6 +149,27 @@ extension FileDescriptor {
         }
     }
 
+    /// Sends as much of several buffers, one behind the other, as the socket takes.
+    ///
+    /// - Parameters:
+    ///   - parts: what to send; not all of them empty; at most 1024 of them are sent.
+    ///   - waits: whether to wait for room, up to the socket's time limit.
+    /// - Returns: the bytes sent, possibly fewer than there are.
+    /// - Throws: `EAGAIN` where there is no room (in time), `EPIPE` where the peer is gone.
+    public func send(_ parts: ArraySlice<UnsafeRawBufferPointer>, waits: Bool) throws(Errno) -> Int
+    {
+        let number = number
+        var vectors = unsafe parts.prefix(1024).map {
+            unsafe iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress),
+                iov_len: $0.count
+            )
+        }
+        return try retrying {
+            unsafe footing_send_parts(number, &vectors, vectors.count, waits ? 0 : 1)
+        }
+    }
+
     /// Waits until the socket is ready for reading or writing, or has failed.
     ///
     /// - Parameter timeoutMilliseconds: the longest wait; -1 is for ever.

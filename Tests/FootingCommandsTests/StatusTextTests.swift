@@ -28,7 +28,7 @@ import Testing
         let names = text.split(separator: "\n").map { $0.prefix { $0 != " " } }
         #expect(
             names == [
-                "disk", "uri", "running", "clients", "memory", "cache", "log", "compression",
+                "disk", "uri", "running", "clients", "memory", "cache", "log", "io", "compression",
                 "snapshots", "machine", "group", "balloon", "decided",
             ]
         )

@@ -169,6 +169,43 @@ struct ServeTests {
         )
         #expect(result.status == 0, "\(result.output)")
     }
+
+    @Test(.enabled(if: Script.hasLibnbd, "python3-libnbd is missing: run 'make deps'"))
+    func `where io_uring is forbidden that is said, and the disk is served all the same`() throws {
+        let result = try Script.run(
+            """
+            create 16M
+            program=$footing
+            printf '#!/bin/sh\nexec python3 %s %s "$@"\n' \
+                "$clients/forbid_rings.py" "$program" >forbidden
+            chmod +x forbidden
+            footing=$PWD/forbidden
+            serve
+            grep -q '^io *threads: io_uring is forbidden' serve.log || fail "$(cat serve.log)"
+            "$program" status | grep -q '^io *threads: io_uring is forbidden' ||
+                fail "$("$program" status)"
+            cat >client.py <<'END'
+            import nbd, sys
+            h = nbd.NBD()
+            h.connect_uri(sys.argv[1])
+            data = bytes(range(256)) * 16384
+            h.pwrite(data, 0)
+            h.flush()
+            assert h.pread(len(data), 0) == data
+            END
+            python3 client.py "$uri"
+            stop
+            expect 1 'EPERM' "$footing" serve disk.footing --io io_uring --socket "$socket"
+            footing=$program
+            serve --io=threads "--socket=$socket"
+            grep -q '^io *threads$' serve.log || fail "$(cat serve.log)"
+            python3 client.py "$uri"
+            stop
+            expect 64 'auto, io_uring, threads' "$footing" serve disk.footing --io aio
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
 }
 
 /// Mistakes on the command line: what is said, and with which status.

@@ -8,6 +8,7 @@
 #include "footing_crypto.h"
 #include "footing_file.h"
 #include "footing_memory.h"
+#include "footing_ring.h"
 #include "footing_socket.h"
 #include "footing_watch.h"
 #include "footing_process.h"

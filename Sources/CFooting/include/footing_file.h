@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* The flags that <fcntl.h> hides without _GNU_SOURCE. */
 extern const int footing_o_direct;
@@ -34,6 +35,9 @@ ssize_t footing_names_beneath(
 /* preadv2(2) of one buffer with RWF_NOWAIT: what the page cache holds, without waiting for the
  * device. Returns the count, -EAGAIN where it would wait, or -errno. */
 ssize_t footing_pread_nowait(int file, void *buffer, size_t length, int64_t offset);
+
+/* pwritev2(2) with RWF_DSYNC: durable when it returns. Count, possibly less than all, or -errno. */
+ssize_t footing_write_durably(int file, const struct iovec *parts, int count, int64_t offset);
 
 /* fallocate(2), mode 0: the range has space behind it from now on. */
 int footing_allocate(int file, int64_t offset, int64_t length);

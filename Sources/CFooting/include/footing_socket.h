@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* A listening Unix stream socket at `path` (107 bytes at most), mode 0600; -errno. */
 int footing_listen_unix(const char *path, int backlog);
@@ -41,6 +42,9 @@ ssize_t footing_receive(int socket, void *buffer, size_t length, int nowait);
 
 /* send(2) with MSG_NOSIGNAL. `nowait` adds MSG_DONTWAIT. Count or -errno. */
 ssize_t footing_send(int socket, const void *buffer, size_t length, int nowait);
+
+/* The same for several buffers, one behind the other (sendmsg(2)). */
+ssize_t footing_send_parts(int socket, struct iovec *parts, size_t count, int nowait);
 
 /* An eventfd(2), non-blocking. */
 int footing_event(void);

@@ -13,7 +13,7 @@ struct StatusText {
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
-            ("log", log), ("compression", compression), ("snapshots", snapshots),
+            ("log", log), ("io", io), ("compression", compression), ("snapshots", snapshots),
         ] {
             table.add([name, value])
         }
@@ -59,6 +59,11 @@ struct StatusText {
         "\(number("disk", "commits")) commits, \(bytes("disk", "logBytes")); "
             + "\(number("disk", "blocksMoved")) blocks moved by the collector, "
             + "\(number("disk", "throttledWrites")) writes waited for it"
+    }
+
+    private var io: String {
+        let reason = word("io", "reason")
+        return word("io", "mode") + (reason.isEmpty ? "" : ": \(reason)")
     }
 
     private var compression: String {

@@ -4,7 +4,14 @@ import Synchronization
 // Making things durable: seal, write, sync.
 extension Engine {
     /// Calls back when everything acknowledged before this call is durable, or cannot be.
-    func flush(_ completion: @escaping @Sendable (DiskError?) -> Void) {
+    ///
+    /// - Parameter mayCommit: whether the calling thread has nothing better to do than to commit by
+    ///   itself, which is faster than to wake another thread for it.
+    func flush(
+        mayCommit: Bool = false,
+        _ completion: @escaping @Sendable (DiskError?) -> Void
+    ) {
+        var commitsHere = false
         let (isDone, failure) = state.withLock { state -> (Bool, DiskError?) in
             if let failure = state.failure { return (true, failure) }
             if state.isClosed { return (true, DiskError(.closed, "flush", "the disk was closed")) }
@@ -14,10 +21,16 @@ extension Engine {
             state.flushWaiters.append(
                 EngineState.FlushWaiter(serial: target, completion: completion)
             )
+            // On a slow device more writes come while it works: the committer gathers them.
+            commitsHere =
+                mayCommit && !state.isCommitting && state.sealed.isEmpty
+                && state.commitNanoseconds <= options.gatherThresholdNanoseconds
             return (false, nil)
         }
         if isDone { return completion(failure) }
         if drive == .threads {
+            // Who waits was told of an error; without space it is the committer's to try again.
+            if commitsHere, (try? commitStep()) == true { return }
             state.wakeAll(on: Condition.committer)
             return
         }
@@ -34,29 +47,73 @@ extension Engine {
 
     /// Writes the next commits, if there are any to write, and syncs if someone waits for it.
     ///
-    /// - Returns: whether there was anything to do.
+    /// One thread at a time does so.
+    ///
+    /// - Returns: whether there was anything to do; false also while another thread does it.
     /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
     func commitStep() throws(DiskError) -> Bool {
+        // A single thread may come here again from who was told of a flush.
+        if drive == .callers { return try commitNext() }
+        let isMine = state.withLock { state in
+            if state.isCommitting { return false }
+            state.isCommitting = true
+            return true
+        }
+        guard isMine else { return false }
+        defer {
+            let hasMore = state.withLock { state in
+                state.isCommitting = false
+                return hasCommitWork(state)
+            }
+            if hasMore { state.wakeAll(on: Condition.committer) }
+        }
+        return try commitNext()
+    }
+
+    private func commitNext() throws(DiskError) -> Bool {
         let start = clock.nanoseconds
-        let batches = state.withLock { state -> [Batch] in
-            if state.failure != nil { return [] }
+        let (batches, isDurable) = state.withLock { state -> ([Batch], Bool) in
+            if state.failure != nil { return ([], false) }
             if state.sealed.isEmpty { sealWhatIsAwaited(start, &state) }
-            return neighbours(state)
+            let batches = neighbours(state)
+            return (batches, isEndOfFlush(batches, state))
         }
         if !batches.isEmpty {
             do throws(DiskError) {
-                try write(batches)
+                try write(batches, isDurable: isDurable)
             } catch {
                 throw commitFailure(error)
             }
             for batch in batches { refreshCache(from: batch) }
-            state.withLock { state in
+            let due = state.withLock { state -> [EngineState.FlushWaiter] in
                 for batch in batches { finishWrite(batch, &state) }
+                guard isDurable else { return [] }
+                state.unsyncedBytes = 0
+                state.statistics.synchronizations += 1
+                return finishFlush(SyncTarget(state), since: start, &state)
             }
             if drive == .threads { state.wakeAll(on: Condition.progress) }
+            for waiter in due { waiter.completion(nil) }
         }
         let didSync = try synchronizeIfAwaited(since: start)
         return !batches.isEmpty || didSync
+    }
+
+    /// Whether a flush waits for these commits and for nothing else that is not durable yet: a
+    /// write that is durable when it returns will do, which is one trip to the device where it can
+    /// (FUA), and one system call where it cannot.
+    private func isEndOfFlush(_ batches: [Batch], _ state: borrowing EngineState) -> Bool {
+        guard let last = batches.last, last.stream == .user, !last.continues,
+            state.unsyncedBytes == 0, !state.isWithinWrite,
+            // After ENOSPC only a sync of its own tells whether that was what failed.
+            !state.isCommitBlocked,
+            batches.reduce(0, { $0 + $1.sizeBytes }) <= EngineLimits.durableWriteBytesMax
+        else { return false }
+        // One sync for all, if what others wait for is sealed already.
+        let isMoreAwaited =
+            state.sealed.count > batches.count
+            && state.flushWaiters.contains { $0.serial > last.serial }
+        return !isMoreAwaited && state.flushWaiters.contains { $0.serial <= last.serial }
     }
 
     /// The first sealed commits that are one behind the other in the log: one call writes them, and
@@ -96,13 +153,17 @@ extension Engine {
         }
     }
 
-    private func write(_ batches: [Batch]) throws(DiskError) {
+    private func write(_ batches: [Batch], isDurable: Bool) throws(DiskError) {
         let offset = batches[0].offset
+        let parts = unsafe batches.map {
+            unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes))
+        }
         do throws(Errno) {
-            try unsafe store.write(
-                at: offset,
-                batches.map { unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes)) }
-            )
+            if isDurable {
+                try unsafe store.writeDurably(at: offset, parts)
+            } else {
+                try unsafe store.write(at: offset, parts)
+            }
         } catch {
             throw DiskError("write commit", offset: offset, cause: error)
         }
@@ -163,7 +224,7 @@ extension Engine {
     /// Syncs the store if a written commit is waited for, or too much is volatile.
     private func synchronizeIfAwaited(since start: UInt64) throws(DiskError) -> Bool {
         let now = clock.nanoseconds
-        let target = state.withLock { state -> (lsn: UInt64, user: UInt64, collector: UInt64)? in
+        let target = state.withLock { state -> SyncTarget? in
             if state.failure != nil || state.unsyncedBytes == 0 { return nil }
             let written = state.user.settledSerial
             let isAwaited = state.flushWaiters.contains { $0.serial <= written }
@@ -175,23 +236,43 @@ extension Engine {
             let isOld = state.sealed.isEmpty && age >= options.unflushedNanosecondsMax
             guard isAwaited && !isMoreAwaited || isMuch || isOld else { return nil }
             state.unsyncedBytes = 0
-            return (state.settledLSN, written, state.collector.writtenSerial)
+            return SyncTarget(state)
         }
         guard let target else { return false }
         try synchronizeStore("flush")
-        let elapsed = clock.nanoseconds &- start
-        let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
-            state.durableLSN = max(state.durableLSN, target.lsn)
-            state.user.durableSerial = max(state.user.durableSerial, target.user)
-            state.collector.durableSerial = max(state.collector.durableSerial, target.collector)
-            state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
-            let due = state.flushWaiters.filter { $0.serial <= target.user }
-            state.flushWaiters.removeAll { $0.serial <= target.user }
-            state.statistics.flushGroups.add(due.count)
-            return due
-        }
-        for waiter in waiters { waiter.completion(nil) }
+        let due = state.withLock { state in finishFlush(target, since: start, &state) }
+        for waiter in due { waiter.completion(nil) }
         return true
+    }
+
+    /// What a sync makes durable.
+    private struct SyncTarget {
+        let lsn: UInt64
+        let user: UInt64
+        let collector: UInt64
+
+        init(_ state: borrowing EngineState) {
+            lsn = state.settledLSN
+            user = state.user.settledSerial
+            collector = state.collector.writtenSerial
+        }
+    }
+
+    /// - Returns: who waited for it.
+    private func finishFlush(
+        _ target: SyncTarget,
+        since start: UInt64,
+        _ state: inout EngineState
+    ) -> [EngineState.FlushWaiter] {
+        let elapsed = clock.nanoseconds &- start
+        state.durableLSN = max(state.durableLSN, target.lsn)
+        state.user.durableSerial = max(state.user.durableSerial, target.user)
+        state.collector.durableSerial = max(state.collector.durableSerial, target.collector)
+        state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
+        let due = state.flushWaiters.filter { $0.serial <= target.user }
+        state.flushWaiters.removeAll { $0.serial <= target.user }
+        state.statistics.flushGroups.add(due.count)
+        return due
     }
 
     /// Syncs the store; a failure ends the engine, since the kernel may have dropped the data.

@@ -33,7 +33,10 @@ struct StoredRun {
     /// Where the pages begin: direct input reads no less.
     var coveringOffset: UInt64 { start.offset / 4096 * 4096 }
 
-    var coveringByteCount: Int { Int((end.offset + 4095) / 4096 * 4096 - coveringOffset) }
+    /// Where they end.
+    var coveringEnd: UInt64 { (end.offset + 4095) / 4096 * 4096 }
+
+    var coveringByteCount: Int { Int(coveringEnd - coveringOffset) }
 }
 
 // From stored bytes to blocks.
@@ -41,24 +44,26 @@ extension Engine {
     /// Verifies blocks that were read, decodes them, and lets the cache have them.
     ///
     /// - Parameters:
+    ///   - first: the number of the first one.
+    ///   - entries: where each lies, and how.
+    ///   - run: all of them together.
     ///   - pages: those that hold the blocks.
     ///   - target: where they go; nil if they are there already, stored as they are.
     func deliver(
         _ first: UInt64,
-        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
+        _ entries: ArraySlice<MapEntry>,
         _ run: StoredRun,
         _ pages: UnsafeMutableRawBufferPointer,
         _ target: ReadTarget?,
         _ use: CacheUse
     ) throws(DiskError) {
         var at = Int(run.start.offset - run.coveringOffset)
-        for index in entries.indices {
-            guard let entry = unsafe entries[index], let form = entry.form else {
-                preconditionFailure("a run of what is no block")
-            }
+        var block = first
+        for entry in entries {
+            guard let form = entry.form else { preconditionFailure("a run of what is no block") }
+            defer { block += 1 }
             let stored = unsafe UnsafeRawBufferPointer(rebasing: pages[at..<at + form.byteCount])
             at += form.byteCount
-            let block = first + UInt64(index)
             try unsafe verify(block, entry, stored)
             guard let target else {
                 unsafe blocks.insert(block, entry, stored, use)

@@ -69,10 +69,60 @@ extension Engine {
         _ tally: inout ReadTally,
         _ view: TreeView? = nil
     ) throws(DiskError) -> Bool {
+        switch try unsafe lookUp(at: offset, into: buffer, mode, &tally, view) {
+        case .done: return true
+        case .unknown: return false
+        case .fetch(let fetch):
+            try fetch.perform()
+            return true
+        }
+    }
+
+    /// Begins to read at most ``pieceBlockCount`` blocks, without waiting.
+    ///
+    /// - Parameters:
+    ///   - offset: where it begins.
+    ///   - buffer: where it goes; must stay until the fetch has ended.
+    ///   - owner: who has the buffer.
+    ///   - view: a snapshot to read instead.
+    /// - Returns: what the device has to be asked; nil if everything was in memory.
+    func startRead(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        owner: AnyObject?,
+        _ view: TreeView? = nil
+    ) throws(DiskError) -> BlockFetch? {
+        var tally = ReadTally()
+        switch try unsafe lookUp(at: offset, into: buffer, .started, &tally, view) {
+        case .done: return nil
+        case .unknown: preconditionFailure("a started read that was given up")
+        case .fetch(let fetch):
+            // With a page of the map it only begins.
+            if fetch.isOfMap { withdraw(tally) }
+            fetch.keep(owner)
+            return fetch
+        }
+    }
+
+    private enum Lookup {
+        /// All of it was in memory.
+        case done
+        /// It was not, and it is not to be waited for.
+        case unknown
+        case fetch(BlockFetch)
+    }
+
+    private func lookUp(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        _ mode: ReadMode,
+        _ tally: inout ReadTally,
+        _ view: TreeView?
+    ) throws(DiskError) -> Lookup {
         let first = offset / 4096
         let count = Int((offset + UInt64(buffer.count) + 4095) / 4096 - first)
         return try unsafe withUnsafeTemporaryAllocation(of: MapEntry?.self, capacity: count) {
-            (entries) throws(DiskError) -> Bool in
+            (entries) throws(DiskError) -> Lookup in
             let target = unsafe ReadTarget(offset: offset, buffer: buffer)
             let (parity, root) = try state.withLock {
                 (state) throws(DiskError) -> (Int, MapEntry) in
@@ -93,14 +143,33 @@ extension Engine {
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
                 return (state.readerParity, view?.root ?? state.superblock.root)
             }
-            defer { endRead(parity) }
+            var fetch: BlockFetch?
+            // A fetch ends the read when it is done with.
+            defer { if fetch == nil { endRead(parity) } }
             tally.blocks += count
-            let waits = mode != .fromMemory
             let reader = view?.reader ?? reader
-            guard try unsafe findInTree(first, entries, in: reader, root: root, waits: waits) else {
-                return false
+            while let unknown = try unsafe findInTree(
+                first,
+                entries,
+                in: reader,
+                root: root,
+                waits: mode.waits
+            ) {
+                guard mode == .started else { return .unknown }
+                // Another thread may have brought it by now.
+                guard let page = reader.missing(unknown, root: root) else { continue }
+                try reader.checkLocation(page.page)
+                let made = BlockFetch(self, parity, target, mode, page: page, by: reader)
+                fetch = made
+                return .fetch(made)
             }
-            return try unsafe readEntries(first, entries, target, mode, &tally)
+            guard let runs = try unsafe readEntries(first, entries, target, mode, &tally) else {
+                return .unknown
+            }
+            if runs.isEmpty { return .done }
+            let made = unsafe BlockFetch(self, parity, target, mode, first, entries, runs)
+            fetch = made
+            return .fetch(made)
         }
     }
 
@@ -114,21 +183,25 @@ extension Engine {
     }
 
     /// Looks up what the overlays do not know.
+    ///
+    /// - Returns: the first block for which a page would have to be read, if `waits` is false.
     private func findInTree(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         in reader: MapReader,
         root: MapEntry,
         waits: Bool
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> UInt64? {
         var index = 0
         while index < entries.count {
             if unsafe entries[index] != nil {
                 index += 1
                 continue
             }
-            guard let answer = try reader.find(first + UInt64(index), root: root, waits: waits)
-            else { return false }
+            let block = first + UInt64(index)
+            guard let answer = try reader.find(block, root: root, waits: waits) else {
+                return block
+            }
             // Before it is compared with the marks for what is in place, which no entry can be.
             guard answer.entry.isValid(in: geometry) else {
                 let offset = answer.entry.location.offset
@@ -141,17 +214,20 @@ extension Engine {
                 index += 1
             }
         }
-        return true
+        return nil
     }
 
-    /// Copies what is cached, and reads the rest, neighbours in the log in one call.
+    /// Copies what is cached, and finds the runs of the rest: neighbours also in the log.
+    ///
+    /// - Returns: the runs; nil if there are any and they are not to be read.
     private func readEntries(
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         _ target: ReadTarget,
         _ mode: ReadMode,
         _ tally: inout ReadTally
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> [BlockFetch.Run]? {
+        var runs: [BlockFetch.Run] = []
         var index = 0
         while index < entries.count {
             guard let entry = unsafe entries[index] else { preconditionFailure("not looked up") }
@@ -170,7 +246,7 @@ extension Engine {
                 tally.hits += 1
                 continue
             }
-            if mode == .fromMemory { return false }
+            if mode == .fromMemory { return nil }
             var run = 1
             var end = entry.end
             while index < entries.count, let next = unsafe entries[index],
@@ -183,9 +259,11 @@ extension Engine {
             }
             let start = Int(block - first)
             let part = unsafe UnsafeMutableBufferPointer(rebasing: entries[start..<start + run])
-            try unsafe readRun(block, part, target, mode)
+            runs.append(
+                .init(start: start, count: run, stored: try unsafe StoredRun(part, geometry))
+            )
         }
-        return true
+        return runs
     }
 
     /// Takes a block from the cache, if it is there.
@@ -205,41 +283,6 @@ extension Engine {
             countsMiss: mode != .fromMemory
         )
     }
-
-    /// Reads blocks that are neighbours in the log, verifies each, and lets the cache have them.
-    ///
-    /// Straight to where the client wants them if that is aligned as direct input needs it, and
-    /// they are stored as they are.
-    private func readRun(
-        _ block: UInt64,
-        _ entries: UnsafeMutableBufferPointer<MapEntry?>,
-        _ target: ReadTarget,
-        _ mode: ReadMode
-    ) throws(DiskError) {
-        let run = try unsafe StoredRun(entries, geometry)
-        if run.isPlainPages, let bytes = unsafe target.alignedBytes(block, entries.count) {
-            try unsafe read(run, into: bytes)
-            return try unsafe deliver(block, entries, run, bytes, nil, target.use(mode))
-        }
-        try unsafe withUnsafeTemporaryAllocation(
-            byteCount: run.coveringByteCount,
-            alignment: 4096
-        ) { (bounce) throws(DiskError) in
-            try unsafe read(run, into: bounce)
-            try unsafe deliver(block, entries, run, bounce, target, target.use(mode))
-        }
-    }
-
-    private func read(
-        _ run: StoredRun,
-        into bytes: UnsafeMutableRawBufferPointer
-    ) throws(DiskError) {
-        do throws(Errno) {
-            try unsafe store.readDirectly(at: run.coveringOffset, into: bytes)
-        } catch {
-            throw DiskError("read", offset: run.coveringOffset, cause: error)
-        }
-    }
 }
 
 /// What an attempt to read from memory has counted.
@@ -258,6 +301,11 @@ enum ReadMode: Sendable {
     case fromMemory
     /// For the cache alone: nobody asked for it yet.
     case ahead
+    /// Takes what is in memory, and waits for the device later.
+    case started
+
+    /// Whether pages of the map are read at once.
+    var waits: Bool { self == .complete || self == .ahead }
 }
 
 /// The client's buffer, seen as blocks; used only while the client's call lasts.

@@ -6,24 +6,36 @@ extension Engine {
     ///
     /// Any multiple of 512 bytes at any sector. Up to 1 MiB is atomic: after a crash all of it is
     /// there or none; longer writes are so in pieces of 1 MiB.
-    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
+    ///
+    /// - Parameter waits: whether to wait for room.
+    /// - Returns: false if it would have had to wait; pieces of a longer write may be there then.
+    @discardableResult
+    func write(
+        at offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        waits: Bool = true
+    ) throws(DiskError) -> Bool {
         try checkBounds("write", offset, bytes.count)
         let pieceMax = (atomicBlockCount - 1) * 4096
         var done = 0
         while done < bytes.count {
             let count = min(pieceMax, bytes.count - done)
             let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<done + count])
-            try unsafe writePiece(at: offset + UInt64(done), piece)
+            guard try unsafe writePiece(at: offset + UInt64(done), piece, waits) else {
+                return false
+            }
             done += count
         }
+        return true
     }
 
     private func writePiece(
         at offset: UInt64,
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(DiskError) {
+        _ bytes: UnsafeRawBufferPointer,
+        _ waits: Bool
+    ) throws(DiskError) -> Bool {
         if offset % 4096 == 0 && bytes.count % 4096 == 0 {
-            return try unsafe writeBlocks(at: offset / 4096, bytes)
+            return try unsafe writeBlocks(at: offset / 4096, bytes, ifStill: nil, waits) == .done
         }
         // Blocks of which only a part is written: read, merge, and write them whole.
         let first = offset / 4096
@@ -43,7 +55,11 @@ extension Engine {
             let whole = unsafe UnsafeRawBufferPointer(
                 buffer.slice(0..<Int(end - first) * 4096)
             )
-            if try unsafe writeBlocks(at: first, whole, ifStill: before) { return }
+            switch try unsafe writeBlocks(at: first, whole, ifStill: before, waits) {
+            case .done: return true
+            case .hasToWait: return false
+            case .edgesChanged: continue
+            }
         }
     }
 
@@ -70,32 +86,25 @@ extension Engine {
         return true
     }
 
-    private func writeBlocks(
-        at first: UInt64,
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(DiskError) {
-        _ = try unsafe writeBlocks(at: first, bytes, ifStill: nil)
-    }
-
     /// Writes whole blocks, unless the edges have changed.
-    ///
-    /// - Returns: false if they have.
     private func writeBlocks(
         at first: UInt64,
         _ bytes: UnsafeRawBufferPointer,
-        ifStill version: EdgeVersion?
-    ) throws(DiskError) -> Bool {
+        ifStill version: EdgeVersion?,
+        _ waits: Bool
+    ) throws(DiskError) -> Admission {
         try unsafe withEncoded(first, bytes) { (blocks) throws(DiskError) in
-            try writeBlocks(blocks, ifStill: version)
+            try writeBlocks(blocks, ifStill: version, waits)
         }
     }
 
     /// The same, with the blocks as they are to be stored.
     func writeBlocks(
         _ blocks: EncodedBlocks,
-        ifStill version: EdgeVersion?
-    ) throws(DiskError) -> Bool {
-        try admit(blocks: blocks.count) { state in
+        ifStill version: EdgeVersion?,
+        _ waits: Bool = true
+    ) throws(DiskError) -> Admission {
+        try admit(blocks: blocks.count, waits: waits) { state in
             if let version, !isCurrent(version, state) { return false }
             appendUser(blocks, &state)
             for index in 0..<blocks.count { state.statistics.count(blocks.form(index)) }
@@ -168,18 +177,28 @@ extension Engine {
 // MARK: - Admission
 
 extension Engine {
-    /// Runs a change under the lock as soon as there is room for it.
+    /// What became of a change.
+    enum Admission {
+        case done
+        /// The change found that it no longer fits.
+        case edgesChanged
+        /// There was no room, and it was not to wait.
+        case hasToWait
+    }
+
+    /// Runs a change under the lock as soon as there is room for it; it says whether it still fits.
     ///
     /// - Throws: kind `noSpace` if there is no room and none can be won.
     func admit(
         blocks: Int,
         isTrim: Bool = false,
+        waits: Bool = true,
         _ change: (inout EngineState) -> Bool
-    ) throws(DiskError) -> Bool {
+    ) throws(DiskError) -> Admission {
         var hasWaited = false
         var waitNanoseconds: UInt64 = 0
         while true {
-            let result = try state.withLock { (state) throws(DiskError) -> Bool? in
+            let result = try state.withLock { (state) throws(DiskError) -> Admission? in
                 while true {
                     try requireWritable(state)
                     if isMapFull(blocks, state) {
@@ -189,10 +208,11 @@ extension Engine {
                             let waited = clock.nanoseconds &- waitNanoseconds
                             state.statistics.throttledNanoseconds += waited
                         }
-                        return change(&state)
+                        return change(&state) ? .done : .edgesChanged
                     }
                     if state.isStuck && state.user.free.count >= 3 { throw fullError(state) }
                     if state.isCommitBlocked && drive == .threads { throw fullError(state) }
+                    if !waits { return .hasToWait }
                     if !hasWaited {
                         state.statistics.throttledWrites += 1
                         waitNanoseconds = clock.nanoseconds

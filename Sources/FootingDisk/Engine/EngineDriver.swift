@@ -72,6 +72,20 @@ package struct EngineDriver: Sendable {
         try unsafe engine.read(at: offset, into: buffer)
     }
 
+    /// Reads that wait for the device later; nil where the store has no such thing.
+    package func makeReadQueue() -> DiskReadQueue? { DiskReadQueue(engine) }
+
+    /// Reads bytes as a client's thread does that goes on meanwhile, and then waits.
+    package func readByQueue(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DiskError) {
+        guard let queue = makeReadQueue() else {
+            return try unsafe engine.read(at: offset, into: buffer)
+        }
+        try unsafe queue.read(at: offset, into: buffer)
+    }
+
     /// Writes bytes.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(DiskError) {
         try unsafe engine.write(at: offset, bytes)

@@ -6,6 +6,8 @@ public struct EngineOptions: Sendable {
     /// What the disk may use of memory, in bytes, for everything it keeps there; less than its
     /// floor counts as the floor.
     public var memoryBudgetBytes = 128 << 20
+    /// How a file or device is asked; other stores know for themselves.
+    public var inputOutput = InputOutputMode.auto
     /// Where the memory of the caches comes from.
     public var pageSource: any PageSource = AnyPages()
     /// What compresses and decompresses.
@@ -94,6 +96,9 @@ enum EngineLimits {
     /// Commits written in one call: enough to keep a fast device busy, few enough that the next
     /// ones can be filled meanwhile.
     static let batchesPerWrite = 4
+    /// Bytes of commits that are written and made durable in one call: more of them are on their
+    /// way to the device sooner if nothing waits for each.
+    static let durableWriteBytesMax = 256 << 10
     /// Commits that must be left for others when a large write takes one for itself.
     static let unstagedBatchCount = 5
     /// How long a large write waits for a commit of its own: what a fast device needs to write one.

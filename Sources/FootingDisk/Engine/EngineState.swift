@@ -41,6 +41,8 @@ struct EngineState: ~Copyable {
     ///
     /// The first ones may be in a write call.
     var sealed: [Batch] = []
+    /// A thread writes commits, or syncs them.
+    var isCommitting = false
     var unsyncedBytes = 0
     var logBytesSinceCheckpoint = 0
     var flushWaiters: [FlushWaiter] = []

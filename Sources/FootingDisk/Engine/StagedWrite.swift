@@ -76,13 +76,13 @@ public final class StagedWrite {
     public func commit() throws(DiskError) {
         precondition(placedCount == blockCount, "committed before all of it was there")
         guard let batch else { preconditionFailure("committed twice") }
-        let isAdopted = try engine.admit(blocks: blockCount) { state in
+        let admission = try engine.admit(blocks: blockCount) { state in
             guard engine.adopt(batch, first, blockCount, &state) else { return false }
             state.stagedBatchCount -= 1
             batch.forEachForm { state.statistics.count($0) }
             return true
         }
-        if !isAdopted {
+        if admission != .done {
             // The segment ends too soon for it: as any other write, then, in two commits.
             try copy(batch)
             engine.giveBack(batch)

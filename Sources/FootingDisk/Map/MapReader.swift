@@ -57,6 +57,30 @@ struct MapReader: Sendable {
         return Answer(entry: .unmapped, end: geometry.blockCount)
     }
 
+    /// A page that a look-up needs and that is not in the cache.
+    struct Missing {
+        var page: MapEntry
+        var identity: MapPage.Identity
+    }
+
+    /// The first page on the way to a block that is not in the cache; nil if all are, by now.
+    func missing(_ block: UInt64, root: MapEntry) -> Missing? {
+        var page = root
+        var level = geometry.levels - 1
+        while page.isMapped {
+            let span = Self.span(level: level)
+            let slot = Int(block / span % 336)
+            guard let entry = cache.entry(of: page, slot: slot, countsMiss: false) else {
+                let identity = MapPage.Identity(level: level, index: block / (span * 336))
+                return Missing(page: page, identity: identity)
+            }
+            if level == 0 { return nil }
+            page = entry
+            level -= 1
+        }
+        return nil
+    }
+
     /// Brings a page that will be replaced into a buffer, from the cache or the store.
     func load(
         _ page: MapEntry,
@@ -73,15 +97,30 @@ struct MapReader: Sendable {
         _ identity: MapPage.Identity,
         into buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
-        let offset = page.location.offset
+        try checkLocation(page)
+        do throws(Errno) {
+            try unsafe store.readDirectly(at: page.location.offset, into: buffer.slice(0..<4096))
+        } catch {
+            throw DiskError("read map page", offset: page.location.offset, cause: error)
+        }
+        try verify(page, identity, buffer)
+    }
+
+    /// Whether a page can lie there at all.
+    func checkLocation(_ page: MapEntry) throws(DiskError) {
         guard page.isValidPage(in: geometry) else {
+            let offset = page.location.offset
             throw DiskError(.corrupt, "read map page", offset: offset, "impossible location")
         }
-        do throws(Errno) {
-            try unsafe store.readDirectly(at: offset, into: buffer.slice(0..<4096))
-        } catch {
-            throw DiskError("read map page", offset: offset, cause: error)
-        }
+    }
+
+    /// Makes sure that a buffer holds the page that it should.
+    func verify(
+        _ page: MapEntry,
+        _ identity: MapPage.Identity,
+        _ buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        let offset = page.location.offset
         guard verifies else { return }
         guard buffer.checksum(8..<4096) == page.checksum,
             MapPage.identity(buffer, volume: volume) == identity

@@ -64,6 +64,11 @@ public final class DiskSnapshot: Sendable {
         try unsafe engine.read(at: offset, into: buffer, waits: false, view: view)
     }
 
+    /// Reads that wait for the device while the calling thread, and only that, goes on.
+    ///
+    /// - Returns: nil where reads can only wait.
+    public func makeReadQueue() -> DiskReadQueue? { DiskReadQueue(engine, view, owner: self) }
+
     /// Which parts of a range hold data: extents that cover its beginning.
     public func extents(_ range: Range<UInt64>, limit: Int) throws(DiskError) -> [DiskExtent] {
         try engine.extents(range, limit: limit, of: view)

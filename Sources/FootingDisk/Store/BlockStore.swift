@@ -16,6 +16,9 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Bytes there are.
     var sizeBytes: UInt64 { get }
 
+    /// How several reads at a time ask the device.
+    var inputOutput: InputOutput { get }
+
     /// Reads exactly `buffer.count` bytes.
     ///
     /// - Throws: `EIO` also where the store ends too early.
@@ -29,11 +32,25 @@ public protocol BlockStore: AnyObject, Sendable {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno)
 
+    /// Reads several ranges as ``readDirectly(at:into:)`` does, side by side where it can.
+    ///
+    /// Each has an error of its own.
+    func readDirectly(_ reads: inout [DirectRead])
+
+    /// Reads of one thread that goes on meanwhile; nil where the store can only let it wait.
+    ///
+    /// The thread that asks is the one that uses it.
+    func makeReadQueue() -> (any DirectReadQueue)?
+
     /// Writes all bytes.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno)
 
     /// Writes several buffers, one behind the other, as one write of all of them would.
     func write(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno)
+
+    /// Writes several buffers as ``write(at:_:)`` does, and makes these bytes durable: a failure
+    /// may have left any part of them, and nothing else is durable by it.
+    func writeDurably(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno)
 
     /// Makes all writes that returned before this call durable.
     ///
@@ -52,6 +69,9 @@ public protocol BlockStore: AnyObject, Sendable {
 }
 
 extension BlockStore {
+    /// One at a time for each thread.
+    public var inputOutput: InputOutput { .plain }
+
     /// Without a cache there is no difference.
     public func readDirectly(
         at offset: UInt64,
@@ -61,6 +81,18 @@ extension BlockStore {
     }
 
     /// One after the other.
+    public func readDirectly(_ reads: inout [DirectRead]) {
+        for index in reads.indices {
+            reads[index].perform { (offset, buffer) throws(Errno) in
+                unsafe try readDirectly(at: offset, into: buffer)
+            }
+        }
+    }
+
+    /// It can only let a thread wait.
+    public func makeReadQueue() -> (any DirectReadQueue)? { nil }
+
+    /// One after the other.
     public func write(at offset: UInt64, _ buffers: [UnsafeRawBufferPointer]) throws(Errno) {
         var offset = offset
         for index in unsafe buffers.indices {
@@ -68,6 +100,15 @@ extension BlockStore {
             try unsafe write(at: offset, buffer)
             offset += UInt64(buffer.count)
         }
+    }
+
+    /// A write and a sync.
+    public func writeDurably(
+        at offset: UInt64,
+        _ buffers: [UnsafeRawBufferPointer]
+    ) throws(Errno) {
+        unsafe try write(at: offset, buffers)
+        try synchronize()
     }
 
     /// Nothing is locked.

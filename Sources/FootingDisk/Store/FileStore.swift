@@ -15,10 +15,14 @@ public final class FileStore: BlockStore {
     public let isBlockDevice: Bool
     /// Whether writes, and reads of blocks, go past the page cache.
     public let isDirect: Bool
+    /// How reads of several blocks ask the device.
+    public let inputOutput: InputOutput
 
     private let reading: FileDescriptor
     private let writing: FileDescriptor?
     private let isReadOnly: Bool
+    /// Queues that no thread is using.
+    private let queues = Locked<[RingReadQueue]>([])
     /// The first failure of a sync.
     ///
     /// The kernel tells it to one caller of several: the lock is held
@@ -38,7 +42,11 @@ public final class FileStore: BlockStore {
     /// Opens an existing file or device.
     ///
     /// - Throws: kind `busy` if another process has it open for writing.
-    public init(path: String, access: Access) throws(DiskError) {
+    public init(
+        path: String,
+        access: Access,
+        mode: InputOutputMode = .threads
+    ) throws(DiskError) {
         self.path = path
         isReadOnly = access != .exclusive
         do throws(Errno) {
@@ -61,6 +69,7 @@ public final class FileStore: BlockStore {
             }
             writing = isReadOnly ? nil : try Self.openForDirectWrites(path, status)
             isDirect = writing != nil
+            inputOutput = try Self.inputOutput(mode, isDirect: isDirect)
         } catch {
             throw Self.openError(path, error)
         }
@@ -100,6 +109,26 @@ public final class FileStore: BlockStore {
         guard try file.status().inode == status.inode else { throw .noSuchFile }
         return consume file
     }
+
+    /// Finds out whether there can be rings, by making one.
+    private static func inputOutput(
+        _ mode: InputOutputMode,
+        isDirect: Bool
+    ) throws(Errno) -> InputOutput {
+        if mode == .threads { return .plain }
+        do throws(Errno) {
+            // Through the page cache a ring hands reads to the kernel's own threads: no gain.
+            guard isDirect else { throw Errno.notSupported }
+            _ = try Ring(entryCount: 1, isForThisThread: true)
+            return .ring
+        } catch {
+            if mode == .ring { throw error }
+            if !isDirect { return InputOutput(mode: .threads, reason: noDirectReads) }
+            return InputOutput(refusal: error)
+        }
+    }
+
+    private static let noDirectReads = "the file system has no direct input"
 
     private static func openError(_ path: String, _ cause: Errno) -> DiskError {
         var error =
@@ -156,6 +185,61 @@ extension FileStore {
         }
     }
 
+    /// Reads several ranges at once, where there can be rings.
+    public func readDirectly(_ reads: inout [DirectRead]) {
+        guard reads.count > 1, let queue = takeQueue() else {
+            return readEach(&reads)
+        }
+        for index in reads.indices { queue.add(reads[index], tag: UInt64(index)) }
+        var rest = reads.count
+        while rest > 0 {
+            queue.waitForRead()
+            while let (tag, error) = queue.next() {
+                reads[Int(tag)].error = error
+                rest -= 1
+            }
+        }
+        if queue.isBroken { return }
+        queues.withLock { queues in
+            if queues.count < Self.idleQueueCountMax { queues.append(queue) }
+        }
+    }
+
+    private static var idleQueueCountMax: Int { 8 }
+
+    private func readEach(_ reads: inout [DirectRead]) {
+        for index in reads.indices {
+            reads[index].perform { (offset, buffer) throws(Errno) in
+                unsafe try readDirectly(at: offset, into: buffer)
+            }
+        }
+    }
+
+    private func takeQueue() -> RingReadQueue? {
+        guard inputOutput.mode == .ring else { return nil }
+        return queues.withLock({ $0.popLast() }) ?? makeQueue(isForThisThread: false)
+    }
+
+    private var directNumber: Int32? {
+        switch writing {
+        case .some(let file): file.number
+        case .none: nil
+        }
+    }
+
+    private func makeQueue(isForThisThread: Bool) -> RingReadQueue? {
+        guard inputOutput.mode == .ring, let number = directNumber else { return nil }
+        // A queue that the store keeps must not keep the store.
+        return unsafe try? RingReadQueue(file: number, isForThisThread: isForThisThread) {
+            [weak self] (offset, buffer) throws(Errno) in
+            guard let self else { throw .inputOutput }
+            unsafe try self.readDirectly(at: offset, into: buffer)
+        }
+    }
+
+    /// Reads of one thread by a ring of its own.
+    public func makeReadQueue() -> (any DirectReadQueue)? { makeQueue(isForThisThread: true) }
+
     /// Gives the exclusive lock up.
     public func unlock() {
         reading.unlock()
@@ -179,6 +263,24 @@ extension FileStore {
         } else {
             try unsafe reading.write(at: offset, buffers)
         }
+    }
+
+    /// Writes in one call that returns when it is durable, if writes go past the page cache.
+    public func writeDurably(
+        at offset: UInt64,
+        _ buffers: [UnsafeRawBufferPointer]
+    ) throws(Errno) {
+        precondition(!isReadOnly, "a write to a store that was opened for reading")
+        if writing != nil {
+            do throws(Errno) {
+                try unsafe writing?.write(at: offset, buffers, durably: true)
+                return
+            } catch {
+                guard error == .notSupported else { throw error }
+            }
+        }
+        try unsafe write(at: offset, buffers)
+        try synchronize()
     }
 
     /// Flushes the file's data and the device's volatile cache; after a failure it only fails.

@@ -54,17 +54,9 @@ extension Connection {
             counters.meter.record(requests, nanoseconds: elapsed, connection: connection)
         }
     }
-
-    /// Sends what there is.
-    ///
-    /// - Returns: false if the peer is gone.
-    mutating func sendReplies() -> Bool {
-        settleTiming()
-        return link.send(&replies)
-    }
 }
 
-/// A request that ends on another thread.
+/// A request that ends later, or on another thread.
 struct PendingRequest: Sendable {
     let kind: RequestKind
     let bytes: UInt64

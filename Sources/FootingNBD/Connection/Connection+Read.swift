@@ -20,6 +20,7 @@ extension Connection {
                 offset: request.offset,
                 dataBytes: length
             )
+            if let ownReads { return read(frame, of: request, nil, by: ownReads) }
             read(frame, of: request, ticket: nil)
         } else if session.isStructured {
             // "NBD_EOVERFLOW … if the server is able to perform the read in fragments".
@@ -32,13 +33,16 @@ extension Connection {
     private mutating func readChunks(_ request: Request) {
         var offset = request.offset
         let end = request.range.upperBound
+        let chunkSize = UInt64(Self.chunkBytes)
+        let chunkCount = Int((end + chunkSize - 1) / chunkSize - offset / chunkSize)
+        let reply =
+            ownReads == nil || chunkCount == 1
+            ? nil : ChunkedReply(pending(request), chunkCount: chunkCount)
         var ticket: ReadTicket?
         while offset < end {
             // Chunks end at multiples of their size, so that none crosses a block of the disk.
-            let boundary = (offset / UInt64(Self.chunkBytes) + 1) * UInt64(Self.chunkBytes)
-            let stop = min(boundary, end)
-            let isOnly = offset == request.offset && stop == end
-            if !isOnly, ticket == nil { ticket = ReadTicket(pending(request)) }
+            let stop = min((offset / chunkSize + 1) * chunkSize, end)
+            let isOnly = chunkCount == 1
             let frame = DataFrame(
                 cookie: request.cookie,
                 isStructured: true,
@@ -46,9 +50,14 @@ extension Connection {
                 offset: offset,
                 dataBytes: Int(stop - offset)
             )
+            offset = stop
+            if let ownReads {
+                read(frame, of: request, reply, by: ownReads)
+                continue
+            }
+            if !isOnly, ticket == nil { ticket = ReadTicket(pending(request)) }
             if replies.count >= Self.chunkBytes { makeRoom(replies.freeBytes + 1) }
             read(frame, of: request, ticket: ticket)
-            offset = stop
         }
         guard let ticket else { return }
         // The reply's end must come after its chunks. Without the help of other threads all of them
@@ -103,6 +112,8 @@ extension Connection {
     ///
     /// It is sent in parts, between which no other reply may come: those under way go first.
     private mutating func stream(_ request: Request) {
+        settleReads()
+        collectReads()
         while sendReplies(), !link.isDrained() { waitForOthers() }
         var frame = DataFrame(
             cookie: request.cookie,

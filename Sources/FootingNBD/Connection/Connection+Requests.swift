@@ -81,7 +81,7 @@ extension Connection {
             let refusal = rules.refusal(of: request)
             if let ending = begin(request, refusal, isStopping) { return ending }
             // The client reads while the rest is served.
-            if replies.count >= Self.sendThresholdBytes, !sendReplies() {
+            if replies.totalBytes >= Self.sendThresholdBytes, !sendReplies() {
                 return link.endingOfSend
             }
         }
@@ -145,7 +145,7 @@ extension Connection {
         if current.refusal == nil {
             do throws(Errno) {
                 let bytes = unsafe UnsafeRawBufferPointer(rebasing: input.content[..<byteCount])
-                unsafe try export.write(at: current.offset, bytes)
+                unsafe try writeBesideReads(current.offset, bytes)
             } catch {
                 current.refusal = WireError(error)
             }
@@ -192,6 +192,7 @@ extension Connection {
         payload = current
         guard current.restBytes == 0 else { return false }
         payload = nil
+        settleReads()
         finish(current.request, attempt { () throws(Errno) in try stage.commit() })
         return true
     }
@@ -247,6 +248,7 @@ extension Connection {
             }
         case .trim:
             let export = export
+            settleReads()
             finish(request, attempt { () throws(Errno) in try export.trim(request.range) })
         case .writeZeroes:
             writeZeroes(request)
@@ -262,6 +264,7 @@ extension Connection {
             return finish(request, .notSupported)
         }
         let export = export
+        settleReads()
         let error = attempt { () throws(Errno) in
             try export.writeZeroes(request.range, keepsSpace: keepsSpace)
         }
@@ -303,7 +306,11 @@ extension Connection {
         let link = link
         let group = FlushGroup(member)
         flushGroup = group
-        export.flush { error in
+        // Alone with its client, this thread has nothing else to do; waking another takes longer.
+        let mayWait =
+            input.count == 0 && payload == nil && replies.isEmpty
+            && ownReads?.queue.isEmpty ?? true
+        export.flush(mayWait: mayWait) { error in
             let now = SystemClock().nanoseconds
             let message = group.close().flatMap { member in
                 member.request?.end(hasFailed: error != nil, at: now)

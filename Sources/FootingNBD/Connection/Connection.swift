@@ -28,6 +28,8 @@ struct Connection: ~Copyable {
     var input: ReceiveBuffer
     var replies: ReplyArena
     var turn = Statistics()
+    /// Reads that this thread waits for among other things; nil where others wait for them.
+    var ownReads: OwnReads?
     var timing = TurnTiming()
     /// When the request that is being handled was received.
     var currentArrival: UInt64 = 0
@@ -69,6 +71,7 @@ struct Connection: ~Copyable {
         var ending = handshake()
         if ending == nil {
             ending = serve()
+            abandonReads()
             counters.add(&turn)
         }
         // Nobody reads what is left; a send that waits elsewhere ends too.
@@ -152,6 +155,8 @@ extension Connection {
 extension Connection {
     private mutating func serve() -> Ending {
         let tick = min(configuration.idleMilliseconds, configuration.requestTimeoutMilliseconds)
+        // By this thread, which is the one to use it.
+        ownReads = export.makeReadQueue().map { OwnReads($0) }
         do throws(Errno) {
             try link.socket.setTimeouts(
                 receiveMilliseconds: tick,
@@ -210,6 +215,7 @@ extension Connection {
     /// - Throws: `EAGAIN` after a while without any.
     private mutating func receive() throws(Errno) -> Bool {
         if isLate { throw .again }
+        if let ownReads, !ownReads.queue.isEmpty { return try receiveBesideReads(ownReads) }
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.
         guard isIdle || !link.isQuiet else {
@@ -230,7 +236,7 @@ extension Connection {
         return try receiveBytes(waits: false) > 0
     }
 
-    private mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
+    mutating func receiveBytes(waits: Bool) throws(Errno) -> Int {
         // A flush that is yet to come may follow a write of another connection that the flush
         // under way does not cover.
         flushGroup = nil
@@ -255,6 +261,8 @@ extension Connection {
     /// Answers what is under way before the connection ends.
     private mutating func leave(_ ending: Ending) -> Ending {
         counters.add(&turn)
+        settleReads()
+        collectReads()
         while sendReplies(), !link.isDrained() {
             waitForOthers()
         }
@@ -263,6 +271,7 @@ extension Connection {
 
     /// Waits until another thread has finished a request of this connection.
     mutating func waitForOthers() {
+        settleReads()
         // A tick bounds the wait, should a wake-up ever be lost.
         _ = try? link.wakeUp.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 1_000)
         link.wakeUp.clear()

@@ -194,8 +194,11 @@ extension Link {
 
     /// Sends what is queued and then the arena's content, and empties it; waits for room.
     ///
+    /// - Parameters:
+    ///   - arena: replies of this thread.
+    ///   - prepareToWait: called before it waits for the peer to read.
     /// - Returns: false if the peer is gone, or left its replies unread for too long.
-    func send(_ arena: inout ReplyArena) -> Bool {
+    func send(_ arena: inout ReplyArena, _ prepareToWait: () -> Void = {}) -> Bool {
         while true {
             switch takeTurn(arena.isEmpty) {
             case .wait: continue
@@ -208,14 +211,16 @@ extension Link {
                     // Small ones join the arena; they stay in order, since one may be the end of
                     // a reply whose chunks are before it.
                     if skippedBytes > 0 {
-                        isOpen = sendAll(message, from: skippedBytes)
+                        isOpen = sendAll(message, from: skippedBytes, prepareToWait)
                     } else if !arena.appendIfSmall(message) {
-                        isOpen = unsafe sendAll(arena.content) && sendAll(message, from: 0)
+                        isOpen =
+                            unsafe sendAll(arena.content, prepareToWait)
+                            && sendAll(message, from: 0, prepareToWait)
                         arena.removeAll()
                     }
                     skippedBytes = 0
                 }
-                if isOpen { isOpen = unsafe sendAll(arena.content) }
+                if isOpen { isOpen = unsafe sendAll(arena.content, prepareToWait) }
                 arena.removeAll()
                 state.withLock { state in
                     state.isSending = false
@@ -245,9 +250,13 @@ extension Link {
         }
     }
 
-    private func sendAll(_ message: [UInt8], from start: Int) -> Bool {
+    private func sendAll(
+        _ message: [UInt8],
+        from start: Int,
+        _ prepareToWait: () -> Void
+    ) -> Bool {
         unsafe message.withUnsafeBytes { bytes in
-            unsafe sendAll(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+            unsafe sendAll([UnsafeRawBufferPointer(rebasing: bytes[start...])], prepareToWait)
         }
     }
 
@@ -256,17 +265,45 @@ extension Link {
         state.withLock { $0.isUnread } ? .broken("the replies are not read") : .closed
     }
 
-    private func sendAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var done = 0
-        while done < bytes.count {
+    private func sendAll(
+        _ content: [UnsafeRawBufferPointer],
+        _ prepareToWait: () -> Void
+    ) -> Bool {
+        var parts = unsafe content[...]
+        var waits = false
+        while unsafe !parts.isEmpty {
             do throws(Errno) {
-                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
-                done += unsafe try socket.send(rest, waits: true)
+                let sentBytes =
+                    unsafe parts.count == 1
+                    ? try socket.send(parts[parts.startIndex], waits: waits)
+                    : try socket.send(parts, waits: waits)
+                unsafe Self.drop(sentBytes, of: &parts)
             } catch {
+                if error == .again, !waits {
+                    waits = true
+                    prepareToWait()
+                    continue
+                }
                 if error == .again { state.withLock { $0.isUnread = true } }
                 return false
             }
         }
         return true
+    }
+
+    /// Takes away what was sent.
+    private static func drop(
+        _ sentBytes: Int,
+        of parts: inout ArraySlice<UnsafeRawBufferPointer>
+    ) {
+        var sentBytes = sentBytes
+        while let first = unsafe parts.first {
+            if sentBytes < first.count {
+                unsafe parts[parts.startIndex] = .init(rebasing: first[sentBytes...])
+                return
+            }
+            sentBytes -= first.count
+            unsafe parts.removeFirst()
+        }
     }
 }

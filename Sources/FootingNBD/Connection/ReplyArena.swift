@@ -1,6 +1,9 @@
 internal import FootingSystem
 
-/// The replies of one turn of a connection's own thread, in one piece, so that one call sends them.
+/// The replies of one turn of a connection's own thread, in order, so that one call sends them.
+///
+/// Small ones and all headers lie in one piece of memory. What a device has read lies where it was
+/// read to, and is sent from there.
 struct ReplyArena: ~Copyable {
     /// The longest payload of one chunk, or of one simple reply that can still report an error.
     static let maximumDataBytes = 1 << 20
@@ -9,28 +12,65 @@ struct ReplyArena: ~Copyable {
     /// Replies up to this size are copied rather than sent on their own.
     private static let smallBytes = 16 << 10
 
+    /// Data that is sent between two bytes of the piece.
+    private struct Insert {
+        let position: Int
+        let data: ReadBuffer
+    }
+
     private let buffer: AlignedBuffer
     private(set) var count = 0
+    private var inserts: [Insert] = []
+    /// Where the disk reads to.
+    let readBuffers: ReadBuffers
 
     /// - Throws: `ENOMEM` where there is no memory for it.
     init(_ buffers: any BufferSource) throws(Errno) {
         buffer = try buffers.buffer(count: Self.capacityBytes, isHuge: false)
+        readBuffers = ReadBuffers(buffers)
     }
 
     var isEmpty: Bool { count == 0 }
     var freeBytes: Int { Self.capacityBytes - count }
 
-    /// What is to be sent.
-    var content: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count])
+    /// Bytes that are to be sent.
+    var totalBytes: Int { inserts.reduce(count) { $0 + $1.data.count } }
+
+    /// What is to be sent, in order.
+    var content: [UnsafeRawBufferPointer] {
+        var parts: [UnsafeRawBufferPointer] = unsafe []
+        unsafe parts.reserveCapacity(inserts.count * 2 + 1)
+        var start = 0
+        for insert in inserts {
+            if insert.position > start {
+                unsafe parts.append(.init(rebasing: buffer.bytes[start..<insert.position]))
+            }
+            unsafe parts.append(UnsafeRawBufferPointer(insert.data.bytes))
+            start = insert.position
+        }
+        if count > start { unsafe parts.append(.init(rebasing: buffer.bytes[start..<count])) }
+        return unsafe parts
     }
 
-    mutating func removeAll() { count = 0 }
+    mutating func removeAll() {
+        count = 0
+        for insert in inserts { readBuffers.giveBack(insert.data) }
+        inserts.removeAll(keepingCapacity: true)
+    }
 
     /// Gives the memory back; the arena must be empty.
     func discard() {
         precondition(isEmpty, "replies would be lost")
         buffer.discard()
+        readBuffers.discard()
+    }
+
+    /// A read's reply, whose data the arena sends from where it is.
+    mutating func append(_ frame: DataFrame, _ data: ReadBuffer) {
+        precondition(data.count == frame.dataBytes, "another read's data")
+        unsafe frame.storeHeader(tail(frame.headerBytes))
+        count += frame.headerBytes
+        inserts.append(Insert(position: count, data: data))
     }
 
     /// A simple reply.

@@ -139,7 +139,11 @@ extension Client {
     ) throws(DiskError) -> String? {
         let buffer = AlignedBuffer(count: sectors.count * 512)
         let bytes = unsafe buffer.slice(0..<sectors.count * 512)
-        try unsafe snapshot.read(at: sectors.lowerBound * 512, into: bytes)
+        if sectors.count % 2 == 0, let queue = snapshot.makeReadQueue() {
+            try unsafe queue.read(at: sectors.lowerBound * 512, into: bytes)
+        } else {
+            try unsafe snapshot.read(at: sectors.lowerBound * 512, into: bytes)
+        }
         if store.isDown { return nil }
         let content = model.withLock { $0.snapshots.all[snapshot.name]?.content ?? [] }
         for (number, index) in profile.layout.indices(of: sectors)[0].enumerated() {

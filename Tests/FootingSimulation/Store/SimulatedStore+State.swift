@@ -52,6 +52,21 @@ extension SimulatedStore.State {
         pending[..<count].contains { $0.offset < 128 << 10 }
     }
 
+    /// Makes the last write durable, and nothing else but what it overwrites.
+    mutating func makeLastDurable() {
+        guard let last = pending.popLast() else { preconditionFailure("no write") }
+        let end = last.offset + UInt64(last.bytes.count)
+        // An older write of the same place must not come after it.
+        for write in pending
+        where write.offset < end && write.offset + UInt64(write.bytes.count) > last.offset {
+            makeDurable(write, sectors: nil)
+        }
+        pending.removeAll { write in
+            write.offset < end && write.offset + UInt64(write.bytes.count) > last.offset
+        }
+        makeDurable(last, sectors: nil)
+    }
+
     private mutating func makeDurable(_ write: SimulatedStore.Write, sectors: [Bool]?) {
         unsafe write.bytes.withUnsafeBytes { bytes in
             guard let sectors else { return unsafe durable.write(at: write.offset, bytes) }

@@ -1,4 +1,4 @@
-import FootingDisk
+package import FootingDisk
 package import FootingSystem
 
 /// A disk in memory that loses, tears and reorders what was not synced, and fails as it is told.
@@ -84,6 +84,20 @@ extension SimulatedStore {
         }
     }
 
+    /// Reads in any order, each with its own misfortune.
+    package func readDirectly(_ reads: inout [DirectRead]) {
+        var order = Array(reads.indices)
+        state.withLock { order.shuffle(using: &$0.random) }
+        for index in order {
+            reads[index].perform { (offset, buffer) throws(Errno) in
+                unsafe try read(at: offset, into: buffer)
+            }
+        }
+    }
+
+    /// Reads that end in any order, at the last moment.
+    package func makeReadQueue() -> (any DirectReadQueue)? { SimulatedReadQueue(self) }
+
     /// Writes to what is volatile until the next sync.
     package func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         let count = bytes.count
@@ -116,6 +130,52 @@ extension SimulatedStore {
             }
             state.accept(Write(offset: target, bytes: copy))
             state.writtenBytes += UInt64(count)
+        }
+    }
+
+    /// Writes and makes durable, these bytes alone.
+    package func writeDurably(
+        at offset: UInt64,
+        _ buffers: [UnsafeRawBufferPointer]
+    ) throws(Errno) {
+        runHook()
+        var bytes: [UInt8] = []
+        for index in unsafe buffers.indices { unsafe bytes.append(contentsOf: buffers[index]) }
+        let write = Write(offset: offset, bytes: bytes)
+        precondition(offset % 4096 == 0 && bytes.count % 4096 == 0, "a misaligned write")
+        precondition(offset + UInt64(bytes.count) <= sizeBytes, "a write beyond the end")
+        try state.withLock { (state) throws(Errno) in
+            state.settle(next: offset)
+            try state.countCall()
+            state.note(3, offset, unsafe bytes.withUnsafeBytes { unsafe Checksum.crc32c($0) })
+            if state.hasSyncFailed { throw .inputOutput }
+            if state.strikes(state.faults.writeSpaceErrorOneIn)
+                || state.faults.writeSpaceEnd.map({ offset + UInt64(bytes.count) > $0 }) ?? false
+            {
+                state.counts.spaceErrors += 1
+                throw .noSpace
+            }
+            let fails = state.strikes(state.faults.writeErrorOneIn)
+            if fails || state.strikes(state.faults.syncErrorOneIn) {
+                state.hasSyncFailed = true
+                state.counts.writeErrors += 1
+                state.accept(write)
+                state.survive(.random)
+                throw .inputOutput
+            }
+            var target = write
+            if state.strikes(state.faults.misdirectedWriteOneIn) {
+                state.counts.misdirectedWrites += 1
+                let pages = Int((sizeBytes - UInt64(bytes.count)) / 4096)
+                target = Write(
+                    offset: UInt64(state.random.below(pages + 1)) * 4096,
+                    bytes: bytes
+                )
+            }
+            state.accept(target)
+            state.writtenBytes += UInt64(bytes.count)
+            // A missing sync of a flush shows here, too.
+            if state.sabotage != .syncOfFlush { state.makeLastDurable() }
         }
     }
 

@@ -116,6 +116,7 @@ final class RunningDisk: Sendable {
             ],
             "requests": requests,
             "disk": engine,
+            "io": disk.inputOutput.json,
             "container": container,
             "snapshots": snapshots,
             "memory": disk.memory.json,

@@ -42,6 +42,13 @@ enum ServeCommand {
         help: "Keep the budget, whatever happens to the machine's memory."
     )
 
+    static let inputOutput = Option(
+        "io",
+        .choice(),
+        default: InputOutputMode.auto,
+        help: "How the disk asks its device; auto is io_uring where the kernel lets it."
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
@@ -53,7 +60,7 @@ enum ServeCommand {
             """,
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model, memory.model,
-            fixedMemory.model, SharedParameters.json.model,
+            fixedMemory.model, inputOutput.model, SharedParameters.json.model,
         ],
         run: run
     )
@@ -93,6 +100,7 @@ enum ServeCommand {
         var options = EngineOptions()
         options.apply(detection.profile)
         options.pageSource = placement.source()
+        options.inputOutput = input[inputOutput]
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         return options

@@ -30,6 +30,7 @@ struct ServeReport {
                 ) { first, _ in first }
             ),
             "memory": memory,
+            "io": disk.inputOutput.json,
             "recovery": [
                 "wasClean": .bool(recovery.wasClean),
                 "commits": JSONValue(UInt64(recovery.commitCount)),
@@ -75,6 +76,7 @@ struct ServeReport {
         }
         text += "memory    \(memoryText)\n"
         text += "node      \(harmless(placement.text))\n"
+        text += "io        \(harmless(disk.inputOutput.text))\n"
         text += "recovery  \(recoveryText)\n"
         text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
         return text + "ready     \(harmless(uri))\n"
@@ -97,5 +99,13 @@ struct ServeReport {
         }
         if recovery.healedSuperblock { text += "; replaced a damaged superblock copy" }
         return text
+    }
+}
+
+extension InputOutput {
+    var text: String { reason.map { "\(mode.rawValue): \($0)" } ?? mode.rawValue }
+
+    var json: JSONValue {
+        ["mode": .string(mode.rawValue), "reason": reason.map { .string($0) } ?? .null]
     }
 }

@@ -1,0 +1,8 @@
+#ifndef FOOTING_TESTING_H
+#define FOOTING_TESTING_H
+
+/* From now on io_uring_setup(2), or with `enter` io_uring_enter(2), fails with EPERM in the calling
+ * thread and those it starts (seccomp(2)); for ever. 0 or -errno. */
+int footing_testing_forbid_rings(int setup, int enter);
+
+#endif
