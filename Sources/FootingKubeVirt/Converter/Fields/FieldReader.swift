@@ -203,7 +203,7 @@ final class FieldReader {
         return values
     }
 
-    /// An amount of a resource, not less than nothing, as a text or a number; nil where it is absent.
+    /// An amount of a resource, not less than nothing; nil where it is absent.
     func quantity(_ key: String) throws(ConversionError) -> Quantity? {
         guard let node = node(key) else { return nil }
         let text: String
