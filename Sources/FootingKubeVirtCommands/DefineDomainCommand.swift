@@ -24,7 +24,8 @@ enum DefineDomainCommand {
             Prints the domain: byte for byte as it came, unless the gate HyperVL1VH is on and \
             /dev/mshv is there, or the virtual machine's annotations ask for more; and one line of \
             JSON with the decision on standard error. Whatever goes wrong, the domain is handed on \
-            as it came; with --strict that, and every finding, ends with 1 and no domain. Without \
+            as it came; with --strict, or where /etc/footing/strict is, that and every finding ends with 1 \
+            and no domain. Without \
             --kubevirt the resource is looked for in /etc/footing/kubevirt.yaml.
 
             KubeVirt's sidecar shim runs the same as onDefineDomain, a link to the program \
@@ -43,18 +44,23 @@ enum DefineDomainCommand {
             throw CommandError(usage: "only one of --vmi and --domain can be standard input")
         }
         let root = try Inputs.machine(input[Inputs.root])
+        let isStrict = input[Inputs.strict] || root.exists(HookProgram.strictPath)
         var cluster: ClusterConfiguration?
         var findings: [Finding] = []
         if let path = input[Inputs.kubevirt] {
             cluster = try Inputs.cluster(path)
         } else {
-            (cluster, findings) = HookProgram.cluster(at: HookProgram.resourcePath, root: root)
+            (cluster, findings) = HookProgram.cluster(
+                at: HookProgram.resourcePath,
+                root: root,
+                isNeeded: isStrict
+            )
         }
         let manifest: [UInt8]?
         if let text = input[machine] { manifest = try content(text) } else { manifest = nil }
         let hook = DomainHook(
             cluster: cluster,
-            isStrict: input[Inputs.strict],
+            isStrict: isStrict,
             findings: findings,
             root: root
         )

@@ -39,8 +39,9 @@ enum GatesCommand {
         var shown = asked
         if asked.isEmpty {
             let every = input[all] ? FeatureGate.all.map(\.name) : ours
+            var seen: Set<String> = []
             for name in every + cluster.gates.listed + cluster.gates.disabled
-            where !shown.contains(name) { shown.append(name) }
+            where seen.insert(name).inserted { shown.append(name) }
         }
         if input[SharedParameters.json] {
             console.print([

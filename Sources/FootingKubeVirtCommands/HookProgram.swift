@@ -18,6 +18,10 @@ enum HookProgram {
     /// Where the KubeVirt resource is looked for, below the root.
     static let resourcePath = "etc/footing/kubevirt.yaml"
 
+    /// What makes the hook strict by being there, below the root; it may be empty. Part of the
+    /// image, it holds also where the resource is missing or cannot be read.
+    static let strictPath = "etc/footing/strict"
+
     /// Runs a hook and gives the exit status.
     ///
     /// - Parameter root: the machine; nil for the live one.
@@ -61,9 +65,15 @@ enum HookProgram {
             console.remark("the root cannot be opened: \(error); the domain is handed on")
             return finish(domain, console)
         }
-        let (cluster, findings) = cluster(at: resourcePath, root: root)
+        let isStrict = root.exists(strictPath)
+        let (cluster, findings) = cluster(at: resourcePath, root: root, isNeeded: isStrict)
         let others = unknown.map { Finding(.trouble, "the argument \($0) is not known") }
-        let hook = DomainHook(cluster: cluster, findings: findings + others, root: root)
+        let hook = DomainHook(
+            cluster: cluster,
+            isStrict: isStrict,
+            findings: findings + others,
+            root: root
+        )
         let outcome = hook.run(manifest: manifest, domain: domain)
         let status: Int32 = outcome.domain.map { finish($0, console) } ?? 1
         // Behind the domain: nothing that happens to the log may cost that.
@@ -71,16 +81,18 @@ enum HookProgram {
         return status
     }
 
-    /// The KubeVirt resource below a root; nil and no finding where there is none.
+    /// The KubeVirt resource below a root; nil where there is none, and a finding if it is needed.
     static func cluster(
         at path: String,
-        root: HostRoot
+        root: HostRoot,
+        isNeeded: Bool
     ) -> (cluster: ClusterConfiguration?, findings: [Finding]) {
         let bytes: [UInt8]
         do throws(Errno) {
             bytes = try root.bytes(path)
         } catch {
-            if error == .noSuchFile || error == .notDirectory { return (nil, []) }
+            let isAbsent = error == .noSuchFile || error == .notDirectory
+            if isAbsent, !isNeeded { return (nil, []) }
             return (nil, [Finding(.trouble, "/\(path): \(error)")])
         }
         do throws(ManifestError) {

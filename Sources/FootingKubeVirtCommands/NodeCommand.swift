@@ -51,6 +51,12 @@ enum NodeCommand {
         if !report.modules.isEmpty {
             text += "modules \(report.modules.joined(separator: ", "))\n"
         }
+        if report.partition != .none { text += "partition \(report.partition.rawValue)\n" }
+        if report.capabilities != nil {
+            text +=
+                "on mshv: domain type hyperv, at most \(Preflight.processorsMaximum) processors, "
+                + "models host-passthrough and maximum, no live migration, not confidential\n"
+        }
         for label in report.labels { text += "label \(label.name)=\(label.value)\n" }
         if let selection {
             text +=

@@ -26,7 +26,8 @@ enum PreflightCommand {
         name: "preflight",
         overview: "Tell what would keep a virtual machine from the Microsoft hypervisor.",
         discussion: """
-            What is found is a warning: the status is 0. With --strict it is 1 if anything is found.
+            What is found is a warning: the status is 0. With --strict it is 1 if anything is found. \
+            What KubeVirt fills in counts: its own defaults, or with --kubevirt those of that one.
             """,
         parameters: [
             machine.model, Inputs.kubevirt.model, libvirt.model, qemu.model, Inputs.strict.model,
@@ -43,7 +44,8 @@ enum PreflightCommand {
         }
         var findings = Preflight.findings(
             for: facts,
-            isAssigned: cluster?.settings.assignsDevice ?? false
+            isAssigned: cluster?.settings.assignsDevice ?? false,
+            defaults: cluster ?? ClusterConfiguration()
         )
         findings += Preflight.findings(
             libvirt: try version(input[libvirt], "libvirt"),

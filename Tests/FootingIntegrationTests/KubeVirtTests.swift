@@ -84,14 +84,24 @@ struct KubeVirtTests {
             vmi='{"metadata":{"name":"vm","annotations":{"footing/io-threads":"auto",
                 "footing/queues":"auto","footing/cache":"none","footing/io":"native",
                 "footing/discard":"unmap","footing/numa-node":"0"}}}'
-            for name in plain one-line large; do
+            for name in plain one-line large plugged; do
                 define --domain "@$fixtures/$name.xml" >$name.xml 2>log
                 grep -q 'iothread=' $name.xml || fail "$name is not tuned: $(cat log)"
                 virsh -c test:///default define $name.xml >/dev/null || fail $name
             done
             # KubeVirt writes empty <bios/> elements in sysinfo, which libvirt's schema has not.
-            for name in plain one-line; do
+            for name in plain one-line plugged; do
                 virt-xml-validate $name.xml >/dev/null || fail $name
+            done
+            # Each annotation alone, on a disk with io=native too.
+            for annotation in io-threads:2 queues:auto discard:ignore io:threads io:io_uring \\
+                cache:writeback cache:writethrough cache:directsync numa-node:0; do
+                name=footing/${annotation%%:*} value=${annotation#*:}
+                vmi='{"metadata":{"name":"vm","annotations":{"'$name'":"'$value'"}}}'
+                define --domain "@$fixtures/plugged.xml" >tuned.xml 2>log
+                cmp -s tuned.xml "$fixtures/plugged.xml" && fail "$annotation: $(cat log)"
+                virt-xml-validate tuned.xml >/dev/null || fail "$annotation"
+                virsh -c test:///default define tuned.xml >/dev/null || fail "$annotation"
             done
             # What libvirt calls this hypervisor is hyperv.
             sed 's/"hyperv"/"mshv"/' plain.xml >mshv.xml
@@ -131,6 +141,29 @@ struct KubeVirtTests {
                     >out.xml 2>log || fail "status $?: $(cat log)"
             fi
             printf %s "$largest" | cmp - out.xml || fail 'not byte for byte'
+            # As many elements as there can be, as large a manifest, and the gate on.
+            elements=$(
+                printf '<domain type="kvm">'
+                printf '<a/>%.0s' {1..32758}
+                printf '</domain>%11s' ''
+            )
+            ((${#elements} == 131071)) || fail "${#elements} bytes of elements"
+            manifest='{"metadata":{"name":"vm","annotations":{'
+            manifest+=$(printf '"x%d":"y",' {1..8500})'"z":""}},"spec":{"domain":{}}}'
+            printf -v manifest '%-131071s' "$manifest"
+            ((${#manifest} == 131071)) || fail "${#manifest} bytes of manifest"
+            within() { "$@"; }
+            if [[ -d $group ]]; then
+                [[ ! -w $group/$peak ]] || echo 0 >"$group/$peak" || true
+                within() (echo $BASHPID >"$group/cgroup.procs"; exec "$@")
+            else
+                within() (ulimit -v 62500; exec "$@")
+            fi
+            within "$kubevirt" define-domain --root machine --vmi "$manifest" \\
+                --domain "$elements" >out.xml 2>log || fail "elements: $?: $(head -c 500 log)"
+            sed '1s/"hyperv"/"kvm"/' out.xml | cmp - <(printf %s "$elements") ||
+                fail 'more than the type of many elements'
+            grep -q L1VHSelected log || fail 'the gate is not on'
             # One more byte is the kernel's E2BIG, before the hook runs.
             expect 126 'Argument list too long' hooks/onDefineDomain --domain "$(fill 131072)"
             # The same size selected.
@@ -226,26 +259,40 @@ struct KubeVirtTests {
         try expectPass(
             """
             cat >measure.py <<'END'
-            import os, sys, time
-            machine, vmi, program = sys.argv[1:]
+            import os, statistics, sys, time
+            machine, program = sys.argv[1:]
+            limits = '"resources":{"limits":{"devices.kubevirt.io/mshv":"1"}}'
+            def manifest(annotations):
+                pairs = ",".join('"footing/%s":"%s"' % pair for pair in annotations)
+                return '{"metadata":{"annotations":{%s}},"spec":{"domain":{%s}}}' % (pairs, limits)
+            plain = manifest([])
+            tuned = manifest([("io-threads", "auto"), ("queues", "auto"), ("discard", "unmap"),
+                              ("io", "native"), ("cache", "none"), ("numa-node", "0")])
             domain = open(machine).read()
             padding = "<!--" + "x" * (8192 - len(domain) - 7) + "-->"
             domain = domain.replace("</domain>", padding + "</domain>")
-            best, peak = 1, 0
-            for _ in range(20):
-                start = time.perf_counter()
-                null = [(os.POSIX_SPAWN_OPEN, n, "/dev/null", os.O_WRONLY, 0) for n in (1, 2)]
-                words = ["onDefineDomain", "--vmi", vmi, "--domain", domain]
-                child = os.posix_spawn(program, words, os.environ, file_actions=null)
-                _, status, usage = os.wait4(child, 0)
-                assert status == 0, status
-                best = min(best, time.perf_counter() - start)
-                # What the parent had counts too: it is an upper bound.
-                peak = max(peak, usage.ru_maxrss)
-            assert best <= 0.010, best
-            assert peak <= 16384, peak
+            with_gate = ["footing-kubevirt", "define-domain", "--root", "machine"]
+            cases = {"pass-through": (["onDefineDomain"], plain), "selected": (with_gate, plain),
+                     "selected and tuned": (with_gate, tuned)}
+            null = [(os.POSIX_SPAWN_OPEN, n, "/dev/null", os.O_WRONLY, 0) for n in (1, 2)]
+            for name, (words, vmi) in cases.items():
+                times, peak = [], 0
+                for _ in range(50):
+                    start = time.perf_counter()
+                    child = os.posix_spawn(program, words + ["--vmi", vmi, "--domain", domain],
+                                           os.environ, file_actions=null)
+                    _, status, usage = os.wait4(child, 0)
+                    assert status == 0, (name, status)
+                    times.append(time.perf_counter() - start)
+                    # What the parent had counts too: it is an upper bound.
+                    peak = max(peak, usage.ru_maxrss)
+                print(name, "median %.1f ms, best %.1f ms," % (statistics.median(times) * 1000,
+                      min(times) * 1000), peak, "KiB")
+                # The best: the machine may be busy with other tests.
+                assert min(times) <= 0.010, (name, min(times))
+                assert peak <= 16384, (name, peak)
             END
-            python3 -SEI measure.py "$fixtures/large.xml" "$vmi" "$kubevirt"
+            python3 -SEI measure.py "$fixtures/large.xml" "$kubevirt"
             """
         )
     }

@@ -5,7 +5,7 @@ import FootingTestSupport
 
 /// Domains and manifests in `Fixtures`, written for these tests.
 enum Fixture {
-    static let domains = ["plain", "large", "one-line", "odd"]
+    static let domains = ["plain", "large", "one-line", "odd", "plugged"]
 
     private static var folder: String {
         let path = #filePath

@@ -125,6 +125,19 @@ import Testing
         #expect(strict.run(manifest: manifest(), domain: domain).domain == nil)
     }
 
+    @Test func `a type that stays is no selection, whatever else is tuned`() throws {
+        let machine = try FakeMachine(devices: ["mshv"])
+        let text = try Fixture.domain("plain").text.replacing("\"kvm\"", with: "\"&#107;vm\"")
+        let outcome = hook(Self.on, machine).run(
+            manifest: manifest(["footing/queues": "2"]),
+            domain: [UInt8](text)
+        )
+        #expect(outcome.domain?.text.contains("queues=\"2\"") == true)
+        #expect(outcome.record.reason == "Unchanged" && outcome.record.typeAfter == "kvm")
+        let condition = HypervisorCondition.json(outcome.record)
+        #expect(condition.member("status")?.stringValue == "False")
+    }
+
     static let trouble = [
         "", "<domain type='kvm'>", "<domain type='kvm'/><x/>", "<vm type='kvm'/>",
         "<domain type='xen'/>", "<domain type='mshv'/>", "<domain/>", "<domain type=''/>",
@@ -143,6 +156,9 @@ import Testing
         #expect(outcome.domain == domain)
         #expect(outcome.record.findings.contains { $0.code == .trouble })
         #expect(outcome.record.changes.isEmpty)
+        // The reason says what was done, not what was meant.
+        #expect(outcome.record.reason == "Unchanged")
+        #expect(outcome.record.typeBefore == outcome.record.typeAfter)
         let strict = hook(Self.on, machine, isStrict: true)
         #expect(strict.run(manifest: manifest(), domain: domain).domain == nil)
     }

@@ -74,6 +74,27 @@ import Testing
         }
     }
 
+    @Test func `the time of the last transition stays while the status does`() throws {
+        for (status, time) in [
+            ("True", "2025-01-02T03:04:05Z"), ("False", "2026-11-21T15:35:07Z"),
+        ] {
+            let manifest = """
+                kind: VirtualMachineInstance
+                status: {conditions: [{type: HypervisorOptimized, status: '\(status)',
+                  reason: Other, lastTransitionTime: '2025-01-02T03:04:05Z'}]}
+                """
+            let patch = try HypervisorCondition.patch(record(), manifest: [UInt8](manifest))
+            guard case .array(let operations) = patch, let last = operations.last else {
+                Issue.record("no list")
+                continue
+            }
+            #expect(
+                last.member("value")?.member("lastTransitionTime")?.stringValue == time,
+                "\(status)"
+            )
+        }
+    }
+
     @Test func `the metric has one sample for each virtual machine, the last`() {
         var second = record("b", type: "kvm")
         second.node = "node-1"
@@ -166,6 +187,33 @@ import Testing
         }
     }
 
+    @Test func `the condition names what it needs`() throws {
+        let both = try #require(PluginResource(isForAll: false, isStrict: false)).condition
+        let device = #""devices.kubevirt.io/mshv" in vmi.Spec.Domain.Resources.Limits"#
+        #expect(both.contains(device))
+        #expect(both.contains(#"vmi.Labels["footing/hypervisor"] == "mshv""#))
+        let all = try #require(PluginResource(isForAll: true, isStrict: false)).condition
+        #expect(all.contains(device) && !all.contains("Labels"))
+        let assigned = PluginResource(isForAll: true, isStrict: false, needsDevice: false)
+        #expect(
+            assigned?.condition == #"(domainSpec.Type == "kvm" || domainSpec.Type == "qemu")"#
+        )
+    }
+
+    @Test func `the later form has a hook point`() throws {
+        let plugin = PluginResource(form: .launcherHooks, isForAll: true, isStrict: false)
+        let yaml = try #require(plugin).yaml
+        let spec = try #require(try YAMLNode.documents(in: [UInt8](yaml)).first?["spec"])
+        #expect(spec["domainHooks"] == nil)
+        guard case .list(let hooks) = spec["launcherHooks"]?.value else {
+            Issue.record("no hooks")
+            return
+        }
+        #expect(hooks.count == 1)
+        #expect(hooks[0]["cel"]?["hookPoint"]?.value == .string("GuestDefinition"))
+        #expect(hooks[0]["cel"]?["expression"]?.value == .string(#"Domain{Type: "hyperv"}"#))
+    }
+
     @Test func `names are Kubernetes'`() {
         for name in ["a", "a-b", "a.b", "0", String(repeating: "a", count: 253)] {
             #expect(PluginResource(name: name, isForAll: true, isStrict: false) != nil)
@@ -192,10 +240,40 @@ import Testing
         #expect(try report.selection(off, allowsEmulation: false).hypervisor == .kvm)
         #expect(
             report.json.line()
-                == #"{"devices": {"kvm": "present","mshv": "on-node"},"kernel": null,"#
+                == #"{"capabilities": {"confidential": false,"domainType": "hyperv","#
+                + #""enlightenments": ["spinlocks","vendorid"],"liveMigration": false,"#
+                + #""processorModels": ["host-passthrough","maximum"],"processorsMaximum": 255},"#
+                + #""devices": {"kvm": "present","mshv": "on-node"},"kernel": null,"#
                 + #""labels": {"footing/kvm": "true","footing/mshv": "true"},"modules": [],"#
-                + #""numaNodes": [0,1],"schema": "footing.kubevirt-node/1"}"#
+                + #""numaNodes": [0,1],"partition": "parent","schema": "footing.kubevirt-node/1"}"#
         )
+    }
+
+    @Test func `KubeVirt fails without KVM before the other hypervisor counts`() throws {
+        let report = NodeReport(root: try FakeMachine(devices: ["mshv"]).root)
+        #expect(throws: Selection.Refusal.kvmNotPresent) {
+            try report.selection(.transparent, allowsEmulation: false)
+        }
+        #expect(try report.selection(.transparent, allowsEmulation: true).hypervisor == .mshv)
+        // Chosen by KubeVirt itself, there is no need of KVM.
+        #expect(try report.selection(.hyperVDirect, allowsEmulation: false).hypervisor == .mshv)
+    }
+
+    @Test func `what cannot be looked at is not said to be missing`() throws {
+        let machine = try FakeMachine(devices: ["kvm"])
+        try machine.loop("mshv")
+        let report = NodeReport(root: machine.root)
+        #expect(report.labels.map(\.name) == ["footing/kvm"])
+        #expect(report.partition == .unknown && report.capabilities == nil)
+    }
+
+    @Test func `a guest of the hypervisor is no parent`() throws {
+        let machine = try FakeMachine()
+        #expect(NodeReport(root: machine.root).partition == .none)
+        for path in ["sys", "sys/bus", "sys/bus/vmbus"] { try machine.folder(path) }
+        let report = NodeReport(root: machine.root)
+        #expect(report.partition == .guest && report.capabilities == nil)
+        #expect(report.labels.map(\.value) == ["false", "false"])
     }
 
     @Test func `a node with neither runs nothing without emulation`() throws {

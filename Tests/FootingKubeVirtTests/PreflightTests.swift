@@ -75,6 +75,47 @@ import Testing
         #expect(try codes("{}") == [.processorModel, .deviceResource])
     }
 
+    /// What KubeVirt fills in: the manifest's processors, the cluster's settings, what there may be.
+    static let plugged: [(processors: String, settings: String, maximum: Int)] = [
+        ("sockets: 64", "", 256), ("sockets: 63", "", 252), ("sockets: 64, maxSockets: 64", "", 64),
+        ("sockets: 64", "vmRolloutStrategy: Stage", 64), ("cores: 64", "", 256),
+        ("cores: 255", "", 510), ("sockets: 200", "", 512), ("sockets: 600", "", 600),
+        ("sockets: 64", "liveUpdateConfiguration: {maxCpuSockets: 96}", 96),
+        ("sockets: 64", "liveUpdateConfiguration: {maxCpuSockets: 8}", 64),
+        ("sockets: 64", "liveUpdateConfiguration: {maxHotplugRatio: 2}", 128),
+    ]
+
+    @Test func `defaults that KubeVirt fills in count`() throws {
+        for row in Self.plugged {
+            let cluster = try ClusterConfiguration(
+                parsing: [UInt8]("kind: KubeVirt\nspec: {configuration: {\(row.settings)}}")
+            )
+            let manifest =
+                "kind: VirtualMachine\nspec: {template: {spec: {domain: "
+                + "{cpu: {model: maximum, \(row.processors)}}}}}"
+            let facts = try VirtualMachineFacts(parsing: [UInt8](manifest))
+            #expect(
+                facts.processorsMaximum(filledIn: cluster) == row.maximum,
+                "\(row.processors)"
+            )
+            let codes = Preflight.findings(for: facts, isAssigned: true, defaults: cluster)
+                .map(\.code)
+            #expect(codes == (row.maximum > 255 ? [.processors] : []), "\(row.processors)")
+        }
+        let cluster = try ClusterConfiguration(
+            parsing: [UInt8](
+                "kind: KubeVirt\nspec: {configuration: {evictionStrategy: LiveMigrate}}"
+            )
+        )
+        for (strategy, codes) in [("", [Finding.Code.migration]), ("evictionStrategy: None, ", [])]
+        {
+            let manifest = "{spec: {\(strategy)domain: {cpu: {model: maximum}}}}"
+            let facts = try VirtualMachineFacts(parsing: [UInt8](manifest))
+            let findings = Preflight.findings(for: facts, isAssigned: true, defaults: cluster)
+            #expect(findings.map(\.code) == codes)
+        }
+    }
+
     @Test func `findings say what to do`() throws {
         let facts = try VirtualMachineFacts(parsing: [UInt8](#"{"spec":{"domain":{}}}"#))
         let findings = Preflight.findings(for: facts, isAssigned: false)
@@ -149,6 +190,13 @@ import Testing
         )
         #expect(facts.node == "n1")
         #expect(facts.processorsMaximum == 2)
+    }
+
+    @Test func `JSON holds what YAML does not`() throws {
+        for scalar in ["\u{7F}", "\u{80}", "\u{85}", "\u{9F}", "\u{2028}", "\u{FEFF}", "\u{FFFF}"] {
+            let text = #"{"metadata":{"name":"a","annotations":{"x":"1\#(scalar) 2\u007f"}}}"#
+            #expect(try facts(text).annotations == ["x": "1\(scalar) 2\u{7F}"], "\(text)")
+        }
     }
 
     static let wrong = [

@@ -154,6 +154,31 @@ import Testing
         #expect(outcome.error.contains("/etc/footing/kubevirt.yaml"))
     }
 
+    @Test func `strictness that is part of the image outlives the resource`() throws {
+        let folder = try TemporaryDirectory()
+        try folder.directory("etc")
+        try folder.directory("etc/footing")
+        let root = try HostRoot(path: folder.path)
+        let words = ["--vmi", #"{"spec":{}}"#, "--domain", "<domain type='kvm'/>"]
+        #expect(hook(.onDefineDomain, words, root: root).status == 0)
+        try folder.file("etc/footing/strict", "")
+        let missing = hook(.onDefineDomain, words, root: root)
+        #expect(missing.status == 1 && missing.output.isEmpty)
+        #expect(missing.error.contains("/etc/footing/kubevirt.yaml"))
+        try folder.file("etc/footing/kubevirt.yaml", "kind: [")
+        #expect(hook(.onDefineDomain, words, root: root).status == 1)
+        let people = run(
+            "define-domain",
+            "--root",
+            folder.path,
+            "--domain",
+            "<domain type='kvm'/>"
+        )
+        #expect(people.status == 1 && people.output.isEmpty)
+        try folder.file("etc/footing/kubevirt.yaml", "kind: KubeVirt")
+        #expect(hook(.onDefineDomain, words, root: root).output == "<domain type='kvm'/>")
+    }
+
     @Test func `cloud-init's data pass through`() {
         let words = ["--vmi", "{}", "--cloud-init", "{\"a\": 1}\n"]
         let outcome = hook(.preCloudInitIso, words)
@@ -193,6 +218,14 @@ import Testing
         #expect(off.status == 1 && off.output.isEmpty)
         #expect(off.error.contains("the gate Plugins is off by default"))
         #expect(run("plugin", "--name", "A").status == 64)
+        #expect(run("plugin", "--form", "hooks").status == 64)
+        #expect(run("plugin", "--form", "launcherHooks").output.contains("  launcherHooks:\n"))
+        for (version, isKnown) in [("v1.9.0-rc.2", true), ("v1.9.0", false), ("v2.0.0", false)] {
+            try folder.file("v.yaml", both + "status: {observedKubeVirtVersion: \(version)}\n")
+            let path = folder.path("v.yaml")
+            #expect(run("plugin", "--kubevirt", path).status == (isKnown ? 0 : 1), "\(version)")
+            #expect(run("plugin", "--kubevirt", path, "--form", "domainHooks").status == 0)
+        }
     }
 
     @Test func `a log becomes a condition and a metric`() throws {
@@ -212,6 +245,21 @@ import Testing
         let condition = run("condition", path)
         #expect(condition.status == 0)
         #expect(condition.output.contains("\"reason\": \"GateOff\""))
+        // Of several virtual machines the one that is named.
+        let other = hook.error.replacing("\"vm\"", with: "\"other\"")
+            .replacing("GateOff", with: "L1VHSelected")
+        try folder.file("both", hook.error + other)
+        #expect(run("condition", folder.path("both")).status == 64)
+        for (name, space, reason) in [
+            ("vm", "ns", "GateOff"), ("other", "ns", "L1VHSelected"), ("vm", "else", nil),
+            ("third", "ns", nil),
+        ] {
+            let metadata = "metadata: {name: \(name), namespace: \(space)}"
+            try folder.file("vmi.yaml", "kind: VirtualMachineInstance\n\(metadata)\n")
+            let patch = run("condition", folder.path("both"), "--vmi", folder.path("vmi.yaml"))
+            #expect(patch.status == (reason == nil ? 1 : 0), "\(space)/\(name)")
+            #expect(patch.output.contains("\"reason\": \"\(reason ?? "")\"") == (reason != nil))
+        }
         try folder.file("empty", "nothing\n")
         #expect(run("condition", folder.path("empty")).status == 1)
         #expect(run("metrics", folder.path("empty")).output.hasSuffix("# EOF\n"))
@@ -233,12 +281,22 @@ import Testing
             outcome.output == """
                 /dev/mshv is there
                 /dev/kvm is not there
+                partition parent
+                on mshv: domain type hyperv, at most 255 processors, models host-passthrough and \
+                maximum, no live migration, not confidential
                 label footing/mshv=true
                 label footing/kvm=false
-                a virtual machine runs on mshv (domain type hyperv): the gate HyperVL1VH is on and \
-                /dev/mshv is there
+                a virtual machine does not run: kvm not present and emulation is not allowed
 
                 """
+        )
+        try folder.file("dev/kvm", "")
+        let both = run("node", "--root", folder.path, "--kubevirt", folder.path("kubevirt.yaml"))
+        #expect(
+            both.output.hasSuffix(
+                "a virtual machine runs on mshv (domain type hyperv): the gate HyperVL1VH is on "
+                    + "and /dev/mshv is there\n"
+            )
         )
         let json = run("node", "--root", folder.path, "--json")
         #expect(try JSONValue(parsing: [UInt8](json.output)).member("labels") != nil)

@@ -181,7 +181,7 @@ import Testing
             "  <vcpu",
             with: "  <iothreads>3</iothreads>\n  <vcpu"
         )
-        let outcome = try run(["footing/io-threads": "2"], [UInt8](threads))
+        let outcome = try run(["footing/io-threads": "1"], [UInt8](threads))
         #expect(outcome.domain?.text == threads)
         #expect(outcome.record.findings.map(\.code) == [.annotation])
         let node = source.replacing(
@@ -189,6 +189,126 @@ import Testing
             with: "  <numatune><memory mode='strict' nodeset='0'/></numatune>\n  <vcpu"
         )
         #expect(try run(["footing/numa-node": "0"], [UInt8](node)).domain?.text == node)
+    }
+
+    /// Each annotation, and all of them.
+    static let single: [[String: String]] = [
+        ["footing/io-threads": "auto"], ["footing/io-threads": "2"], ["footing/io-threads": "16"],
+        ["footing/queues": "auto"], ["footing/queues": "3"], ["footing/discard": "unmap"],
+        ["footing/io": "threads"], ["footing/io": "io_uring"], ["footing/cache": "writeback"],
+        ["footing/cache": "directsync"], ["footing/numa-node": "1"],
+        ["footing/io-threads": "2", "footing/disks": "data,volume3,root"],
+        [
+            "footing/io-threads": "3", "footing/queues": "auto", "footing/discard": "unmap",
+            "footing/io": "native", "footing/cache": "none", "footing/numa-node": "0",
+        ],
+    ]
+
+    /// KubeVirt's second call for one start: devices as libvirt has them, the rest as at first.
+    @Test(arguments: Fixture.domains) func `devices read back make the same domain`(
+        _ name: String
+    ) throws {
+        let domain = try Fixture.domain(name)
+        let place = try devices(domain)
+        for annotations in Self.single {
+            let first = try run(annotations, domain)
+            let tuned = try #require(first.domain)
+            let spliced =
+                domain[..<place.lowerBound] + tuned[try devices(tuned)]
+                + domain[place.upperBound...]
+            let second = try run(annotations, Array(spliced))
+            #expect(second.domain == tuned, "\(annotations)")
+            #expect(second.record.findings == first.record.findings, "\(annotations)")
+            let document = try XMLDocument(tuned)
+            let threads = document.elements.compactMap { $0["iothread"].flatMap { Int($0) } }
+            let count = document.first("iothreads").flatMap { Int(document.elements[$0].text) }
+            #expect(threads.max() ?? 0 <= count ?? 0, "\(annotations)")
+            // What is there already is no news the second time either.
+            let again = try run(annotations, tuned)
+            #expect(again.record.findings == first.record.findings, "\(annotations)")
+        }
+    }
+
+    private func devices(_ domain: [UInt8]) throws -> Range<Int> {
+        let document = try XMLDocument(domain)
+        return document.elements[try #require(document.first("devices"))].place
+    }
+
+    @Test func `threads that devices name are there, however they name them`() throws {
+        let source = try Fixture.domain("plain").text
+        for driver in [
+            #"discard="unmap" iothread="7"></driver>"#,
+            #"discard="unmap"><iothreads><iothread id="7"/></iothreads></driver>"#,
+        ] {
+            let domain = source.replacing(#"discard="unmap"></driver>"#, with: driver)
+            let output = try run(["footing/io-threads": "1"], [UInt8](domain)).domain
+            #expect(output?.text.contains("<iothreads>7</iothreads>") == true)
+            #expect(output?.text.contains(driver) == true)
+        }
+        // Without the annotation it is not ours.
+        let named = source.replacing("discard=\"unmap\"", with: "iothread=\"7\"")
+        #expect(
+            try run(["footing/queues": "4"], [UInt8](named)).domain?.text.contains("<iothr")
+                == false
+        )
+    }
+
+    @Test func `processors that are not plugged in do not count`() throws {
+        let domain = try Fixture.domain("plugged")
+        let queues = try run(["footing/queues": "auto"], domain)
+        #expect(queues.domain?.text.split(separator: "queues=\"2\"").count == 4)
+        let threads = try run(["footing/io-threads": "auto"], domain)
+        #expect(threads.domain?.text.contains("<iothreads>1</iothreads>") == true)
+    }
+
+    /// The drivers of the disks `data`, `shared` and `logs`: cache and io.
+    static let pairs: [(annotations: [String: String], drivers: [String], findings: Int)] = [
+        (["footing/cache": "writeback"], ["writeback threads", "none native", "writeback -"], 1),
+        (
+            ["footing/cache": "writethrough"],
+            ["writethrough threads", "none native", "writethrough -"], 1
+        ),
+        (
+            ["footing/cache": "directsync"],
+            Array(repeating: "directsync native", count: 2)
+                + ["directsync -"], 0
+        ),
+        (
+            ["footing/cache": "writeback", "footing/io": "native"],
+            ["writeback threads", "none native", "writeback -"], 3
+        ),
+        (
+            ["footing/cache": "writeback", "footing/io": "io_uring"],
+            ["writeback io_uring", "none io_uring", "writeback io_uring"], 1
+        ),
+        (["footing/io": "native"], ["none native", "none native", "- -"], 1),
+        (["footing/cache": "none"], ["none native", "none native", "none -"], 0),
+    ]
+
+    @Test func `cache and io suit each other, and the disk`() throws {
+        let domain = try Fixture.domain("plugged")
+        for row in Self.pairs {
+            let outcome = try run(row.annotations, domain)
+            let document = try XMLDocument(try #require(outcome.domain))
+            let drivers = document.elements.filter { $0.name == "driver" }
+            #expect(
+                drivers.map { "\($0["cache"] ?? "-") \($0["io"] ?? "-")" } == row.drivers,
+                "\(row.annotations)"
+            )
+            #expect(outcome.record.findings.count == row.findings, "\(row.annotations)")
+        }
+    }
+
+    @Test func `of a pair that cannot be changed as a whole nothing is`() throws {
+        let source = try Fixture.domain("plugged").text
+        for (from, to) in [("io=\"native\"", "io=\"n&#97;tive\""), ("=\"none\"", "=\"n&#111;ne\"")]
+        {
+            let domain = source.replacing(from, with: to)
+            let annotations = ["footing/cache": "writeback", "footing/disks": "data"]
+            let outcome = try run(annotations, [UInt8](domain))
+            #expect(outcome.domain?.text == domain)
+            #expect(outcome.record.findings.map(\.code) == [.annotation])
+        }
     }
 
     @Test func `storage that refuses direct I/O is not asked for it`() throws {

@@ -8,6 +8,19 @@ public struct ClusterConfiguration: Sendable, Hashable {
     public let hypervisor: String?
     /// `spec.configuration.developerConfiguration.useEmulation`: a VM may run without hardware.
     public let allowsEmulation: Bool
+    /// `status.observedKubeVirtVersion`; nil where it is not told.
+    public internal(set) var version: String?
+    /// `spec.configuration.evictionStrategy`: for virtual machines that name none.
+    public let evictionStrategy: String?
+    /// Whether processors can be plugged in by default: `LiveUpdate`, KubeVirt's default, and not
+    /// `Stage`, of `spec.configuration.vmRolloutStrategy`.
+    public let plugsProcessors: Bool
+    /// How many times its sockets a virtual machine may have by plugging, where it does not say:
+    /// `spec.configuration.liveUpdateConfiguration.maxHotplugRatio`.
+    public let plugRatio: Int
+    /// The most sockets by that rule; nil for none:
+    /// `spec.configuration.liveUpdateConfiguration.maxCpuSockets`.
+    public let socketsMaximum: Int?
     /// Footing's own settings, as annotations of the resource.
     public let settings: Settings
 
@@ -27,12 +40,20 @@ public struct ClusterConfiguration: Sendable, Hashable {
         gates: FeatureGates = FeatureGates(),
         hypervisor: String? = nil,
         allowsEmulation: Bool = false,
-        settings: Settings = Settings()
+        settings: Settings = Settings(),
+        evictionStrategy: String? = nil,
+        plugsProcessors: Bool = true,
+        plugRatio: Int = 4,
+        socketsMaximum: Int? = nil
     ) {
         self.gates = gates
         self.hypervisor = hypervisor
         self.allowsEmulation = allowsEmulation
         self.settings = settings
+        self.evictionStrategy = evictionStrategy
+        self.plugsProcessors = plugsProcessors
+        self.plugRatio = plugRatio
+        self.socketsMaximum = socketsMaximum
     }
 
     /// Reads a KubeVirt resource from YAML or JSON; of several documents the one of that kind.
@@ -60,6 +81,10 @@ public struct ClusterConfiguration: Sendable, Hashable {
         settings.isStrict = annotations?["footing/strict"] == "true"
         settings.assignsDevice = annotations?["footing/device-resource"] == "assigned"
         let path = "spec.configuration.developerConfiguration"
+        let update = configuration?["liveUpdateConfiguration"]
+        let updatePath = "spec.configuration.liveUpdateConfiguration"
+        let rollout = try configuration?["vmRolloutStrategy"]?
+            .text("spec.configuration.vmRolloutStrategy")
         self.init(
             gates: FeatureGates(
                 listed: try developer?["featureGates"]?.names(path + ".featureGates") ?? [],
@@ -68,8 +93,15 @@ public struct ClusterConfiguration: Sendable, Hashable {
             ),
             hypervisor: hypervisor,
             allowsEmulation: try developer?["useEmulation"]?.truth(path + ".useEmulation") ?? false,
-            settings: settings
+            settings: settings,
+            evictionStrategy: try configuration?["evictionStrategy"]?
+                .text("spec.configuration.evictionStrategy"),
+            plugsProcessors: rollout != "Stage",
+            plugRatio: try update?["maxHotplugRatio"]?.count(updatePath + ".maxHotplugRatio") ?? 4,
+            socketsMaximum: try update?["maxCpuSockets"]?.count(updatePath + ".maxCpuSockets")
         )
+        version = try resource["status"]?["observedKubeVirtVersion"]?
+            .text("status.observedKubeVirtVersion")
     }
 
     /// Which hypervisor the gates ask for, and why.

@@ -188,13 +188,15 @@ public struct DomainHook: Sendable {
         _ device: DeviceState,
         _ work: Work
     ) -> Outcome {
+        // What was decided and could not be done is no reason for what is now.
+        let isDone = hypervisor == selection.hypervisor
         let record = DecisionRecord(
             unixSeconds: clock.unixSeconds,
             machine: work.machine,
             typeBefore: existing.domainType,
             typeAfter: hypervisor.domainType,
-            reason: selection.reason.rawValue,
-            explanation: selection.explanation,
+            reason: isDone ? selection.reason.rawValue : Self.unchangedReason,
+            explanation: isDone ? selection.explanation : "the domain's type stays as it came",
             device: device.code,
             changes: work.changes,
             findings: work.findings
@@ -202,6 +204,9 @@ public struct DomainHook: Sendable {
         let fails = isStrict && !work.findings.isEmpty
         return Outcome(domain: fails ? nil : output, record: record)
     }
+
+    /// The reason where something went wrong.
+    private static let unchangedReason = "Unchanged"
 
     /// The domain as it came, with what is known of the decision.
     private func unchanged(
@@ -218,7 +223,7 @@ public struct DomainHook: Sendable {
             machine: work.machine,
             typeBefore: type,
             typeAfter: type,
-            reason: isTrouble ? "Unchanged" : selection.reason.rawValue,
+            reason: isTrouble ? Self.unchangedReason : selection.reason.rawValue,
             explanation: isTrouble
                 ? "the domain is handed on as it came" : selection.explanation,
             device: device.code,

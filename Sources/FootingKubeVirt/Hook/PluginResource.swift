@@ -9,6 +9,22 @@ public struct PluginResource: Sendable, Hashable {
     /// Its value.
     public static let labelValue = "mshv"
 
+    /// The version of KubeVirt whose fields are known to be those of ``Form/domainHooks``.
+    public static let knownVersion = "v1.9.0-rc.2"
+
+    /// What a version of KubeVirt calls the list of hooks that change a domain.
+    public enum Form: String, Sendable, Hashable, CaseIterable {
+        /// `spec.domainHooks`, of 1.9.0-rc.2.
+        case domainHooks
+        /// `spec.launcherHooks` with a `hookPoint`, of what is to come after it.
+        case launcherHooks
+    }
+
+    /// What the list is called.
+    public let form: Form
+    /// Whether the device must be among the virtual machine's limits; not where every pod gets it
+    /// in another way.
+    public let needsDevice: Bool
     /// The name of the resource, by which KubeVirt orders plugins.
     public let name: String
     /// Whether every virtual machine of the cluster is meant, not only those with the label.
@@ -19,7 +35,13 @@ public struct PluginResource: Sendable, Hashable {
     /// A resource; the name must be one of Kubernetes'.
     ///
     /// - Returns: nil for a name that is no DNS subdomain (RFC 1123).
-    public init?(name: String = "footing-hyperv-l1vh", isForAll: Bool, isStrict: Bool) {
+    public init?(
+        name: String = "footing-hyperv-l1vh",
+        form: Form = .domainHooks,
+        isForAll: Bool,
+        isStrict: Bool,
+        needsDevice: Bool = true
+    ) {
         let labels = name.split(separator: ".", omittingEmptySubsequences: false)
         func isPlain(_ byte: UInt8) -> Bool {
             (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
@@ -31,17 +53,30 @@ public struct PluginResource: Sendable, Hashable {
         }
         guard isName, name.utf8.count <= 253 else { return nil }
         self.name = name
+        self.form = form
+        self.needsDevice = needsDevice
         self.isForAll = isForAll
         self.isStrict = isStrict
     }
 
-    /// The expression that says whether a virtual machine is meant; of a domain that is on the
+    /// The expression that says whether a virtual machine is meant: by its label, and by the device
+    /// among its limits, without which the domain could not start. Of a domain that is on the
     /// Microsoft hypervisor already it is not, so that twice is once.
     public var condition: String {
-        let type = #"(domainSpec.Type == "kvm" || domainSpec.Type == "qemu")"#
-        if isForAll { return type }
-        return #"has(vmi.Labels) && "\#(Self.label)" in vmi.Labels && "#
-            + #"vmi.Labels["\#(Self.label)"] == "\#(Self.labelValue)" && \#(type)"#
+        var parts = [#"(domainSpec.Type == "kvm" || domainSpec.Type == "qemu")"#]
+        if needsDevice {
+            let limits = "vmi.Spec.Domain.Resources.Limits"
+            let device = VirtualMachineFacts.deviceResource
+            parts.insert(#"has(\#(limits)) && "\#(device)" in \#(limits)"#, at: 0)
+        }
+        if !isForAll {
+            parts.insert(
+                #"has(vmi.Labels) && "\#(Self.label)" in vmi.Labels && "#
+                    + #"vmi.Labels["\#(Self.label)"] == "\#(Self.labelValue)""#,
+                at: 0
+            )
+        }
+        return parts.joined(separator: " && ")
     }
 
     /// The expression that makes the change: KubeVirt merges it into the domain.
@@ -57,10 +92,26 @@ public struct PluginResource: Sendable, Hashable {
         spec:
           failureStrategy: \(isStrict ? "Fail" : "Ignore")
           condition: '\(condition)'
-          domainHooks:
-          - cel:
-              expression: '\(mutation)'
+        \(hooks)
 
         """
+    }
+
+    private var hooks: String {
+        switch form {
+        case .domainHooks:
+            """
+              domainHooks:
+              - cel:
+                  expression: '\(mutation)'
+            """
+        case .launcherHooks:
+            """
+              launcherHooks:
+              - cel:
+                  hookPoint: GuestDefinition
+                  expression: '\(mutation)'
+            """
+        }
     }
 }

@@ -43,6 +43,9 @@ public struct DecisionRecord: Sendable, Hashable {
     /// What stands in the way.
     public var findings: [Finding]
 
+    /// `namespace/name` of the virtual machine.
+    public var fullName: String { "\(namespace)/\(name)" }
+
     /// The record as a JSON object.
     public var json: JSONValue {
         [

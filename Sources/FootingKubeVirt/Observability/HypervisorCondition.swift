@@ -6,7 +6,12 @@ public enum HypervisorCondition {
     public static let type = "HypervisorOptimized"
 
     /// The condition that a decision amounts to.
-    public static func json(_ record: DecisionRecord) -> JSONValue {
+    ///
+    /// - Parameters:
+    ///   - record: the decision.
+    ///   - transition: since when its status is what it is; nil for the time of the decision.
+    public static func json(_ record: DecisionRecord, since transition: String? = nil) -> JSONValue
+    {
         let time = JSONValue.string(Timestamp.text(unixSeconds: record.unixSeconds))
         return [
             "type": .string(type),
@@ -14,7 +19,7 @@ public enum HypervisorCondition {
             "reason": .string(record.reason.isEmpty ? "Unknown" : record.reason),
             "message": .string(record.explanation),
             "lastProbeTime": time,
-            "lastTransitionTime": time,
+            "lastTransitionTime": transition.map { .string($0) } ?? time,
         ]
     }
 
@@ -46,10 +51,14 @@ public enum HypervisorCondition {
             if status == condition.member("status")?.stringValue, reason == record.reason {
                 return []
             }
+            let transition = try old["lastTransitionTime"]?
+                .text("status.conditions[].lastTransitionTime")
+            let isSame = status == condition.member("status")?.stringValue
+            let changed = isSame ? json(record, since: transition) : condition
             // Somebody else may have changed the list meanwhile: then the patch fails as a whole.
             let path = "/status/conditions/\(index)"
             let test = operation("test", path + "/type", .string(type))
-            return [test, operation("replace", path, condition)]
+            return [test, operation("replace", path, changed)]
         }
         return [operation("add", "/status/conditions/-", condition)]
     }

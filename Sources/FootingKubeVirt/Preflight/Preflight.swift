@@ -36,7 +36,17 @@ public enum Preflight {
     }
 
     /// What a manifest shows.
-    public static func findings(for machine: VirtualMachineFacts, isAssigned: Bool) -> [Finding] {
+    ///
+    /// - Parameters:
+    ///   - machine: the manifest.
+    ///   - isAssigned: whether the pod gets the device in any case.
+    ///   - defaults: the cluster whose defaults KubeVirt will fill in; nil for a manifest that it
+    ///     has filled in already, as that which a hook gets.
+    public static func findings(
+        for machine: VirtualMachineFacts,
+        isAssigned: Bool,
+        defaults: ClusterConfiguration? = nil
+    ) -> [Finding] {
         var findings: [Finding] = []
         if let architecture = machine.architecture, architecture != "amd64" {
             findings.append(
@@ -46,8 +56,11 @@ public enum Preflight {
         findings += machine.launchSecurity.map {
             Finding(.confidential, "launchSecurity.\($0): its partitions are not isolated")
         }
-        findings += processors(machine.processorsMaximum)
-        if let strategy = machine.evictionStrategy, strategy.hasPrefix("LiveMigrate") {
+        findings += processors(
+            defaults.map { machine.processorsMaximum(filledIn: $0) } ?? machine.processorsMaximum
+        )
+        let strategy = machine.evictionStrategy ?? defaults?.evictionStrategy
+        if let strategy, strategy.hasPrefix("LiveMigrate") {
             findings.append(
                 Finding(
                     .migration,
@@ -123,7 +136,8 @@ public enum Preflight {
                 Finding(
                     .processors,
                     "\(count) virtual processors, those to be plugged in included; "
-                        + "\(processorsMaximum) at most"
+                        + "\(processorsMaximum) at most",
+                    remedy: "set cpu.maxSockets, which KubeVirt else makes four times the sockets"
                 )
             ] : []
     }

@@ -13,6 +13,10 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     public internal(set) var annotations: [String: String] = [:]
     /// Virtual processors, those that may be plugged in later included.
     public internal(set) var processorsMaximum = 1
+    /// Sockets, and processors of each; of a manifest that names none, as KubeVirt fills them in.
+    var topology = Topology(sockets: 1, perSocket: 1)
+    /// Whether `spec.domain.cpu.maxSockets` is given.
+    var namesMaximum = false
     /// `spec.architecture`.
     public internal(set) var architecture: String?
     /// `spec.domain.cpu.model`.
@@ -31,6 +35,12 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     public internal(set) var requestsDevice = false
     /// `cache` of the disks that name one, by the disks' names.
     public internal(set) var diskCaches: [String: String] = [:]
+
+    /// How processors are arranged.
+    struct Topology: Sendable, Hashable {
+        var sockets: Int
+        var perSocket: Int
+    }
 
     /// The resource through which a pod gets `/dev/mshv`.
     public static let deviceResource = "devices.kubevirt.io/mshv"
@@ -74,7 +84,7 @@ public struct VirtualMachineFacts: Sendable, Hashable {
         evictionStrategy = try spec?["evictionStrategy"]?.text("spec.evictionStrategy")
         guard let domain = spec?["domain"] else { return }
         processorModel = try domain["cpu"]?["model"]?.text("spec.domain.cpu.model")
-        processorsMaximum = try Self.processors(domain)
+        try readProcessors(domain)
         if let security = domain["launchSecurity"] {
             launchSecurity = try security.keys("spec.domain.launchSecurity")
         }
@@ -125,24 +135,49 @@ public struct VirtualMachineFacts: Sendable, Hashable {
 
     /// `cores` × `threads` × the most sockets there may be; where none is named, the processors of
     /// the limits or requests.
-    private static func processors(_ domain: YAMLNode) throws(ManifestError) -> Int {
+    private mutating func readProcessors(_ domain: YAMLNode) throws(ManifestError) {
         let cpu = domain["cpu"]
         let path = "spec.domain.cpu."
         let cores = try cpu?["cores"]?.count(path + "cores") ?? 0
         let threads = try cpu?["threads"]?.count(path + "threads") ?? 0
-        let sockets = max(
-            try cpu?["sockets"]?.count(path + "sockets") ?? 0,
-            try cpu?["maxSockets"]?.count(path + "maxSockets") ?? 0
-        )
+        var sockets = try cpu?["sockets"]?.count(path + "sockets") ?? 0
+        let maximum = try cpu?["maxSockets"]?.count(path + "maxSockets") ?? 0
         if cores == 0, threads == 0, sockets == 0 {
             let resources = domain["resources"]
             let amount =
-                resources?["limits"]?["cpu"].flatMap(quantity)
-                ?? resources?["requests"]?["cpu"].flatMap(quantity)
-            return Int(min(max(amount?.roundedUp ?? 1, 1), Int64(UInt32.max)))
+                resources?["limits"]?["cpu"].flatMap(Self.quantity)
+                ?? resources?["requests"]?["cpu"].flatMap(Self.quantity)
+            sockets = Int(min(max(amount?.roundedUp ?? 1, 1), Int64(UInt32.max)))
         }
-        let (first, overflow) = max(cores, 1).multipliedReportingOverflow(by: max(threads, 1))
-        let (product, overflowToo) = first.multipliedReportingOverflow(by: max(sockets, 1))
-        return overflow || overflowToo ? Int(UInt32.max) : product
+        topology = Topology(
+            sockets: max(sockets, 1),
+            perSocket: Self.product(max(cores, 1), max(threads, 1))
+        )
+        namesMaximum = maximum > 0
+        processorsMaximum = Self.product(max(topology.sockets, maximum), topology.perSocket)
+    }
+
+    /// A product, at most 4294967295.
+    private static func product(_ left: Int, _ right: Int) -> Int {
+        let (product, overflow) = left.multipliedReportingOverflow(by: right)
+        return overflow ? Int(UInt32.max) : min(product, Int(UInt32.max))
+    }
+
+    /// The processors that there may be once KubeVirt has filled in its defaults
+    /// (`setupCPUHotplug` in `pkg/defaults/defaults.go`).
+    func processorsMaximum(filledIn defaults: ClusterConfiguration) -> Int {
+        guard !namesMaximum, defaults.plugsProcessors, architecture != "arm64" else {
+            return processorsMaximum
+        }
+        var sockets = topology.sockets
+        if let maximum = defaults.socketsMaximum, maximum > 0 {
+            sockets = max(maximum, sockets)
+        } else {
+            let plugged = Self.product(sockets, defaults.plugRatio)
+            // What any machine type takes, as upstream has it.
+            let isTooMuch = Self.product(plugged, topology.perSocket) > 512
+            sockets = isTooMuch ? max(512 / topology.perSocket, sockets) : plugged
+        }
+        return Self.product(sockets, topology.perSocket)
     }
 }

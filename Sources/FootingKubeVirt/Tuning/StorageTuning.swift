@@ -7,14 +7,14 @@ struct StorageTuning {
     let machine: VirtualMachineFacts
     /// The host's NUMA nodes; nil where they cannot be told.
     let nodes: [Int]?
-    private(set) var editor: DomainEditor
+    var editor: DomainEditor
     private(set) var changes: [DecisionRecord.Change] = []
-    private(set) var findings: [Finding] = []
+    var findings: [Finding] = []
 
-    private var document: XMLDocument { editor.document }
+    var document: XMLDocument { editor.document }
 
     /// A disk on virtio-blk.
-    private struct Disk {
+    struct Disk {
         let element: Int
         let driver: Int
         /// The name in the manifest, from the alias `ua-NAME`.
@@ -71,7 +71,7 @@ struct StorageTuning {
         return Disk(element: index, driver: driver, name: name)
     }
 
-    private mutating func set(
+    mutating func set(
         _ name: String,
         of disk: Disk,
         to value: String,
@@ -98,48 +98,85 @@ struct StorageTuning {
 
     private mutating func tuneThreads(_ disks: [Disk]) {
         guard let amount = request.threads else { return }
+        let wanted: Int
+        let why: String
+        switch amount {
+        case .exactly(let number):
+            wanted = min(number, disks.count)
+            why = "footing/io-threads: \(number); \(disks.count) disks on virtio"
+        case .automatic:
+            wanted = min(disks.count, max(processors / 2, 1), 4)
+            why =
+                "footing/io-threads: auto; one for each of \(disks.count) disks on virtio, "
+                + "at most half as many as \(processors) processors, and 4"
+        }
         if let existing = document.first("iothreads") {
-            let count = document.elements[existing].text
-            if case .exactly(let number) = amount, "\(number)" != count {
-                findings.append(
-                    Finding(
-                        .annotation,
-                        "footing/io-threads: the domain has \(count) already, and keeps them",
-                        remedy: "leave out ioThreadsPolicy"
-                    )
-                )
-            }
+            tellKept(amount, wanted, document.elements[existing].text)
             return
         }
         guard let anchor = document.first("vcpu") else {
             findings.append(Finding(.annotation, "footing/io-threads: the domain has no vcpu"))
             return
         }
-        let free = disks.filter { document.elements[$0.driver]["iothread"] == nil }
-        guard !free.isEmpty else { return }
-        let count: Int
-        let why: String
-        switch amount {
-        case .exactly(let number):
-            count = min(number, free.count)
-            why = "footing/io-threads: \(number); \(free.count) disks on virtio"
-        case .automatic:
-            count = min(free.count, max(processors / 2, 1), 4)
-            why =
-                "footing/io-threads: auto; one for each of \(free.count) disks on virtio, "
-                + "at most half as many as \(processors) processors, and 4"
+        // KubeVirt calls twice: then devices are as libvirt has them, with threads, and the rest
+        // is as it was at first, without. libvirt refuses a device whose thread is not there.
+        let named = largestThread
+        let free = disks.enumerated().filter {
+            document.elements[$0.element.driver]["iothread"] == nil
+                && document.children(of: $0.element.driver, "iothreads").isEmpty
         }
+        guard !free.isEmpty || named > 0 else { return }
+        let count = max(wanted, named)
+        tellKept(amount, wanted, "\(count)")
         editor.insert(["<iothreads>\(count)</iothreads>"], names: ["iothreads"], after: anchor)
         changes.append(.init("iothreads not set → \(count)", why: why))
-        for (number, disk) in free.enumerated() {
-            set("iothread", of: disk, to: "\(number % count + 1)", why: why)
+        for (number, disk) in free {
+            set("iothread", of: disk, to: "\(number % wanted + 1)", why: why)
         }
     }
+
+    private mutating func tellKept(_ amount: TuningRequest.Amount, _ wanted: Int, _ count: String) {
+        guard case .exactly = amount, "\(wanted)" != count else { return }
+        findings.append(
+            Finding(
+                .annotation,
+                "footing/io-threads: the domain has \(count) already, and keeps them",
+                remedy: "leave out ioThreadsPolicy"
+            )
+        )
+    }
+
+    /// The largest number of a thread that a device names; 0 if none does.
+    private var largestThread: Int {
+        guard let devices = document.first("devices") else { return 0 }
+        var largest = 0
+        for device in document.elements[devices].children {
+            for driver in document.children(of: device, "driver") {
+                let lists = document.children(of: driver, "iothreads")
+                let listed = lists.flatMap { document.children(of: $0, "iothread") }
+                let names =
+                    [document.elements[driver]["iothread"]]
+                    + listed.map { document.elements[$0]["id"] }
+                for number in names.compactMap({ $0.flatMap { Int($0) } })
+                where (1...Self.threadMaximum).contains(number) { largest = max(largest, number) }
+            }
+        }
+        return largest
+    }
+
+    /// More threads than any domain has: a larger number is a mistake that libvirt is to find.
+    private static let threadMaximum = 1024
 
     // MARK: Queues
 
     private var processors: Int {
         guard let vcpu = document.first("vcpu") else { return machine.processorsMaximum }
+        if let list = document.first("vcpus") {
+            let states = document.children(of: list, "vcpu").map {
+                document.elements[$0]["enabled"]
+            }
+            if !states.isEmpty { return max(states.count { $0 == "yes" }, 1) }
+        }
         let element = document.elements[vcpu]
         // Those that are there at the start count: more may never come.
         let text = element["current"] ?? element.text
@@ -183,49 +220,6 @@ struct StorageTuning {
         guard let factor = factors[element["unit"] ?? "KiB"] else { return nil }
         let (bytes, isTooMuch) = amount.multipliedReportingOverflow(by: factor)
         return isTooMuch ? nil : bytes
-    }
-
-    // MARK: Attributes of disks
-
-    private mutating func tuneAttributes(_ disks: [Disk]) {
-        for disk in disks {
-            let driver = document.elements[disk.driver]
-            if let discard = request.discard {
-                set("discard", of: disk, to: discard, why: "footing/discard")
-            }
-            var cache = driver["cache"]
-            if let wanted = request.cache {
-                let isDirect = wanted == "none" || wanted == "directsync"
-                // KubeVirt tries O_DIRECT, and writes this where the storage refuses it.
-                let isRefused =
-                    cache == "writethrough" && machine.diskCaches[disk.name] != "writethrough"
-                if isDirect, isRefused {
-                    findings.append(
-                        Finding(
-                            .annotation,
-                            "footing/cache: the storage of the disk \(disk.name) does not take "
-                                + "direct I/O: KubeVirt tried; it stays \(cache ?? "")"
-                        )
-                    )
-                } else {
-                    set("cache", of: disk, to: wanted, why: "footing/cache")
-                    cache = wanted
-                }
-            }
-            guard let io = request.io else { continue }
-            if io == "native", cache != "none", cache != "directsync" {
-                findings.append(
-                    Finding(
-                        .annotation,
-                        "footing/io: native needs direct I/O; the cache of the disk "
-                            + "\(disk.name) is \(cache ?? "not set")",
-                        remedy: "add footing/cache: none, if the storage takes that"
-                    )
-                )
-            } else {
-                set("io", of: disk, to: io, why: "footing/io")
-            }
-        }
     }
 
     // MARK: NUMA

@@ -21,6 +21,12 @@ struct DomainEditor {
     /// Whether there is anything to do.
     var isEmpty: Bool { edits.isEmpty }
 
+    /// Whether an attribute of an element can be set: it is not there, or in a form that is touched.
+    func canSet(_ name: String, of index: Int) -> Bool {
+        guard let attribute = document.elements[index].attribute(name) else { return true }
+        return attribute.place != nil
+    }
+
     /// Sets an attribute of an element; false if it stands in the source in a form that is not
     /// touched.
     mutating func set(_ name: String, of index: Int, to value: String) -> Bool {
