@@ -24,9 +24,9 @@ enum DefineDomainCommand {
             Prints the domain: byte for byte as it came, unless the gate HyperVL1VH is on and \
             /dev/mshv is there, or the virtual machine's annotations ask for more; and one line of \
             JSON with the decision on standard error. Whatever goes wrong, the domain is handed on \
-            as it came; with --strict, or where /etc/footing/strict is, that and every finding ends with 1 \
-            and no domain. Without \
-            --kubevirt the resource is looked for in /etc/footing/kubevirt.yaml.
+            as it came; with --strict, or where /etc/footing/strict is, that and every finding \
+            ends with 1 and no domain. Without --kubevirt the resource is looked for in \
+            /etc/footing/kubevirt.yaml.
 
             KubeVirt's sidecar shim runs the same as onDefineDomain, a link to the program \
             footing-kubevirt.

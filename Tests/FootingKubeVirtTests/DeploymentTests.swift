@@ -20,8 +20,8 @@ import Testing
     private func sidecars() throws -> JSONValue {
         let template = try documents("virtual-machine.yaml").first?["spec"]?["template"]
         let annotations = template?["metadata"]?["annotations"]
-        let text = try #require(text(annotations?["hooks.kubevirt.io/hookSidecars"]))
-        return try JSONValue(parsing: [UInt8](text))
+        let list = try #require(text(annotations?["hooks.kubevirt.io/hookSidecars"]))
+        return try JSONValue(parsing: [UInt8](list))
     }
 
     @Test func `policies set the annotation and the limit that the manifest has`() throws {

@@ -250,7 +250,8 @@ import Testing
     }
 
     @Test func `KubeVirt fails without KVM before the other hypervisor counts`() throws {
-        let report = NodeReport(root: try FakeMachine(devices: ["mshv"]).root)
+        let machine = try FakeMachine(devices: ["mshv"])
+        let report = NodeReport(root: machine.root)
         #expect(throws: Selection.Refusal.kvmNotPresent) {
             try report.selection(.transparent, allowsEmulation: false)
         }

@@ -75,7 +75,7 @@ import Testing
         #expect(try codes("{}") == [.processorModel, .deviceResource])
     }
 
-    /// What KubeVirt fills in: the manifest's processors, the cluster's settings, what there may be.
+    /// What KubeVirt fills in: the manifest's processors, settings, what there may be.
     static let plugged: [(processors: String, settings: String, maximum: Int)] = [
         ("sockets: 64", "", 256), ("sockets: 63", "", 252), ("sockets: 64, maxSockets: 64", "", 64),
         ("sockets: 64", "vmRolloutStrategy: Stage", 64), ("cores: 64", "", 256),

@@ -155,28 +155,24 @@ import Testing
     }
 
     @Test func `strictness that is part of the image outlives the resource`() throws {
-        let folder = try TemporaryDirectory()
-        try folder.directory("etc")
-        try folder.directory("etc/footing")
-        let root = try HostRoot(path: folder.path)
         let words = ["--vmi", #"{"spec":{}}"#, "--domain", "<domain type='kvm'/>"]
-        #expect(hook(.onDefineDomain, words, root: root).status == 0)
-        try folder.file("etc/footing/strict", "")
-        let missing = hook(.onDefineDomain, words, root: root)
-        #expect(missing.status == 1 && missing.output.isEmpty)
-        #expect(missing.error.contains("/etc/footing/kubevirt.yaml"))
-        try folder.file("etc/footing/kubevirt.yaml", "kind: [")
-        #expect(hook(.onDefineDomain, words, root: root).status == 1)
-        let people = run(
-            "define-domain",
-            "--root",
-            folder.path,
-            "--domain",
-            "<domain type='kvm'/>"
-        )
-        #expect(people.status == 1 && people.output.isEmpty)
-        try folder.file("etc/footing/kubevirt.yaml", "kind: KubeVirt")
-        #expect(hook(.onDefineDomain, words, root: root).output == "<domain type='kvm'/>")
+        let rows: [(isStrict: Bool, resource: String?, status: Int32)] = [
+            (false, nil, 0), (true, nil, 1), (false, "kind: [", 0), (true, "kind: [", 1),
+            (true, "kind: KubeVirt", 0),
+        ]
+        for row in rows {
+            let folder = try TemporaryDirectory()
+            try folder.directory("etc")
+            try folder.directory("etc/footing")
+            if row.isStrict { try folder.file("etc/footing/strict", "") }
+            if let text = row.resource { try folder.file("etc/footing/kubevirt.yaml", text) }
+            let outcome = hook(.onDefineDomain, words, root: try HostRoot(path: folder.path))
+            #expect(outcome.status == row.status, "\(row)")
+            #expect(outcome.output == (row.status == 0 ? words[3] : ""), "\(row)")
+            if row.status == 1 { #expect(outcome.error.contains("/etc/footing/kubevirt.yaml")) }
+            let people = run("define-domain", "--root", folder.path, "--domain", words[3])
+            #expect(people.status == row.status, "\(row)")
+        }
     }
 
     @Test func `cloud-init's data pass through`() {
@@ -221,8 +217,11 @@ import Testing
         #expect(run("plugin", "--form", "hooks").status == 64)
         #expect(run("plugin", "--form", "launcherHooks").output.contains("  launcherHooks:\n"))
         for (version, isKnown) in [("v1.9.0-rc.2", true), ("v1.9.0", false), ("v2.0.0", false)] {
-            try folder.file("v.yaml", both + "status: {observedKubeVirtVersion: \(version)}\n")
-            let path = folder.path("v.yaml")
+            try folder.file(
+                "\(version).yaml",
+                both + "\nstatus: {observedKubeVirtVersion: \(version)}\n"
+            )
+            let path = folder.path("\(version).yaml")
             #expect(run("plugin", "--kubevirt", path).status == (isKnown ? 0 : 1), "\(version)")
             #expect(run("plugin", "--kubevirt", path, "--form", "domainHooks").status == 0)
         }
@@ -255,8 +254,9 @@ import Testing
             ("third", "ns", nil),
         ] {
             let metadata = "metadata: {name: \(name), namespace: \(space)}"
-            try folder.file("vmi.yaml", "kind: VirtualMachineInstance\n\(metadata)\n")
-            let patch = run("condition", folder.path("both"), "--vmi", folder.path("vmi.yaml"))
+            let file = "\(space)-\(name).yaml"
+            try folder.file(file, "kind: VirtualMachineInstance\n\(metadata)\n")
+            let patch = run("condition", folder.path("both"), "--vmi", folder.path(file))
             #expect(patch.status == (reason == nil ? 1 : 0), "\(space)/\(name)")
             #expect(patch.output.contains("\"reason\": \"\(reason ?? "")\"") == (reason != nil))
         }

@@ -21,7 +21,7 @@ struct DomainEditor {
     /// Whether there is anything to do.
     var isEmpty: Bool { edits.isEmpty }
 
-    /// Whether an attribute of an element can be set: it is not there, or in a form that is touched.
+    /// Whether an attribute can be set: it is not there, or in a form that is touched.
     func canSet(_ name: String, of index: Int) -> Bool {
         guard let attribute = document.elements[index].attribute(name) else { return true }
         return attribute.place != nil

@@ -1,7 +1,7 @@
 /// What JSON writes and YAML 1.1 does not.
 enum JSONText {
     /// The text with `\uD83D\uDE00` as `\U0001F600`, with blanks for tabs in front, and with what
-    /// YAML does not allow in a text, or takes for the end of a line, as `\u007F`.
+    /// YAML does not allow, or takes for the end of a line, as `\u007F`.
     ///
     /// Nil if the text does not begin as JSON, or has none of them: in YAML's other forms of text the
     /// same characters stand for themselves.
@@ -46,6 +46,14 @@ enum JSONText {
             }
         }
         return found ? result : nil
+    }
+
+    /// Whether JSON has characters as they are that YAML reads without an error, as ends of lines.
+    static func hasForeignLineEnds(_ bytes: [UInt8]) -> Bool {
+        bytes.indices.contains { index in
+            guard let (scalar, _) = foreign(bytes, at: index) else { return false }
+            return [0x85, 0x2028, 0x2029].contains(scalar)
+        }
     }
 
     /// A character that JSON allows in a text as it is, and YAML 1.1 does not, or takes for the end

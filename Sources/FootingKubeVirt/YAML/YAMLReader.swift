@@ -16,8 +16,10 @@ extension YAMLNode {
         guard bytes.count <= limits.textBytesMaximum else {
             throw YAMLError(.tooLarge("more than \(limits.textBytesMaximum) bytes"), at: start)
         }
+        let isForeign = JSONText.hasForeignLineEnds(bytes)
+        let text = isForeign ? JSONText.adapted(bytes) ?? bytes : bytes
         do throws(YAMLError) {
-            var reader = YAMLReader(parser: try YAMLParser(bytes), limits: limits)
+            var reader = YAMLReader(parser: try YAMLParser(text), limits: limits)
             return try reader.documents()
         } catch {
             // JSON has tabs and surrogate pairs where YAML 1.1 has none.
