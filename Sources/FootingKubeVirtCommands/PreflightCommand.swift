@@ -27,7 +27,8 @@ enum PreflightCommand {
         overview: "Tell what would keep a virtual machine from the Microsoft hypervisor.",
         discussion: """
             What is found is a warning: the status is 0. With --strict it is 1 if anything is \
-            found. What KubeVirt fills in counts: its own defaults, or with --kubevirt those of that one.
+            found. What KubeVirt fills in counts: its own defaults, or with --kubevirt those of \
+            that one.
             """,
         parameters: [
             machine.model, Inputs.kubevirt.model, libvirt.model, qemu.model, Inputs.strict.model,

@@ -3,8 +3,8 @@ enum JSONText {
     /// The text with `\uD83D\uDE00` as `\U0001F600`, with blanks for tabs in front, and with what
     /// YAML does not allow, or takes for the end of a line, as `\u007F`.
     ///
-    /// Nil if the text does not begin as JSON, or has none of them: in YAML's other forms of text the
-    /// same characters stand for themselves.
+    /// Nil if the text does not begin as JSON, or has none of them: in YAML's other forms of text
+    /// the same characters stand for themselves.
     static func adapted(_ bytes: [UInt8]) -> [UInt8]? {
         let space: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
         guard let begin = bytes.firstIndex(where: { !space.contains($0) }),
