@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the static program and puts it, stripped, at bin/footing; and its dynamically linked twin,
-# at bin/footing-dynamic; with "plugin" behind it, the plugin for nbdkit as well (Scripts/plugin.sh).
+# at bin/footing-dynamic; and the static program footing-kubevirt, which "footing kubevirt" goes on as;
+# with "plugin" behind it, the plugin for nbdkit as well (Scripts/plugin.sh).
 #
 # It starts often and runs for less than two milliseconds, of which each page that is touched first
 # costs one or two thousandths. So what a start needs, code and data, is put side by side
@@ -60,6 +61,16 @@ if [[ -n $needed || $(bin/footing-dynamic --version) != "$(bin/footing --version
     echo "$needed" >&2
     exit 1
 fi
+# KubeVirt's part: libxml2 and libyaml are linked into it alone, and liblzma and ICU into nothing
+# (Sources/CFootingXML/footing_xml_unused.c).
+swift build "${options[@]}" --product footing-kubevirt
+strip -o bin/footing-kubevirt "$(dirname "$built")/footing-kubevirt"
+if ldd bin/footing-kubevirt >/dev/null 2>&1 ||
+    [[ $(bin/footing kubevirt --version) != "$(bin/footing --version)" ]]; then
+    echo "bin/footing-kubevirt is no static program of the same version" >&2
+    exit 1
+fi
+echo "bin/footing-kubevirt: KubeVirt's part, static, $(stat -c %s bin/footing-kubevirt) bytes"
 echo "bin/footing-dynamic: its twin, which can load libraries, $(stat -c %s bin/footing-dynamic) bytes"
 echo "bin/footing $(bin/footing --version): static, $(stat -c %s bin/footing) bytes"
 [[ ${1:-} != plugin ]] || Scripts/plugin.sh "${options[@]}"

@@ -1,0 +1,186 @@
+import Testing
+
+@testable import FootingKubeVirt
+
+/// No field is dropped in silence.
+@Suite struct FieldTests {
+    private static let position = YAMLPosition(line: 1, column: 1)
+
+    /// Values that a field nobody knows may have.
+    private static let strange: [YAMLValue] = [
+        .null, .bool(false), .integer(0), .string(""), .list([]), .map([]),
+        .map([YAMLMember("more", YAMLNode(.string("x"), at: position), at: position)]),
+    ]
+
+    private func notes(_ error: any Error) -> [FieldNote] {
+        guard case .notConverted(let notes) = error as? ConversionError else { return [] }
+        return notes
+    }
+
+    @Test(arguments: ConvertFixture.all)
+    func `An unknown field in any map is reported`(fixture: ConvertFixture) throws {
+        let manifest = try fixture.manifest()
+        let document = try #require(try YAMLNode.documents(in: manifest).first)
+        let original = try fixture.convert(manifest)
+        let known = Set(original.withoutEffect.map(\.path))
+        var count = 0
+        for (steps, path) in document.all() {
+            guard case .map(let members) = document.value(at: steps).value else { continue }
+            let value = Self.strange[count % Self.strange.count]
+            count += 1
+            let changed = document.replacing(steps[...]) { node in
+                let extra = YAMLMember(
+                    "unheardOf",
+                    YAMLNode(value, at: Self.position),
+                    at: Self.position
+                )
+                return YAMLNode(.map(members + [extra]), at: node.position)
+            }
+            let bytes = [UInt8](changed.json)
+            let field = path.isEmpty ? "unheardOf" : "\(path).unheardOf"
+            // Within what has no effect as a whole, and is reported as such.
+            let isOpaque = known.contains {
+                path == $0 || path.hasPrefix("\($0).") || path.hasPrefix("\($0)[")
+            }
+            do {
+                let result = try fixture.convert(bytes)
+                let told = result.withoutEffect.map(\.path)
+                #expect(isOpaque || told.contains(field), "\(field) is dropped")
+                #expect(result.xml == original.xml)
+            } catch {
+                #expect(notes(error).map(\.path) == [field], "\(field): \(error)")
+                let best = try fixture.convert(bytes, bestEffort: true)
+                #expect(best.leftOut.map(\.path) == [field])
+                #expect(best.leftOut.first?.reason == "unknown field")
+                #expect(best.xml == original.xml)
+            }
+        }
+        #expect(count >= 4)
+    }
+
+    /// Fields that another one of the same case outweighs, or that say the default.
+    private static let outweighed: [String: Set<String>] = [
+        "tuned": ["spec.domain.resources.requests.memory"],
+        "running": [
+            "spec.domain.resources.requests.memory", "status.runtimeUser",
+            // It has no target.
+            "status.volumeStatus[1].name",
+        ],
+        "pinned": [
+            // One disk has one thread either way, and of the annotation the presence counts.
+            "spec.domain.ioThreadsPolicy",
+            "metadata.annotations.alpha.kubevirt.io/EmulatorThreadCompleteToEvenParity",
+        ],
+        "pool": [
+            // The pool serves every disk; without nodes of its own a guest names no page size.
+            "spec.domain.devices.disks[1].dedicatedIOThread",
+            "spec.domain.memory.hugepages.pageSize",
+        ],
+        // The interface is absent.
+        "network": ["spec.domain.devices.interfaces[2].name", "spec.networks[2].name"],
+        // Its presence counts; the launcher writes the data to the file.
+        "devices": ["metadata.annotations.kubevirt.io/ignitiondata"],
+    ]
+
+    private func other(_ value: YAMLValue) -> YAMLValue? {
+        switch value {
+        case .bool(let flag): .bool(!flag)
+        case .integer(let number): .integer(number + 1)
+        case .string("auto"): .string("shared")
+        case .string(let text):
+            if let quantity = Quantity(text), !text.isEmpty {
+                .string("\(quantity.roundedUp + (1 << 20))")
+            } else {
+                .string(text + "x")
+            }
+        default: nil
+        }
+    }
+
+    @Test(arguments: ConvertFixture.all)
+    func `Every field that is read has an effect`(fixture: ConvertFixture) throws {
+        let manifest = try fixture.manifest()
+        let document = try #require(try YAMLNode.documents(in: manifest).first)
+        let original = try fixture.convert(manifest)
+        let known = Set(original.withoutEffect.map(\.path))
+        let outweighed = Self.outweighed[fixture.name] ?? []
+        for (steps, path) in document.all() {
+            guard let value = other(document.value(at: steps).value),
+                !outweighed.contains(path),
+                !known.contains(where: {
+                    path == $0 || path.hasPrefix("\($0).") || path.hasPrefix("\($0)[")
+                })
+            else { continue }
+            let changed = document.replacing(steps[...]) { YAMLNode(value, at: $0.position) }
+            guard let result = try? fixture.convert([UInt8](changed.json)) else { continue }
+            #expect(result.xml != original.xml, "\(path) is read and has no effect")
+        }
+    }
+
+    @Test func `Every entry of the tables is told with its reason`() throws {
+        let result = try ConvertFixture(name: "tuned").convert(
+            ConvertFixture(name: "tuned").manifest()
+        )
+        let notes = result.withoutEffect.map(\.description)
+        #expect(
+            notes.first
+                == "spec.domain.resources.requests.example.com/device (line 26, column 9): the "
+                + "pod's share of the node"
+        )
+        for (field, reason) in FieldTable.known.withoutEffect.merging(
+            FieldTable.known.notConverted,
+            uniquingKeysWith: { first, _ in first }
+        ) {
+            #expect(!reason.isEmpty)
+            // The metadata of an instance has the same keys in both tables; nothing else has.
+            #expect(
+                FieldTable.known.withoutEffect[field] == nil
+                    || FieldTable.known.notConverted[field] == nil,
+                "\(field) is in both tables"
+            )
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "Instance\nspec: {domain: {devices: {gpus: [{name: g, claimName: c}]}, ",
+            "}}", "spec.domain.devices.gpus[0].claimName"
+        ),
+        (
+            "\nspec: {instancetype: {name: x}, template: {spec: {domain: {devices: {}, ",
+            "}}}}", "spec.instancetype"
+        ),
+    ])
+    func `A field beyond the subset says more than unknown`(
+        start: String,
+        end: String,
+        path: String
+    ) throws {
+        let head = "apiVersion: kubevirt.io/v1\nmetadata: {name: a}\nkind: VirtualMachine"
+        let manifest = head + start + "memory: {guest: 1Gi}" + end
+        let error = #expect(throws: ConversionError.self) {
+            try DomainConverter.convert(manifest: [UInt8](manifest))
+        }
+        let notes = notes(try #require(error))
+        #expect(notes.first?.path == path)
+        #expect(notes.first?.reason.hasPrefix("not converted: ") == true)
+    }
+
+    @Test func `An unknown field of the context is an error`() {
+        for (text, path) in [
+            ("speed: 1", "speed"), ("volumes: {a: {blok: true}}", "volumes.a.blok"),
+            (
+                "topology: {cells: [{id: 0, cpus: [{id: 0, core: 1}]}]}",
+                "topology.cells[0].cpus[0].core"
+            ),
+        ] {
+            let error = #expect(throws: ConversionError.self) {
+                try ConversionContext(reading: [UInt8](text))
+            }
+            guard case .invalidContext(path, _, "unknown field") = error else {
+                Issue.record("\(text): \(String(describing: error))")
+                continue
+            }
+        }
+    }
+}
