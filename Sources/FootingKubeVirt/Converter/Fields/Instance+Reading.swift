@@ -68,13 +68,18 @@ extension Instance {
         architecture = try spec.choice("architecture", known).flatMap(Architecture.init)
         startsPaused = try spec.choice("startStrategy", ["Paused"]) != nil
         resources = try ResourceFields(domain.child("resources"))
-        processor = try domain.child("cpu").map(ProcessorFields.init)
+        let target = architecture ?? context.architecture
+        processor = try domain.child("cpu").map { reader throws(ConversionError) in
+            try ProcessorFields(reader, target)
+        }
         memory = try domain.child("memory").map(MemoryFields.init)
         machineType = try domain.child("machine")?.word("type")
         firmware = try domain.child("firmware").map(FirmwareFields.init)
         clock = try domain.child("clock").map(ClockFields.init)
         features = try domain.child("features").map(FeatureFields.init)
-        launchSecurity = try domain.child("launchSecurity").map(LaunchSecurityFields.init)
+        if target != .arm64, let reader = try domain.child("launchSecurity") {
+            launchSecurity = try LaunchSecurityFields(reader, target)
+        }
         rebootPolicy = try domain.choice("rebootPolicy", ["Reboot", "Terminate"])
         let policies = ["shared", "auto", "supplementalPool"]
         ioThreadsPolicy = try domain.choice("ioThreadsPolicy", policies)
@@ -95,7 +100,7 @@ extension Instance {
         guard let devices = try domain.child("devices") else {
             throw domain.error("devices", "is required")
         }
-        self.devices = try DeviceFields(devices, architecture ?? context.architecture)
+        self.devices = try DeviceFields(devices, target)
         volumes = []
         for volume in try spec.children("volumes") { volumes.append(try VolumeFields(volume)) }
         networks = []
