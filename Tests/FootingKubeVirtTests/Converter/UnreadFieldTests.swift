@@ -9,11 +9,12 @@ import Testing
         annotations: String = "{}",
         architecture: String = "amd64"
     ) throws -> DomainConversion {
+        let domain = domain.hasPrefix("devices") ? domain : "devices: {}, " + domain
         let manifest = """
             {apiVersion: kubevirt.io/v1, kind: VirtualMachineInstance,
              metadata: {name: a, annotations: \(annotations)},
              spec: {architecture: \(architecture),
-              domain: {memory: {guest: 1Gi}, devices: {}\(domain.isEmpty ? "" : ", ")\(domain)}}}
+              domain: {memory: {guest: 1Gi}, \(domain)}}}
             """
         return try DomainConverter.convert(manifest: [UInt8](manifest), bestEffort: true)
     }
@@ -54,6 +55,10 @@ import Testing
         ("s390x", "launchSecurity: {tdx: {}}", "spec.domain.launchSecurity.tdx"),
         ("amd64", "launchSecurity: {sev: {}, tdx: {}}", "spec.domain.launchSecurity.tdx"),
         ("amd64", "launchSecurity: {tdx: {}, snp: {}}", "spec.domain.launchSecurity.tdx"),
+        (
+            "s390x", "devices: {useVirtioTransitional: true}",
+            "spec.domain.devices.useVirtioTransitional"
+        ),
         ("arm64", "cpu: {sockets: 1, maxSockets: 4}", "spec.domain.cpu.maxSockets"),
     ])
     func `What an architecture does not have is told`(
@@ -64,6 +69,20 @@ import Testing
         let result = try convert(domain, architecture: architecture)
         #expect(result.leftOut.map(\.path) == [path])
         #expect(result.leftOut.first?.reason.hasPrefix("unknown") == false)
+    }
+
+    @Test(arguments: [
+        ("arm64", "disablePCIHole64"), ("arm64", "qgs-socket-path"), ("s390x", "memfd"),
+        ("s390x", "placePCIDevicesOnRootComplex"),
+    ])
+    func `An annotation for another architecture is told`(
+        architecture: String,
+        name: String
+    ) throws {
+        let annotations = "{kubevirt.io/\(name): \"true\"}"
+        let result = try convert("", annotations: annotations, architecture: architecture)
+        #expect(result.leftOut.map(\.path) == ["metadata.annotations.kubevirt.io/\(name)"])
+        #expect(result.leftOut.first?.reason == "has no effect on this architecture")
     }
 
     @Test func `What an architecture has is converted`() throws {

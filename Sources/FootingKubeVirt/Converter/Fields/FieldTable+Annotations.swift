@@ -1,11 +1,18 @@
 /// The annotations of a VirtualMachineInstance that KubeVirt 1.9 and Footing know.
 extension FieldTable {
     /// Those with an effect on a domain.
-    static let annotations: Set<String> = [
-        DomainBuilder.rootComplex, ProcessorPlacement.evenParity, "kubevirt.io/ignitiondata",
-        "kubevirt.io/memfd", "kubevirt.io/free-page-reporting-disabled",
-        "kubevirt.io/disablePCIHole64", "kubevirt.io/qgs-socket-path", "sidecar.istio.io/inject",
-    ]
+    static func annotations(on architecture: Architecture) -> Set<String> {
+        var known: Set = [
+            ProcessorPlacement.evenParity, "kubevirt.io/ignitiondata",
+            "kubevirt.io/free-page-reporting-disabled", "sidecar.istio.io/inject",
+        ]
+        if architecture.isPCI { known.insert(DomainBuilder.rootComplex) }
+        if architecture.hasMemoryFiles { known.insert("kubevirt.io/memfd") }
+        if architecture == .amd64 {
+            known.formUnion(["kubevirt.io/disablePCIHole64", "kubevirt.io/qgs-socket-path"])
+        }
+        return known
+    }
 
     static let annotationsMap = "metadata.annotations"
 

@@ -230,6 +230,14 @@ struct FieldTable {
         ("not converted", "spec.domain.devices.interfaces[]", ["portRanges"]),
         ("has no effect on this architecture", "spec.domain", ["launchSecurity"]),
         ("has no effect on this architecture", "spec.domain.cpu", ["maxSockets"]),
+        ("has no effect on this architecture", "spec.domain.devices", ["useVirtioTransitional"]),
+        (
+            "has no effect on this architecture", annotationsMap,
+            [
+                DomainBuilder.rootComplex, "kubevirt.io/memfd", "kubevirt.io/disablePCIHole64",
+                "kubevirt.io/qgs-socket-path",
+            ]
+        ),
         (
             "not converted: amd64 has these kinds, one of them for a guest",
             "spec.domain.launchSecurity", ["sev", "snp", "tdx"]

@@ -53,14 +53,6 @@ extension Instance {
             let own = try metadata.optionalName("uid")
             uid = context.uid ?? own ?? ""
         }
-        annotations = [:]
-        if let reader = try metadata?.child("annotations") {
-            for key in reader.keys {
-                // Only what has an effect is read; the tables know the others.
-                guard FieldTable.annotations.contains(key) else { continue }
-                annotations[key] = try reader.string(key)
-            }
-        }
         guard let spec = try object.child("spec"), let domain = try spec.child("domain") else {
             throw object.error("spec", "must have a domain")
         }
@@ -69,6 +61,7 @@ extension Instance {
         startsPaused = try spec.choice("startStrategy", ["Paused"]) != nil
         resources = try ResourceFields(domain.child("resources"))
         let target = architecture ?? context.architecture
+        annotations = try Self.annotations(metadata?.child("annotations"), on: target)
         processor = try domain.child("cpu").map { reader throws(ConversionError) in
             try ProcessorFields(reader, target)
         }
@@ -106,6 +99,20 @@ extension Instance {
         networks = []
         for network in try spec.children("networks") { networks.append(try network.name()) }
         status = try StatusFields(isTemplate ? nil : object.child("status"))
+    }
+
+    /// Only what has an effect is read; the tables know the others.
+    private static func annotations(
+        _ reader: FieldReader?,
+        on architecture: Architecture
+    ) throws(ConversionError) -> [String: String] {
+        guard let reader else { return [:] }
+        let known = FieldTable.annotations(on: architecture)
+        var annotations: [String: String] = [:]
+        for key in reader.keys where known.contains(key) {
+            annotations[key] = try reader.string(key)
+        }
+        return annotations
     }
 }
 
