@@ -45,12 +45,12 @@ package final class Console: Sendable {
         do throws(Errno) {
             try sink(.output, text)
         } catch {
-            _ = failure.compareExchange(
-                expected: 0,
-                desired: error.rawValue,
-                ordering: .relaxed
-            )
+            keep(error)
         }
+    }
+
+    private func keep(_ error: Errno) {
+        _ = failure.compareExchange(expected: 0, desired: error.rawValue, ordering: .relaxed)
     }
 
     /// Writes a result byte by byte as it is, UTF-8 or not.
@@ -59,7 +59,7 @@ package final class Console: Sendable {
         do throws(Errno) {
             try StandardStream.output.write(bytes)
         } catch {
-            failure.withLock { $0 = $0 ?? error }
+            keep(error)
         }
     }
 

@@ -59,15 +59,12 @@ extension YAMLNode {
 
     /// A whole number that is not negative; nil for null.
     func count(_ path: String) throws(ManifestError) -> Int? {
-        switch value {
-        case .integer(let number):
-            guard let count = UInt32(exactly: number) else {
-                throw wrong(path, "a whole number from 0 to 4294967295")
-            }
-            return Int(count)
-        case .null: return nil
-        default: throw wrong(path, "a whole number")
+        if value == .null { return nil }
+        guard let number = value.wholeNumber else { throw wrong(path, "a whole number") }
+        guard let count = UInt32(exactly: number) else {
+            throw wrong(path, "a whole number from 0 to 4294967295")
         }
+        return Int(count)
     }
 
     /// A list; an empty one for null.

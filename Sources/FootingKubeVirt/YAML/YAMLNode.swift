@@ -35,6 +35,18 @@ public enum YAMLValue: Sendable, Hashable {
     /// Named values in the order of the text; no name stands twice.
     case map([YAMLMember])
 
+    /// The number, if it is a whole one, also as `1.0` and `1e1`, of which Kubernetes makes JSON
+    /// without a point; nil for everything else, and beyond what JSON then writes as digits alone.
+    public var wholeNumber: Int128? {
+        switch self {
+        case .integer(let number): return number
+        case .decimal(let text):
+            guard let number = Double(text), abs(number) < 1e21 else { return nil }
+            return Int128(exactly: number)
+        default: return nil
+        }
+    }
+
     /// What kind of value it is, for messages.
     public var kindName: String {
         switch self {

@@ -8,16 +8,23 @@ internal import CLibYAML
     private let text: UnsafeMutableBufferPointer<UInt8>
 
     /// Begins to read a text.
-    init(_ bytes: [UInt8]) throws(YAMLError) {
-        unsafe parser = .allocate(capacity: 1)
-        unsafe text = .allocate(capacity: bytes.count)
-        _ = unsafe text.initialize(from: bytes)
-        guard unsafe yaml_parser_initialize(parser) == 1 else {
+    ///
+    /// - Parameters:
+    ///   - bytes: the text.
+    ///   - hasMemory: whether libyaml gets its memory; refused by tests alone.
+    init(_ bytes: [UInt8], hasMemory: Bool = true) throws(YAMLError) {
+        // The properties are set last: an object that is complete is also taken apart by `deinit`
+        // when this throws, and then everything would be given back twice.
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        guard hasMemory, unsafe yaml_parser_initialize(parser) == 1 else {
             unsafe parser.deallocate()
-            unsafe text.deallocate()
             throw YAMLError(.outOfMemory, at: YAMLPosition(line: 1, column: 1))
         }
+        let text = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
+        _ = unsafe text.initialize(from: bytes)
         unsafe yaml_parser_set_input_string(parser, text.baseAddress, text.count)
+        unsafe self.parser = parser
+        unsafe self.text = text
     }
 
     deinit {

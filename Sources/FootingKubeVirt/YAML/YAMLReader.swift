@@ -40,10 +40,12 @@ private struct YAMLReader {
     var depthLeft: Int
     var anchors: [String: Built] = [:]
 
-    /// A value, and how many values it stands for when every alias is written out.
+    /// A value, how many values it stands for when every alias is written out, and how many lists
+    /// and maps it holds within each other.
     struct Built {
         var node: YAMLNode
         var count: Int
+        var depth: Int
     }
 
     init(parser: YAMLParser, limits: YAMLLimits) {
@@ -84,6 +86,7 @@ private struct YAMLReader {
                 throw YAMLError(.unknownAlias(name), at: event.position)
             }
             try take(built.count, at: event.position)
+            guard built.depth <= depthLeft else { throw tooDeep(at: event.position) }
             return built
         }
         try take(1, at: event.position)
@@ -92,7 +95,7 @@ private struct YAMLReader {
         switch event.kind {
         case .scalar(let text, let isPlain, let properties):
             let value = try Self.scalar(text, isPlain: isPlain, properties, at: event.position)
-            built = Built(node: YAMLNode(value, at: event.position), count: 1)
+            built = Built(node: YAMLNode(value, at: event.position), count: 1, depth: 0)
             anchor = properties.anchor
         case .listStart(let properties):
             try Self.check(properties.tag, against: ["tag:yaml.org,2002:seq"], at: event.position)
@@ -128,44 +131,52 @@ private struct YAMLReader {
         _ event: YAMLEvent,
         _ build: (inout YAMLReader, YAMLEvent) throws(YAMLError) -> Built
     ) throws(YAMLError) -> Built {
-        guard depthLeft > 0 else {
-            throw YAMLError(
-                .tooLarge("more than \(limits.depthMaximum) lists and maps within each other"),
-                at: event.position
-            )
-        }
+        guard depthLeft > 0 else { throw tooDeep(at: event.position) }
         depthLeft -= 1
         defer { depthLeft += 1 }
         return try build(&self, event)
     }
 
+    private func tooDeep(at position: YAMLPosition) -> YAMLError {
+        YAMLError(
+            .tooLarge("more than \(limits.depthMaximum) lists and maps within each other"),
+            at: position
+        )
+    }
+
     private mutating func list(at position: YAMLPosition) throws(YAMLError) -> Built {
         var items: [YAMLNode] = []
         var count = 1
+        var depth = 0
         while true {
             let event = try parser.next()
             if case .listEnd = event.kind {
-                return Built(node: YAMLNode(.list(items), at: position), count: count)
+                let node = YAMLNode(.list(items), at: position)
+                return Built(node: node, count: count, depth: depth + 1)
             }
             let item = try value(from: event)
             items.append(item.node)
             count += item.count
+            depth = max(depth, item.depth)
         }
     }
 
     private mutating func map(at position: YAMLPosition) throws(YAMLError) -> Built {
         var map = MapBuilder()
         var count = 1
+        var depth = 0
         while true {
             let event = try parser.next()
             if case .mapEnd = event.kind {
-                return Built(node: YAMLNode(.map(map.finished()), at: position), count: count)
+                let node = YAMLNode(.map(map.members), at: position)
+                return Built(node: node, count: count, depth: depth + 1)
             }
             let isMerge =
                 if case .scalar("<<", isPlain: true, _) = event.kind { true } else { false }
             let key = try value(from: event)
             let member = try value(from: try parser.next())
             count += key.count + member.count
+            depth = max(depth, member.depth)
             if isMerge {
                 try map.merge(member.node)
             } else {
@@ -225,41 +236,45 @@ private struct YAMLReader {
     }
 }
 
-/// The members of a map while it is read: no key twice, merged ones behind.
+/// The members of a map while it is read: no key is written twice.
+///
+/// A merged map is put in where its `<<` stands, as `go.yaml.in/yaml/v2` does it, and not as YAML's
+/// own rule has it: it changes what stands before, and what stands behind changes it.
 private struct MapBuilder {
-    private var members: [YAMLMember] = []
-    private var merged: [YAMLMember] = []
-    private var names: Set<String> = []
+    private(set) var members: [YAMLMember] = []
+    private var indices: [String: Int] = [:]
+    private var written: Set<String> = []
 
     mutating func append(_ member: YAMLMember) throws(YAMLError) {
-        guard names.insert(member.key).inserted else {
+        guard written.insert(member.key).inserted else {
             throw YAMLError(.duplicateKey(member.key), at: member.position)
         }
-        members.append(member)
+        set(member)
     }
 
     mutating func merge(_ node: YAMLNode) throws(YAMLError) {
         switch node.value {
         case .map(let found):
-            merged += found
+            found.forEach { set($0) }
         case .list(let nodes):
             for node in nodes {
-                guard case .map(let found) = node.value else {
+                guard case .map = node.value else {
                     throw YAMLError(.invalidMerge, at: node.position)
                 }
-                merged += found
             }
+            // The first of several maps counts, so it is put in last.
+            for node in nodes.reversed() { try merge(node) }
         default:
             throw YAMLError(.invalidMerge, at: node.position)
         }
     }
 
-    /// What is written in the map itself goes before what is merged, and of that the first counts.
-    func finished() -> [YAMLMember] {
-        guard !merged.isEmpty else { return members }
-        var all = members
-        var seen = names
-        for member in merged where seen.insert(member.key).inserted { all.append(member) }
-        return all
+    private mutating func set(_ member: YAMLMember) {
+        if let index = indices[member.key] {
+            members[index] = member
+        } else {
+            indices[member.key] = members.count
+            members.append(member)
+        }
     }
 }

@@ -44,13 +44,13 @@ enum YAMLScalar {
         var radix = 10
         if digits.first == "0", digits.utf8.count > 1 {
             digits.removeFirst()
-            switch digits.first {
-            case "x", "X": radix = 16
-            case "o", "O": radix = 8
-            case "b", "B": radix = 2
-            default: radix = 8
+            radix = 8
+            let prefixes: [Character: Int] = ["x": 16, "X": 16, "o": 8, "O": 8, "b": 2, "B": 2]
+            // Of any other letter `0a7` would keep its digits alone, and be a number.
+            if let prefix = digits.first, let named = prefixes[prefix] {
+                radix = named
+                digits.removeFirst()
             }
-            if digits.first?.isLetter == true { digits.removeFirst() }
         }
         // Swift would take a second sign here.
         guard let first = digits.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-"),

@@ -14,7 +14,8 @@ struct ConvertFixture: CustomTestStringConvertible {
 
     static let all = [
         "minimal", "tuned", "pinned", "pool", "windows", "arm", "mainframe", "network", "devices",
-        "machine", "running",
+        "machine", "running", "root", "efi-open", "efi-locked", "kernel", "seeded", "usb",
+        "sidecar",
     ].map(ConvertFixture.init)
 
     private static var folder: String {
@@ -28,6 +29,8 @@ struct ConvertFixture: CustomTestStringConvertible {
     private static func bytes(_ file: String) throws -> [UInt8] {
         try HostRoot(path: folder).bytes(file)
     }
+
+    static func text(_ file: String) throws -> String { try bytes(file).text }
 
     func manifest() throws -> [UInt8] { try Self.bytes(file) }
 

@@ -95,7 +95,7 @@ import Testing
             "spec.domain.cpu.cores (line 5, column 47): must be a whole"
         ),
         (
-            "cpu: {cores: 1.0}, devices: {}",
+            "cpu: {cores: 1.5}, devices: {}",
             "spec.domain.cpu.cores (line 5, column 47): must be a whole"
         ),
         ("cpu: {sockets: 8, maxSockets: 4}, devices: {}", "spec.domain.cpu.maxSockets: less than"),

@@ -123,12 +123,22 @@ import Testing
         #expect(failure("--- &x a\n--- *x\n")?.problem == .unknownAlias("x"))
     }
 
-    @Test func `A merged map fills in what is not there`() throws {
-        let base = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\n"
-        #expect(
-            try read(base + "c: {y: 0, <<: [*a, *b]}")[0]
-                == (try read(base + "c: {y: 0, x: 1, z: 4}")[0])
-        )
+    /// As `go.yaml.in/yaml/v2` does it: what stands before a merge is changed by it.
+    @Test(arguments: [
+        ("{<<: *a, y: 0}", "{x: 1, y: 0}"), ("{y: 0, <<: *a}", "{y: 2, x: 1}"),
+        ("{<<: [*a, *b]}", "{y: 2, z: 4, x: 1}"), ("{y: 0, <<: [*a, *b]}", "{y: 2, z: 4, x: 1}"),
+        ("{<<: [*a, *b], y: 0}", "{y: 0, z: 4, x: 1}"),
+        ("{<<: *a, <<: *b}", "{x: 1, y: 3, z: 4}"),
+        ("{<<: *a, w: 5, <<: []}", "{x: 1, y: 2, w: 5}"),
+    ])
+    func `A merged map is put in where it stands`(merged: String, written: String) throws {
+        let base = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: "
+        #expect(try read(base + merged) == (try read(base + written)))
+    }
+
+    @Test func `A merge takes maps alone, and no key is written twice`() throws {
+        #expect(failure("a: &a {x: 1}\nb: {x: 2, <<: *a, x: 3}")?.problem == .duplicateKey("x"))
+        #expect(failure("a: &a {x: 1}\nb: {<<: [*a, 1]}")?.problem == .invalidMerge)
         #expect(try read("{\"<<\": 1}") == [.map([[.string("<<"), .integer(1)]])])
         #expect(failure("<<: 1")?.problem == .invalidMerge)
         #expect(failure("<<: [1]")?.problem == .invalidMerge)
@@ -156,6 +166,25 @@ import Testing
         #expect(failure(deep)?.position == YAMLPosition(line: 1, column: 65))
         #expect(try read(String(deep.dropFirst().dropLast())).count == 1)
         #expect(failure(String(repeating: "- ", count: 100_000))?.position.column == 129)
+        // Through aliases, each of which stands for more depth than it has itself.
+        let ten = String(repeating: "[", count: 10)
+        let close = String(repeating: "]", count: 10)
+        var chain = "a0: &a0 \(ten)\(close)\n"
+        for level in 1...6 { chain += "a\(level): &a\(level) \(ten)*a\(level - 1)\(close)\n" }
+        // A map and six tens fit, seven do not.
+        let error = failure(chain)
+        guard case .tooLarge = error?.problem else {
+            Issue.record("depth through aliases has no limit: \(String(describing: error))")
+            return
+        }
+        #expect(error?.position.line == 7)
+        let nested = "a: &a [[1]]\n"
+        let rest = { (count: Int) in
+            nested + "b: " + String(repeating: "[", count: count) + "*a"
+                + String(repeating: "]", count: count)
+        }
+        #expect(try read(rest(61)).count == 1)
+        #expect(failure(rest(62)) != nil)
         var limits = YAMLLimits()
         limits.textBytesMaximum = 3
         #expect(failure("abcd", limits) != nil)
@@ -192,6 +221,15 @@ import Testing
             return
         }
         #expect(!words.isEmpty)
+    }
+
+    @Test func `Memory that is refused is given back once`() {
+        // Twice would end the process.
+        for _ in 0..<10 {
+            #expect(throws: YAMLError(.outOfMemory, at: YAMLPosition(line: 1, column: 1))) {
+                _ = try YAMLParser([UInt8]("a: 1"), hasMemory: false)
+            }
+        }
     }
 
     @Test func `Bytes that are no UTF-8 are refused`() {

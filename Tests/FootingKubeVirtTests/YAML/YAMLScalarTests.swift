@@ -33,7 +33,7 @@ import Testing
 
     @Test(arguments: [
         ("0.5", "0.5"), (".5", ".5"), ("5.", "5."), ("1e3", "1e3"), ("1E-3", "1E-3"),
-        ("-1.5e+10", "-1.5e+10"), ("1_0.5", "10.5"), ("08", "08"),
+        ("-1.5e+10", "-1.5e+10"), ("1_0.5", "10.5"), ("08", "08"), ("0e5", "0e5"),
         ("18446744073709551616", "18446744073709551616"),
         ("+18446744073709551615", "+18446744073709551615"),
         ("-9223372036854775809", "-9223372036854775809"),
@@ -45,10 +45,21 @@ import Testing
     @Test(arguments: [
         "tRUE", "Yess", "nULL", "2024-01-01", "12:30:45", "1Gi", "500m", "0x", "0b", "0b12", "0o8",
         "+-5", "--5", "1e", "e3", "._5", ".e3", "-", "+", ".", "1.2.3", "0xg", "1e400", "<<", "=",
-        "0x-5", "-0x+5", "_", "é", "infinity", "nan",
+        "0x-5", "-0x+5", "_", "é", "infinity", "nan", "0a7", "0é7", "0z", "0x0x5", "00x5", "0oo7",
     ])
     func `Everything else is a text`(text: String) {
         #expect(YAMLScalar.resolve(text) == .string(text))
+    }
+
+    static let integral: [(String, Int128?)] = [
+        ("1.0", 1), ("5.", 5), ("1e1", 10), ("08", 8), ("0e5", 0), ("-2.50e1", -25),
+        ("1e20", 100_000_000_000_000_000_000), ("1.5", nil), ("1e-1", nil), ("1e21", nil),
+        ("-1e21", nil), ("1Gi", nil), ("'1'", nil),
+    ]
+
+    @Test(arguments: integral)
+    func `A number without a fraction is a whole one`(text: String, value: Int128?) throws {
+        #expect(try #require(YAMLScalar.resolve(text)).wholeNumber == value)
     }
 
     @Test(arguments: [".nan", ".NaN", ".inf", "-.INF", "+.Inf"])

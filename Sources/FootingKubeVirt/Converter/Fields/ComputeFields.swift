@@ -40,12 +40,17 @@ struct ProcessorFields {
 
     init() {}
 
-    init(_ reader: FieldReader) throws(ConversionError) {
+    /// - Parameters:
+    ///   - reader: the map.
+    ///   - architecture: arm64 plugs no processors, so that `maxSockets` stays unread there.
+    init(_ reader: FieldReader, _ architecture: Architecture) throws(ConversionError) {
         let range = 0...Self.processorsMaximum
         sockets = try reader.integer("sockets", in: range) ?? 0
         cores = try reader.integer("cores", in: range) ?? 0
         threads = try reader.integer("threads", in: range) ?? 0
-        maximumSockets = try reader.integer("maxSockets", in: range) ?? 0
+        if architecture != .arm64 {
+            maximumSockets = try reader.integer("maxSockets", in: range) ?? 0
+        }
         model = try reader.word("model")
         let policies = ["force", "require", "optional", "disable", "forbid"]
         for feature in try reader.children("features") {
@@ -171,8 +176,13 @@ enum LaunchSecurityFields {
     /// Nothing is named: on s390x, which has one kind alone, that is enough.
     case unnamed
 
-    init(_ reader: FieldReader) throws(ConversionError) {
-        if let sev = try reader.child("sev") {
+    /// - Parameters:
+    ///   - reader: the map.
+    ///   - architecture: the kinds are of amd64, and stay unread elsewhere.
+    init(_ reader: FieldReader, _ architecture: Architecture) throws(ConversionError) {
+        if architecture != .amd64 {
+            self = .unnamed
+        } else if let sev = try reader.child("sev") {
             self = .sev(
                 encryptsState: try sev.child("policy")?.bool("encryptedState") ?? false,
                 session: try sev.word("session"),

@@ -57,7 +57,9 @@ struct DeviceFields {
         for interface in try reader.children("interfaces") {
             interfaces.append(try InterfaceFields(interface))
         }
-        isTransitional = try reader.bool("useVirtioTransitional") ?? false
+        if architecture.isPCI {
+            isTransitional = try reader.bool("useVirtioTransitional") ?? false
+        }
         disablesHotplug = try reader.bool("disableHotplug") ?? false
         attachesPodInterface = try reader.bool("autoattachPodInterface")
         attachesGraphics = try reader.bool("autoattachGraphicsDevice")

@@ -175,7 +175,7 @@ final class FieldReader {
     /// A whole number in a range; nil where it is absent.
     func integer(_ key: String, in range: ClosedRange<Int>) throws(ConversionError) -> Int? {
         guard let node = node(key) else { return nil }
-        guard case .integer(let number) = node.value else {
+        guard let number = node.value.wholeNumber else {
             throw mismatch(key, node, "a whole number")
         }
         guard let value = Int(exactly: number), range.contains(value) else {
@@ -190,7 +190,7 @@ final class FieldReader {
         guard case .list(let items) = node.value else { throw mismatch(key, node, "a list") }
         var values: [Int] = []
         for item in items {
-            guard case .integer(let number) = item.value, let value = Int(exactly: number),
+            guard let number = item.value.wholeNumber, let value = Int(exactly: number),
                 range.contains(value)
             else {
                 throw error(

@@ -39,7 +39,9 @@ final class FieldReport {
                 if let reason = table.reasonWithoutEffect(pattern, in: reader.pattern) {
                     withoutEffect.append(note(reason))
                 } else {
-                    notConverted.append(note(table.notConverted[pattern] ?? "unknown field"))
+                    notConverted.append(
+                        note(table.reasonNotConverted(pattern, in: reader.pattern))
+                    )
                 }
             }
         }

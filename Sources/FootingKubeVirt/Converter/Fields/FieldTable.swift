@@ -12,27 +12,30 @@ struct FieldTable {
 
     /// Why a key of a map has no effect; nil if it would have one, or is unknown.
     func reasonWithoutEffect(_ pattern: String, in map: String) -> String? {
-        withoutEffect[pattern] ?? freeKeys[map]
+        if let reason = withoutEffect[pattern] { return reason }
+        if map == Self.annotationsMap, Self.isOwnAnnotation(pattern.dropFirst(map.utf8.count + 1)) {
+            return nil
+        }
+        return freeKeys[map]
     }
 
-    /// The annotations with an effect on a domain.
-    static let annotations: Set<String> = [
-        DomainBuilder.rootComplex, ProcessorPlacement.evenParity, "kubevirt.io/ignitiondata",
-        "kubevirt.io/memfd", "kubevirt.io/free-page-reporting-disabled",
-        "kubevirt.io/disablePCIHole64", "kubevirt.io/qgs-socket-path", "sidecar.istio.io/inject",
-    ]
+    /// Why a key is not converted.
+    func reasonNotConverted(_ pattern: String, in map: String) -> String {
+        notConverted[pattern]
+            ?? (map == Self.annotationsMap ? "unknown annotation" : "unknown field")
+    }
 
     static let known = FieldTable(
-        withoutEffect: expanded(withoutEffectGroups),
+        withoutEffect: expanded(withoutEffectGroups + annotationGroups),
         freeKeys: [
-            "metadata.annotations": "no annotation that changes the domain",
+            annotationsMap: "no annotation of KubeVirt's or Footing's",
             "spec.domain.resources.requests": "the pod's share of the node",
             "spec.domain.resources.limits": "the pod's share of the node",
         ],
         notConverted: expanded(notConvertedGroups)
     )
 
-    private typealias Group = (reason: String, map: String, keys: [String])
+    typealias Group = (reason: String, map: String, keys: [String])
 
     private static func expanded(_ groups: [Group]) -> [String: String] {
         var table: [String: String] = [:]
@@ -225,6 +228,20 @@ struct FieldTable {
             "spec.domain.devices.interfaces[]", ["slirp", "macvtap", "passt"]
         ),
         ("not converted", "spec.domain.devices.interfaces[]", ["portRanges"]),
+        ("has no effect on this architecture", "spec.domain", ["launchSecurity"]),
+        ("has no effect on this architecture", "spec.domain.cpu", ["maxSockets"]),
+        ("has no effect on this architecture", "spec.domain.devices", ["useVirtioTransitional"]),
+        (
+            "has no effect on this architecture", annotationsMap,
+            [
+                DomainBuilder.rootComplex, "kubevirt.io/memfd", "kubevirt.io/disablePCIHole64",
+                "kubevirt.io/qgs-socket-path",
+            ]
+        ),
+        (
+            "not converted: amd64 has these kinds, one of them for a guest",
+            "spec.domain.launchSecurity", ["sev", "snp", "tdx"]
+        ),
         (
             "has no effect on this architecture", "spec.domain.devices.watchdog",
             [

@@ -53,14 +53,6 @@ extension Instance {
             let own = try metadata.optionalName("uid")
             uid = context.uid ?? own ?? ""
         }
-        annotations = [:]
-        if let reader = try metadata?.child("annotations") {
-            for key in reader.keys {
-                // Only what has an effect is read; the tables know the others.
-                guard FieldTable.annotations.contains(key) else { continue }
-                annotations[key] = try reader.string(key)
-            }
-        }
         guard let spec = try object.child("spec"), let domain = try spec.child("domain") else {
             throw object.error("spec", "must have a domain")
         }
@@ -68,13 +60,19 @@ extension Instance {
         architecture = try spec.choice("architecture", known).flatMap(Architecture.init)
         startsPaused = try spec.choice("startStrategy", ["Paused"]) != nil
         resources = try ResourceFields(domain.child("resources"))
-        processor = try domain.child("cpu").map(ProcessorFields.init)
+        let target = architecture ?? context.architecture
+        annotations = try Self.annotations(metadata?.child("annotations"), on: target)
+        processor = try domain.child("cpu").map { reader throws(ConversionError) in
+            try ProcessorFields(reader, target)
+        }
         memory = try domain.child("memory").map(MemoryFields.init)
         machineType = try domain.child("machine")?.word("type")
         firmware = try domain.child("firmware").map(FirmwareFields.init)
         clock = try domain.child("clock").map(ClockFields.init)
         features = try domain.child("features").map(FeatureFields.init)
-        launchSecurity = try domain.child("launchSecurity").map(LaunchSecurityFields.init)
+        if target != .arm64, let reader = try domain.child("launchSecurity") {
+            launchSecurity = try LaunchSecurityFields(reader, target)
+        }
         rebootPolicy = try domain.choice("rebootPolicy", ["Reboot", "Terminate"])
         let policies = ["shared", "auto", "supplementalPool"]
         ioThreadsPolicy = try domain.choice("ioThreadsPolicy", policies)
@@ -95,12 +93,26 @@ extension Instance {
         guard let devices = try domain.child("devices") else {
             throw domain.error("devices", "is required")
         }
-        self.devices = try DeviceFields(devices, architecture ?? context.architecture)
+        self.devices = try DeviceFields(devices, target)
         volumes = []
         for volume in try spec.children("volumes") { volumes.append(try VolumeFields(volume)) }
         networks = []
         for network in try spec.children("networks") { networks.append(try network.name()) }
         status = try StatusFields(isTemplate ? nil : object.child("status"))
+    }
+
+    /// Only what has an effect is read; the tables know the others.
+    private static func annotations(
+        _ reader: FieldReader?,
+        on architecture: Architecture
+    ) throws(ConversionError) -> [String: String] {
+        guard let reader else { return [:] }
+        let known = FieldTable.annotations(on: architecture)
+        var annotations: [String: String] = [:]
+        for key in reader.keys where known.contains(key) {
+            annotations[key] = try reader.string(key)
+        }
+        return annotations
     }
 }
 
