@@ -21,10 +21,13 @@ extension Engine {
             state.flushWaiters.append(
                 EngineState.FlushWaiter(serial: target, completion: completion)
             )
-            // On a slow device more writes come while it works: the committer gathers them.
-            commitsHere =
-                mayCommit && !state.isCommitting && state.sealed.isEmpty
-                && state.commitNanoseconds <= options.gatherThresholdNanoseconds
+            // On a slow device more writes come while it works: the committer gathers them. And
+            // where processors are short, two threads get on faster than one. Few flushes at a
+            // time can wait for each other less.
+            let isFast =
+                state.commitNanoseconds / (state.lastFlushCount > 1 ? 1 : 2)
+                <= options.gatherThresholdNanoseconds
+            commitsHere = mayCommit && !state.isCommitting && state.sealed.isEmpty && isFast
             return (false, nil)
         }
         if isDone { return completion(failure) }
@@ -268,10 +271,14 @@ extension Engine {
         state.durableLSN = max(state.durableLSN, target.lsn)
         state.user.durableSerial = max(state.user.durableSerial, target.user)
         state.collector.durableSerial = max(state.collector.durableSerial, target.collector)
-        state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
+        // A single slow one, whatever held it up, says little of the next.
+        let usual = state.commitNanoseconds
+        let part = usual == 0 ? elapsed : min(elapsed, usual * 4 + 50_000)
+        state.commitNanoseconds = usual == 0 ? elapsed : (usual * 7 + part) / 8
         let due = state.flushWaiters.filter { $0.serial <= target.user }
         state.flushWaiters.removeAll { $0.serial <= target.user }
         state.statistics.flushGroups.add(due.count)
+        if !due.isEmpty { state.lastFlushCount = due.count }
         return due
     }
 
