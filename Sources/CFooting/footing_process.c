@@ -8,12 +8,15 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int footing_stop_signals(void)
@@ -130,4 +133,41 @@ int footing_allowed_nodes(uint64_t *words, size_t count)
 	unsigned long bits = count * 64;
 	long result = syscall(SYS_get_mempolicy, NULL, words, bits, NULL, MPOL_F_MEMS_ALLOWED);
 	return result < 0 ? -errno : 0;
+}
+
+int footing_spawn(const char *const words[], int *output)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	posix_spawn_file_actions_t actions;
+	int error = posix_spawn_file_actions_init(&actions);
+	if (error == 0) {
+		error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+		if (error == 0)
+			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+		if (error == 0)
+			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+		pid_t process = 0;
+		if (error == 0)
+			error = posix_spawnp(
+				&process, words[0], &actions, NULL, (char *const *)words, environ);
+		posix_spawn_file_actions_destroy(&actions);
+		if (error == 0) {
+			close(ends[1]);
+			*output = ends[0];
+			return process;
+		}
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return -error;
+}
+
+int footing_await_process(int process)
+{
+	int status;
+	if (waitpid(process, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

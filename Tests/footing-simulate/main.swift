@@ -6,7 +6,7 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--without release|pins|split]
+//                    [--without release|pins|split|attempt]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
@@ -80,6 +80,9 @@ struct Progress {
     var recompressedBlocks: UInt64 = 0
     var snapshotCount = 0
     var rollbackCount = 0
+    var resizeCount = 0
+    var compactionCount = 0
+    var returnedBytes: UInt64 = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -136,6 +139,9 @@ let start = clock.nanoseconds
                 progress.recompressedBlocks += summary.recompressedBlocks
                 progress.snapshotCount += summary.snapshotCount
                 progress.rollbackCount += summary.rollbackCount
+                progress.resizeCount += summary.resizeCount
+                progress.compactionCount += summary.compactionCount
+                progress.returnedBytes += summary.returnedBytes
             }
         } catch {
             progress.withLock { progress in
@@ -167,6 +173,8 @@ progress.withLock { total in
         \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
         \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
         \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
+        \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
+        \(total.returnedBytes >> 20) MiB; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -176,6 +184,7 @@ progress.withLock { total in
             ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
             ("compressed once more", total.recompressedBlocks),
             ("rolled back", UInt64(total.rollbackCount)),
+            ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

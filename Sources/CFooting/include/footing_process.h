@@ -47,4 +47,11 @@ const char *footing_argument(int index);
 /* The calling process's environment variable, or NULL. */
 const char *footing_environment(const char *name);
 
+/* Starts a program of PATH with nothing to read; what it writes to its standard output and error
+ * goes to a pipe, whose other end is `*output` then. Returns the process or -errno. */
+int footing_spawn(const char *const arguments[], int *output);
+
+/* waitpid(2): the exit status, 128 and the signal's number where one ended it, or -errno. */
+int footing_await_process(int process);
+
 #endif

@@ -56,7 +56,7 @@ enum CloneCommand {
     }
 
     /// Sees to it that a snapshot that was just made has its tree.
-    private static func settle(_ path: String, _ name: String) throws(CommandError) {
+    static func settle(_ path: String, _ name: String) throws(CommandError) {
         if try SnapshotCommand.ask("settle", name, path) != nil { return }
         do throws(DiskError) {
             let snapshots = try SnapshotInformation.list(path: path)

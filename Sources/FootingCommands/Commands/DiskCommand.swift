@@ -12,6 +12,8 @@ enum DiskCommand {
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
             DiskCheckCommand.declaration, DiskSetCommand.declaration,
             SnapshotCommand.declaration, CloneCommand.declaration,
+            ResizeCommand.declaration, ExportCommand.declaration, ImportCommand.declaration,
+            CompactCommand.declaration, ScrubCommand.declaration,
         ]
     )
 
@@ -78,12 +80,8 @@ enum DiskCreateCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        var options = DiskOptions(sizeBytes: input[size])
-        options.sparePercent = input[spare]
-        options.segmentSizeBytes = input[segment]
-        options.compression = input[compression]
-        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: input[size])
-        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : reserve)
+        var options = options(input, size: input[size])
+        if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
         if !input[device], isBlockDevice(path) {
             throw CommandError(
@@ -103,6 +101,17 @@ enum DiskCreateCommand {
         } catch {
             throw DiskCommand.failure(error)
         }
+    }
+
+    /// What was asked for, for a disk in a file.
+    static func options(_ input: Invocation, size: UInt64) -> DiskOptions {
+        var options = DiskOptions(sizeBytes: size)
+        options.sparePercent = input[spare]
+        options.segmentSizeBytes = input[segment]
+        options.compression = input[compression]
+        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: size)
+        options.snapshotReservePercent = input[snapshotReserve] ?? reserve
+        return options
     }
 
     private static func isBlockDevice(_ path: String) -> Bool {

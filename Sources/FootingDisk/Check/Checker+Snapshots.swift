@@ -5,6 +5,8 @@ extension Checker {
         var all: [(record: SnapshotRecord, counts: [UInt32]?)] = []
         /// Where that is written.
         var pages: PageSet
+        /// The same page by page, with what it is.
+        var places: [(what: String, page: Location)] = []
     }
 
     func loadSnapshots() -> Snapshots {
@@ -47,6 +49,7 @@ extension Checker {
         _ snapshots: inout Snapshots
     ) {
         report.bytesVerified += UInt64(pages.locations.count) * 4096
+        snapshots.places += pages.locations.map { (what, $0) }
         for location in pages.locations where !snapshots.pages.insert(location) {
             report.add(
                 .error,
@@ -63,14 +66,22 @@ extension Checker {
         _ table: [SegmentEntry]?,
         _ progress: (CheckProgress) -> Void
     ) {
+        if let table {
+            for (what, page) in snapshots.places {
+                let segment = Int(geometry.segment(of: page))
+                guard table[segment].state == .free else { continue }
+                report.add(
+                    .error,
+                    "\(what) is in segment \(segment), which is free in the table",
+                    at: page.offset,
+                    "the disk cannot be opened"
+                )
+            }
+        }
         isOfSnapshot = true
         for (record, counts) in snapshots.all {
             report.context = "snapshot '\(record.name)': "
-            treeGeometry = Geometry(
-                sizeBytes: record.sizeBytes,
-                segmentSizeBytes: geometry.segmentSizeBytes,
-                segmentCount: geometry.segmentCount
-            )
+            treeGeometry = geometry.with(sizeBytes: record.sizeBytes)
             isUsed = snapshots.pages
             liveUnits = Array(repeating: 0, count: Int(geometry.segmentCount))
             checkTree(record.root, progress)

@@ -19,7 +19,7 @@ extension Engine {
         // own.
         while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
         let start = freeze()
-        let ledger = Ledger(geometry: geometry)
+        let ledger = Ledger(geometry: start.superblock.geometry)
         let output = MapStream(engine: self)
         var next = start.superblock
         next.generation += 1
@@ -28,7 +28,7 @@ extension Engine {
         let snapshots: SnapshotChange?
         do throws(DiskError) {
             try writeCommits(upTo: next.lsn)
-            next.root = try writeTree(start, next.generation, ledger, to: output)
+            next.root = try writeTree(start, next, ledger, to: output)
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             next.tableChecksum = try writeTable(next, ledger)
@@ -36,7 +36,7 @@ extension Engine {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
             output.abandon()
-            giveUpRollback(error)
+            giveUp(start, error)
             throw error
         }
         do throws(DiskError) {
@@ -45,6 +45,7 @@ extension Engine {
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
+            giveUp(start, error)
             throw error
         }
         let end = CheckpointEnd(
@@ -68,7 +69,9 @@ extension Engine {
         var snapshot: PendingSnapshot?
         var rollback: SnapshotRollback?
         /// Snapshots that go.
-        var deletions: [SnapshotDeletion]
+        var deletions: [SnapshotNeeds]
+        /// How deep the present tree is.
+        var geometry: Geometry
     }
 
     /// What a checkpoint has made.
@@ -83,7 +86,7 @@ extension Engine {
     /// Writes the new tree, or takes the one that the disk is to be again.
     private func writeTree(
         _ start: CheckpointStart,
-        _ generation: UInt64,
+        _ next: Superblock,
         _ ledger: Ledger,
         to output: MapStream
     ) throws(DiskError) -> MapEntry {
@@ -91,14 +94,23 @@ extension Engine {
             ledger.become(rollback.counts)
             return rollback.record.root
         }
-        return try MapUpdate(
+        let root = try MapUpdate(
             reader: reader,
+            geometry: start.geometry,
             output: output,
             accounting: ledger,
-            generation: generation,
+            generation: next.generation,
             overlay: start.overlay,
             touches: start.touches
         ).run(root: start.superblock.root)
+        return try MapUpdate.reshape(
+            root,
+            levels: (start.geometry.levels, next.geometry.levels),
+            reader: reader,
+            output: output,
+            accounting: ledger,
+            generation: next.generation
+        )
     }
 
     /// Seals what is open, and sets the changes so far aside; later ones are for the next
@@ -108,12 +120,15 @@ extension Engine {
     /// a checkpoint of its own.
     private func freeze() -> CheckpointStart {
         state.withLock { state in
+            state.checkpoints.begin()
             if state.frozen.isEmpty {
                 seal(.user, continues: false, &state)
                 seal(.collector, continues: false, &state)
                 state.setAside(nil)
-                state.snapshots.giveUpLostRollback()
+                state.snapshots.giveUpLostRollback(sizeBytes: state.superblock.geometry.sizeBytes)
                 state.frozen[0].rollback = state.snapshots.rollback
+                // One after the other: the snapshot's tree is as deep as its disk was.
+                if state.snapshots.rollback == nil { state.frozen[0].geometry = state.resizeTarget }
             }
             let changes = state.frozen[0]
             var superblock = state.superblock
@@ -122,13 +137,23 @@ extension Engine {
             superblock.user = changes.position.user
             superblock.collector = changes.position.collector
             superblock.setCompression(state.compressionWanted)
+            superblock.scrub = state.scrub
+            let geometry = superblock.geometry
+            if let target = changes.geometry {
+                superblock.geometry = target
+                if superblock.roomPercent == 0 {
+                    superblock.roomPercent = UInt32(geometry.roomPercent)
+                }
+                superblock.features |= Superblock.resizedFeature
+            }
             return CheckpointStart(
                 overlay: changes.overlay,
                 touches: state.touches,
                 superblock: superblock,
                 snapshot: changes.snapshot,
                 rollback: changes.rollback,
-                deletions: state.snapshots.deletions
+                deletions: state.snapshots.deletions,
+                geometry: geometry
             )
         }
     }
@@ -167,24 +192,25 @@ extension Engine {
         _ ledger: Ledger
     ) throws(DiskError) -> UInt32 {
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
+        let geometry = superblock.geometry
+        entries.grow(toCount: Int(geometry.segmentCount))
         try ledger.apply(to: &entries)
-        let checksum = SegmentTable.store(
-            entries,
-            nextSequence: nextSequence,
-            volume: volume,
-            generation: superblock.generation,
-            in: checkpointMemory.table
-        )
         let offset = geometry.tableOffset(region: superblock.tableRegion)
-        do throws(Errno) {
-            try unsafe store.write(
-                at: offset,
-                UnsafeRawBufferPointer(
-                    checkpointMemory.table.slice(0..<Int(geometry.tableRegionSizeBytes))
-                )
+        let checksum = try checkpointMemory.table.withLock { (table) throws(DiskError) in
+            let checksum = SegmentTable.store(
+                entries,
+                nextSequence: nextSequence,
+                volume: volume,
+                generation: superblock.generation,
+                in: table
             )
-        } catch {
-            throw DiskError("write segment table", offset: offset, cause: error)
+            do throws(Errno) {
+                let bytes = unsafe table.slice(0..<Int(geometry.tableRegionSizeBytes))
+                try unsafe store.write(at: offset, UnsafeRawBufferPointer(bytes))
+            } catch {
+                throw DiskError("write segment table", offset: offset, cause: error)
+            }
+            return checksum
         }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
         return checksum
@@ -208,12 +234,17 @@ extension Engine {
     /// Makes the new tree the current one and frees what only the old one needed.
     private func finishCheckpoint(_ end: CheckpointEnd) {
         state.withLock { state in
+            if end.superblock.geometry != state.superblock.geometry {
+                state.finishResize(end.superblock.geometry)
+                layout.change(to: end.superblock.geometry)
+            }
             // It was possible for the table, and since then no segment has gained or lost a block.
             try? end.ledger.apply(to: &state.segments)
             state.superblock = end.superblock
             // With it, at once: whoever waits for a rollback reads what it brought back.
-            state.finish(end.snapshots, isRollback: end.isRollback)
+            state.finish(end.snapshots, isRollback: end.isRollback, geometry)
             state.frozen.removeFirst()
+            state.checkpoints.end()
             state.touches = []
             state.statistics.checkpoints += 1
             state.statistics.mapPagesWritten += UInt64(end.pageCount)
@@ -242,15 +273,7 @@ extension Engine {
 
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.
     private func freeDeadSegments(_ state: inout EngineState) {
-        var inUse: Set<UInt32> = [
-            state.user.head.segment, state.user.head.next,
-            state.collector.head.segment, state.collector.head.next,
-            // Where recovery starts, also if the log went on from there meanwhile: another stream
-            // that used them could not be told from this one.
-            state.superblock.user.segment, state.superblock.user.next,
-            state.superblock.collector.segment, state.superblock.collector.next,
-        ]
-        if let mapHead = state.mapHead { inUse.insert(mapHead.segment) }
+        let inUse = segmentsOfStreams(state)
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
@@ -265,11 +288,34 @@ extension Engine {
     }
 }
 
+/// How many checkpoints were begun, and how the last ones ended.
+struct CheckpointCount: Sendable {
+    private(set) var begunCount: UInt64 = 0
+    /// The number of the last one that failed; the first is 1.
+    private(set) var lastFailed: UInt64 = 0
+    /// Whether one is being made.
+    private(set) var isRunning = false
+
+    mutating func begin() {
+        begunCount += 1
+        isRunning = true
+    }
+
+    mutating func end() { isRunning = false }
+
+    mutating func fail() {
+        lastFailed = begunCount
+        isRunning = false
+    }
+}
+
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of 512 bytes.
-    private var changes: [Int]
+    /// By segment, in units of 512 bytes: at most what all pages of a segment have.
+    private var changes: [Int32]
+    /// Some segment's changes are more than it can hold: only a forged map does that.
+    private var isImpossible = false
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
 
@@ -280,7 +326,12 @@ final class Ledger: MapUpdate.Accounting {
 
     func count(_ entry: MapEntry, _ change: Int) {
         guard geometry.contains(entry.location) else { return }
-        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
+        let segment = Int(geometry.segment(of: entry.location))
+        let (sum, overflow) = changes[segment].addingReportingOverflow(
+            Int32(change * Int(entry.storedUnits))
+        )
+        changes[segment] = sum
+        isImpossible = isImpossible || overflow
     }
 
     /// Another tree, whose counts are known, takes the place of the current one.
@@ -293,20 +344,42 @@ final class Ledger: MapUpdate.Accounting {
             for (segment, count) in counts.enumerated() { segments[segment].liveUnits = count }
             return
         }
-        let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
-            let live = Int(segments[segment].liveUnits)
-            let units = live + change
-            guard (0...limit).contains(units) else {
-                throw DiskError(
-                    .corrupt,
-                    "checkpoint",
-                    offset: geometry.offset(segment: UInt32(segment), page: 0),
-                    "segment \(segment) has \(live) live units, which the map contradicts"
-                )
-            }
-            segments[segment].liveUnits = UInt32(units)
+            segments[segment].liveUnits = try units(segment, segments[segment].liveUnits, change)
         }
+    }
+
+    /// What every segment holds then, without changing anything.
+    ///
+    /// - Throws: as ``apply(to:)``.
+    func counts(after segments: borrowing [SegmentEntry]) throws(DiskError) -> [UInt32] {
+        if let counts { return counts }
+        var result: [UInt32] = []
+        result.reserveCapacity(segments.count)
+        for segment in segments.indices {
+            let live = segments[segment].liveUnits
+            let change = segment < changes.count ? changes[segment] : 0
+            result.append(change == 0 ? live : try units(segment, live, change))
+        }
+        return result
+    }
+
+    private func units(
+        _ segment: Int,
+        _ live: UInt32,
+        _ change: Int32
+    ) throws(DiskError) -> UInt32 {
+        let units = Int(live) + Int(change)
+        let most = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
+        guard !isImpossible, (0...most).contains(units) else {
+            throw DiskError(
+                .corrupt,
+                "checkpoint",
+                offset: geometry.offset(segment: UInt32(segment), page: 0),
+                "segment \(segment) has \(live) live units, which the map contradicts"
+            )
+        }
+        return UInt32(units)
     }
 }
 
@@ -320,18 +393,31 @@ final class CheckpointMemory: Sendable {
     /// Map pages on their way out.
     let pages: AlignedBuffer
     /// The segment table as it is stored.
-    let table: AlignedBuffer
+    let table: Locked<AlignedBuffer>
 
     /// - Throws: kind `noMemory`.
     init(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
         pages = try buffers.buffer(for: "open", count: Self.pageCount * 4096)
-        table = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
+        let count = Int(geometry.tableRegionSizeBytes)
+        table = Locked(try buffers.buffer(for: "open", count: count))
+    }
+
+    /// Makes room for the table of a larger container; one for a smaller one fits as well.
+    ///
+    /// - Throws: kind `noMemory`.
+    func fit(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
+        let count = Int(geometry.tableRegionSizeBytes)
+        if table.withLock({ $0.count >= count }) { return }
+        var larger: AlignedBuffer? = try buffers.buffer(for: "resize", count: count)
+        table.withLock { table in
+            if let new = larger.take() { table = new }
+        }
     }
 
     /// Gives the pages back to the kernel.
     func discard() {
         pages.discard()
-        table.discard()
+        table.withLock { $0.discard() }
     }
 }
 

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// Blocks that are neighbours in the log, and the pages that hold them.
@@ -120,7 +121,13 @@ extension Engine {
         _ stored: UnsafeRawBufferPointer,
         into plain: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        if unsafe coder.decode(form, stored, into: plain) { return }
+        let failure: AccelerationError
+        do throws(AccelerationError) {
+            return try unsafe coder.decode(form, stored, into: plain)
+        } catch {
+            failure = error
+        }
+        if case .unavailable(let reason) = failure { throw DiskError(.noMemory, "read", reason) }
         throw DiskError(
             .corrupt,
             "read",

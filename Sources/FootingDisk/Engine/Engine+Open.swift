@@ -404,6 +404,7 @@ extension EngineState {
         self.buffers = buffers
         superblock = found.superblock
         compressionWanted = found.superblock.compression
+        scrub = found.superblock.scrub
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
         sealedLSN = found.replay.lsn

@@ -67,6 +67,8 @@ package enum SnapshotRule: String, Sendable, CaseIterable {
     case pins
     /// A recovery does not mix its changes with those after it.
     case split
+    /// On a full host a deletion is refused only after it was tried.
+    case attempt
 }
 
 /// What the log after a checkpoint may hold at most; more was not written by this program.

@@ -6,6 +6,7 @@
 ///  128 KiB    segment table, region 0
 ///             segment table, region 1
 ///  aligned    segment 0, segment 1, ... segment N-1
+///  behind     in a container that grew, and has no room for them in front: the tables
 /// ```
 ///
 /// The segments hold everything else: commits of the log, which are the data, and pages of the map.
@@ -42,6 +43,8 @@ public struct Geometry: Sendable, Equatable {
     public let segmentCount: UInt32
     /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
     package let segmentsOffset: UInt64
+    /// Where region 0 of the segment table begins.
+    let tablesOffset: UInt64
 
     /// Describes an existing container.
     public init(sizeBytes: UInt64, segmentSizeBytes: UInt64, segmentCount: UInt32) {
@@ -52,6 +55,22 @@ public struct Geometry: Sendable, Equatable {
         // A size that cannot be is refused by whoever reads it; here it must only not trap.
         let alignment = (1...64 << 20).contains(segmentSizeBytes) ? segmentSizeBytes : 1
         segmentsOffset = (tablesEnd + alignment - 1) / alignment * alignment
+        tablesOffset = Self.tableOffset
+    }
+
+    /// Describes one in which something is not where it would be in a new one.
+    init(
+        sizeBytes: UInt64,
+        segmentSizeBytes: UInt64,
+        segmentCount: UInt32,
+        segmentsOffset: UInt64,
+        tablesOffset: UInt64
+    ) {
+        self.sizeBytes = sizeBytes
+        self.segmentSizeBytes = segmentSizeBytes
+        self.segmentCount = segmentCount
+        self.segmentsOffset = segmentsOffset
+        self.tablesOffset = tablesOffset
     }
 
     /// Plans a new container.
@@ -162,20 +181,21 @@ extension Geometry {
     /// Bytes of one region for the segment table: a header page and the entries.
     var tableRegionSizeBytes: UInt64 { Self.tableRegionSize(segmentCount) }
 
-    private static func tableRegionSize(_ segmentCount: UInt32) -> UInt64 {
+    static func tableRegionSize(_ segmentCount: UInt32) -> UInt64 {
         let entries = UInt64(segmentCount) * tableEntrySizeBytes
         return 4096 + (entries + 4095) / 4096 * 4096
     }
 
     /// Where region 0 or 1 of the segment table begins.
     func tableOffset(region: Int) -> UInt64 {
-        Self.tableOffset + UInt64(region) * tableRegionSizeBytes
+        tablesOffset + UInt64(region) * tableRegionSizeBytes
     }
 
+    /// Where the segments end.
+    var segmentsEnd: UInt64 { segmentsOffset + UInt64(segmentCount) * segmentSizeBytes }
+
     /// Bytes of the whole container.
-    public var containerSizeBytes: UInt64 {
-        segmentsOffset + UInt64(segmentCount) * segmentSizeBytes
-    }
+    public var containerSizeBytes: UInt64 { max(segmentsEnd, tableOffset(region: 2)) }
 
     /// Byte offset of a page of a segment.
     func offset(segment: UInt32, page: Int) -> UInt64 {
@@ -200,7 +220,7 @@ extension Geometry {
 
     /// Whether a location lies in the segments.
     func contains(_ location: Location) -> Bool {
-        location.offset >= segmentsOffset && location.offset < containerSizeBytes
+        location.offset >= segmentsOffset && location.offset < segmentsEnd
     }
 }
 

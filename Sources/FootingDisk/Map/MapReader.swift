@@ -3,11 +3,13 @@ import FootingSystem
 /// Reads map pages from the store or the cache, and verifies them.
 struct MapReader: Sendable {
     let store: any BlockStore
-    let geometry: Geometry
+    let layout: DiskLayout
     let volume: UInt64
     let cache: PageCache
     /// False only in tests that show that the checksums matter.
     let verifies: Bool
+
+    var geometry: Geometry { layout.geometry }
 
     /// The entry of a block in the tree below a root, or the run of blocks that have none.
     struct Answer {
@@ -29,11 +31,11 @@ struct MapReader: Sendable {
     /// - Returns: nil if a page would have to be read and `waits` is false.
     func find(
         _ block: UInt64,
-        root: MapEntry,
+        root: MapRoot,
         waits: Bool = true
     ) throws(DiskError) -> Answer? {
-        var page = root
-        var level = geometry.levels - 1
+        var page = root.entry
+        var level = root.levels - 1
         while page.isMapped {
             let span = Self.span(level: level)
             let slot = Int(block / span % 336)
@@ -54,7 +56,7 @@ struct MapReader: Sendable {
             page = entry
             level -= 1
         }
-        return Answer(entry: .unmapped, end: geometry.blockCount)
+        return Answer(entry: .unmapped, end: root.blockCount)
     }
 
     /// A page that a look-up needs and that is not in the cache.
@@ -64,9 +66,9 @@ struct MapReader: Sendable {
     }
 
     /// The first page on the way to a block that is not in the cache; nil if all are, by now.
-    func missing(_ block: UInt64, root: MapEntry) -> Missing? {
-        var page = root
-        var level = geometry.levels - 1
+    func missing(_ block: UInt64, root: MapRoot) -> Missing? {
+        var page = root.entry
+        var level = root.levels - 1
         while page.isMapped {
             let span = Self.span(level: level)
             let slot = Int(block / span % 336)

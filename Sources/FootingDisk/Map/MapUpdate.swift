@@ -21,6 +21,8 @@ struct MapUpdate: ~Copyable {
     typealias Touch = MapPage.Identity
 
     private let reader: MapReader
+    /// The tree's.
+    private let geometry: Geometry
     private let output: any Output
     private let accounting: any Accounting
     private let generation: UInt64
@@ -31,6 +33,7 @@ struct MapUpdate: ~Copyable {
 
     init(
         reader: MapReader,
+        geometry: Geometry,
         output: any Output,
         accounting: any Accounting,
         generation: UInt64,
@@ -38,12 +41,13 @@ struct MapUpdate: ~Copyable {
         touches: [Touch]
     ) {
         self.reader = reader
+        self.geometry = geometry
         self.output = output
         self.accounting = accounting
         self.generation = generation
         deltas = overlay.deltas.sorted()
         trims = overlay.trims
-        self.touches = (0..<reader.geometry.levels).map { level in
+        self.touches = (0..<geometry.levels).map { level in
             touches.filter { $0.level == level }.map { $0.index }.sorted()
         }
     }
@@ -54,7 +58,7 @@ struct MapUpdate: ~Copyable {
     consuming func run(root: MapEntry) throws(DiskError) -> MapEntry {
         try update(
             root,
-            MapPage.Identity(level: reader.geometry.levels - 1, index: 0),
+            MapPage.Identity(level: geometry.levels - 1, index: 0),
             deltas[...]
         )
     }
@@ -63,7 +67,7 @@ struct MapUpdate: ~Copyable {
     private func blocks(of identity: MapPage.Identity) -> Range<UInt64> {
         let span = MapReader.span(level: identity.level + 1)
         let start = identity.index * span
-        return start..<min(start + span, reader.geometry.blockCount)
+        return start..<min(start + span, geometry.blockCount)
     }
 
     /// Whether a page at or below `identity` is to be written again.
@@ -141,7 +145,7 @@ struct MapUpdate: ~Copyable {
         var rest = changes
         for slot in 0..<Geometry.entriesPerPage {
             let start = (first + UInt64(slot)) * span
-            if start >= reader.geometry.blockCount { break }
+            if start >= geometry.blockCount { break }
             let end = rest.partitioningIndex { $0.block >= start + span }
             let old = MapPage.entry(page, slot)
             let child = MapPage.Identity(level: identity.level - 1, index: first + UInt64(slot))
@@ -149,6 +153,46 @@ struct MapUpdate: ~Copyable {
             if new != old { MapPage.setEntry(page, slot, new) }
             rest = rest[end...]
         }
+    }
+}
+
+extension MapUpdate {
+    /// Makes a tree that is deeper or less deep, with the same blocks.
+    ///
+    /// - Parameters:
+    ///   - root: the tree's; beyond the new depth it has nothing.
+    ///   - levels: how deep it is, and is to be.
+    /// - Returns: the new root.
+    static func reshape(
+        _ root: MapEntry,
+        levels: (old: Int, new: Int),
+        reader: MapReader,
+        output: any Output,
+        accounting: any Accounting,
+        generation: UInt64
+    ) throws(DiskError) -> MapEntry {
+        var root = root
+        let page = AlignedBuffer(count: 4096)
+        for level in stride(from: levels.old - 1, to: levels.new - 1, by: -1) where root.isMapped {
+            try reader.load(root, MapPage.Identity(level: level, index: 0), into: page)
+            accounting.count(root, -1)
+            root = MapPage.entry(page, 0)
+        }
+        for level in stride(from: levels.old, to: levels.new, by: 1) where root.isMapped {
+            page.clear(0..<4096)
+            MapPage.setEntry(page, 0, root)
+            let identity = MapPage.Identity(level: level, index: 0)
+            let checksum = MapPage.seal(
+                page,
+                identity,
+                volume: reader.volume,
+                generation: generation
+            )
+            root = MapEntry(location: try output.append(page), checksum: checksum)
+            accounting.count(root, 1)
+            reader.cache.replace(.unmapped, by: root, page)
+        }
+        return root
     }
 }
 

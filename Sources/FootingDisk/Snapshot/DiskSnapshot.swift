@@ -1,10 +1,9 @@
 /// A tree to read instead of the disk as it is now.
 struct TreeView: Sendable {
-    /// Knows how deep the tree is.
     let reader: MapReader
-    let root: MapEntry
-
-    var geometry: Geometry { reader.geometry }
+    let root: MapRoot
+    /// The disk's when it was made.
+    let geometry: Geometry
 }
 
 /// A snapshot that is open for reading; it cannot be deleted as long as it is.
@@ -24,19 +23,12 @@ public final class DiskSnapshot: Sendable {
         self.isCounted = isCounted
         name = record.name
         identifier = record.identifier
-        let geometry = Geometry(
-            sizeBytes: record.sizeBytes,
-            segmentSizeBytes: engine.geometry.segmentSizeBytes,
-            segmentCount: engine.geometry.segmentCount
+        let geometry = engine.geometry.with(sizeBytes: record.sizeBytes)
+        view = TreeView(
+            reader: engine.reader,
+            root: MapRoot(record.root, geometry),
+            geometry: geometry
         )
-        let reader = MapReader(
-            store: engine.store,
-            geometry: geometry,
-            volume: engine.volume,
-            cache: engine.reader.cache,
-            verifies: engine.options.verifiesChecksums
-        )
-        view = TreeView(reader: reader, root: record.root)
     }
 
     deinit {

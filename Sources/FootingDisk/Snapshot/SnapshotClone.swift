@@ -4,9 +4,6 @@ import FootingSystem
 public enum SnapshotClone {
     /// Most memory that reading takes.
     private static let memoryBudgetBytes = 24 << 20
-    private static let pieceBytes = 1 << 20
-    /// How much of the disk is asked about at a time.
-    private static let stepBytes: UInt64 = 1 << 30
 
     /// Copies a snapshot to a new container, holes as holes; every block's checksum is verified on
     /// the way, and the copy has its own.
@@ -16,7 +13,8 @@ public enum SnapshotClone {
     /// - Parameters:
     ///   - path: the source.
     ///   - name: the snapshot.
-    ///   - target: a file that is not there yet; it is removed if anything fails.
+    ///   - target: a file that is not there yet; it has the name with `.partial` until it is
+    ///     complete, and is removed if anything fails.
     ///   - progress: called from time to time.
     /// - Returns: bytes that were copied.
     /// - Throws: kind `invalid` if there is no such snapshot, or the target is there.
@@ -40,22 +38,9 @@ public enum SnapshotClone {
             segmentSizeBytes: geometry.segmentSizeBytes,
             segmentCount: geometry.segmentCount
         )
-        try Disk.create(path: target, own, superblock.compression)
-        do throws(DiskError) {
-            let disk = try Disk(path: target)
-            let total = record.unitCount * Geometry.unitSizeBytes
-            let count: UInt64
-            do throws(DiskError) {
-                count = try copy(snapshot, to: disk, total, progress)
-            } catch {
-                try? disk.close()
-                throw error
-            }
-            try disk.close()
-            return count
-        } catch {
-            FileDescriptor.remove(target)
-            throw error
+        return try NewDisk.make(path: target, own, superblock.compression) {
+            (disk) throws(DiskError) in
+            try copy(snapshot, to: disk, progress)
         }
     }
 
@@ -89,32 +74,22 @@ public enum SnapshotClone {
     private static func copy(
         _ snapshot: DiskSnapshot,
         to disk: Disk,
-        _ total: UInt64,
         _ progress: (CheckProgress) -> Void
     ) throws(DiskError) -> UInt64 {
-        let buffer = AlignedBuffer(count: pieceBytes)
-        var copied: UInt64 = 0
-        var offset: UInt64 = 0
-        while offset < snapshot.sizeBytes {
-            let end = min(offset + stepBytes, snapshot.sizeBytes)
-            for extent in try snapshot.extents(offset..<end, limit: 1024) {
-                if extent.isAllocated {
-                    var at = extent.offset
-                    while at < extent.offset + extent.count {
-                        let count = min(pieceBytes, Int(extent.offset + extent.count - at))
-                        let bytes = unsafe buffer.slice(0..<count)
-                        try unsafe snapshot.read(at: at, into: bytes)
-                        try unsafe disk.write(at: at, UnsafeRawBufferPointer(bytes))
-                        at += UInt64(count)
-                        copied += UInt64(count)
-                        progress(CheckProgress(bytesDone: copied, bytesTotal: max(total, copied)))
-                    }
-                }
-                offset = extent.offset + extent.count
-            }
+        let count = try unsafe snapshot.forEachPiece(progress) {
+            (offset, bytes) throws(DiskError) in
+            try unsafe disk.write(at: offset, bytes)
         }
         try disk.flush()
-        return copied
+        return count
+    }
+
+    /// Opens a snapshot of a container that may be in use, for reading only.
+    ///
+    /// Nothing keeps it from being deleted meanwhile; that is noticed by its checksums.
+    public static func open(path: String, snapshot name: String) throws(DiskError) -> DiskSnapshot {
+        let store = try FileStore(path: path, access: .readOnly)
+        do throws(DiskError) { return try open(store, name).0 } catch { throw error.at(path) }
     }
 }
 

@@ -104,7 +104,7 @@ struct SabotageTests {
     @Test(arguments: SnapshotRule.allCases)
     func `A broken rule of snapshots is noticed`(_ rule: SnapshotRule) {
         var simulation = Simulation()
-        simulation.trouble = .crashesOnly
+        simulation.trouble = rule == .attempt ? .fullHost : .crashesOnly
         simulation.isAboutSnapshots = true
         #expect(!isNoticed(simulation, seeds: 1..<20))
         simulation.leavesOut = rule
