@@ -152,7 +152,10 @@ extension Engine {
     }
 
     /// How long the committer may rest: until the open commit has been volatile for long enough.
+    ///
+    /// While earlier ones wait for space, and after the engine's end, its age does not matter.
     func rest(_ state: borrowing EngineState, atMost limit: UInt64) -> UInt64 {
+        if state.failure != nil || !state.sealed.isEmpty { return limit }
         let ageMax = options.unflushedNanosecondsMax
         var rest = ageMax / 2
         if let open = state.user.open, !open.isEmpty {

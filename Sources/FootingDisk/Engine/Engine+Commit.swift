@@ -58,7 +58,8 @@ extension Engine {
         // A single thread may come here again from who was told of a flush.
         if drive == .callers { return try commitNext() }
         let isMine = state.withLock { state in
-            if state.isCommitting { return false }
+            // Whoever looks without finding anything does not keep a flush from its own thread.
+            if state.isCommitting || !mayHaveCommitWork(state) { return false }
             state.isCommitting = true
             return true
         }
@@ -71,6 +72,14 @@ extension Engine {
             if hasMore { state.wakeAll(on: Condition.committer) }
         }
         return try commitNext()
+    }
+
+    private func mayHaveCommitWork(_ state: borrowing EngineState) -> Bool {
+        if state.failure != nil { return false }
+        if !state.sealed.isEmpty || !state.flushWaiters.isEmpty { return true }
+        if state.unsyncedBytes > 0 { return true }
+        guard let open = state.user.open, !open.isEmpty else { return false }
+        return clock.nanoseconds &- open.openedNanoseconds >= options.unflushedNanosecondsMax
     }
 
     private func commitNext() throws(DiskError) -> Bool {
@@ -88,9 +97,12 @@ extension Engine {
                 throw commitFailure(error)
             }
             for batch in batches { refreshCache(from: batch) }
-            let due = state.withLock { state -> [EngineState.FlushWaiter] in
+            let due = try state.withLock {
+                (state) throws(DiskError) -> [EngineState.FlushWaiter] in
                 for batch in batches { finishWrite(batch, &state) }
                 guard isDurable else { return [] }
+                // What failed for another thread meanwhile may concern these commits.
+                if let failure = state.failure { throw failure }
                 state.unsyncedBytes = 0
                 state.statistics.synchronizations += 1
                 return finishFlush(SyncTarget(state), since: start, &state)
