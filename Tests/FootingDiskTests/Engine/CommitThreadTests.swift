@@ -165,7 +165,8 @@ import Testing
         store.onNextSync { engine.fail(DiskError(.inputOutput, "test", "", cause: nil)) }
         let answer = Locked<DiskError??>(.none)
         engine.flush(mayCommit: true) { error in answer.withLock { $0 = .some(error) } }
-        #expect(try #require(answer.withLock { $0 })?.kind == .inputOutput)
+        let error = try #require(answer.withLock { $0 })
+        #expect(error?.kind == .inputOutput)
         #expect(engine.state.withLock { $0.user.durableSerial } == before)
     }
 }

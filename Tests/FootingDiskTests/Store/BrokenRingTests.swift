@@ -110,7 +110,7 @@ import Testing
             outcome.plainCount = plainCount.withLock { $0 }
         }
         #expect(outcome.isBroken)
-        let expected: [UInt64: Errno?] = [1: .inputOutput, 2: .some(nil)]
+        let expected: [UInt64: Errno?] = [1: .inputOutput, 2: nil]
         #expect(outcome.errors == expected)
         #expect(outcome.lost == [1])
         #expect(outcome.plainCount == 1)
@@ -134,7 +134,7 @@ import Testing
             Self.take(queue, &outcome)
         }
         #expect(outcome.isBroken)
-        #expect(outcome.errors == [1: .some(nil)] as [UInt64: Errno?])
+        #expect(outcome.errors == [1: nil] as [UInt64: Errno?])
         #expect(outcome.lost.isEmpty)
         #expect(outcome.contents[1] == [UInt8](repeating: 7, count: 8))
     }
@@ -162,7 +162,7 @@ import Testing
             Self.take(queue, &outcome)
             outcome.plainCount = plainCount.withLock { $0 }
         }
-        #expect(outcome.errors == [1: .some(nil), 2: .some(nil)] as [UInt64: Errno?])
+        #expect(outcome.errors == [1: nil, 2: nil] as [UInt64: Errno?])
         #expect(outcome.contents[1] == [UInt8](repeating: 9, count: 8))
         #expect(outcome.lost.isEmpty)
         #expect(outcome.isBroken)

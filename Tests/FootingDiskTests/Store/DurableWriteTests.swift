@@ -55,7 +55,8 @@ import Testing
             let store = try FileStore(path: file.path, access: .exclusive)
             let magic = try FileDescriptor.open(file.path, .readOnly).fileSystem().magic
             let isKnown = FileStore.durableFileSystems.contains(magic)
-            #expect(store.writesDurably.load(ordering: .relaxed) == (store.isDirect && isKnown))
+            let isUsed = store.writesDurably.load(ordering: .relaxed)
+            #expect(isUsed == (store.isDirect && isKnown))
             #expect(Self.write(store) == nil)
         }
     }
@@ -69,18 +70,20 @@ import Testing
             store.writesDurably.store(true, ordering: .relaxed)
             let failure = try write(store, failing: error)
             #expect(failure == nil)
-            #expect(!store.writesDurably.load(ordering: .relaxed))
+            let isUsed = store.writesDurably.load(ordering: .relaxed)
+            #expect(!isUsed)
             let page = AlignedBuffer(count: 4096)
             try unsafe store.read(at: 8192, into: page.slice(0..<4096))
             #expect(page.get(UInt64.self, at: 8) == 0x1234)
         }
     }
 
-    @Test func `After a durable write that failed no sync succeeds, and no other such write`() throws {
+    @Test func `After a durable write that failed no other succeeds, and no sync`() throws {
         try withStore { store in
             guard store.isDirect else { return }
             store.writesDurably.store(true, ordering: .relaxed)
-            #expect(try write(store, failing: EIO) == .inputOutput)
+            let failure = try write(store, failing: EIO)
+            #expect(failure == .inputOutput)
             #expect(throws: Errno.inputOutput) { try store.synchronize() }
             #expect(Self.write(store) == .inputOutput)
         }
@@ -90,7 +93,8 @@ import Testing
         try withStore { store in
             guard store.isDirect else { return }
             store.writesDurably.store(true, ordering: .relaxed)
-            #expect(try write(store, failing: ENOSPC) == .noSpace)
+            let failure = try write(store, failing: ENOSPC)
+            #expect(failure == .noSpace)
             #expect(Self.write(store) == nil)
             try store.synchronize()
         }
