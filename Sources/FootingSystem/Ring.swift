@@ -102,7 +102,7 @@ public struct Ring: ~Copyable, @unchecked Sendable {
 
     /// Lets the kernel post what has ended, and hands nothing over.
     ///
-    /// - Parameter waits: whether to wait for a completion; it may return without one after a signal.
+    /// - Parameter waits: whether to wait for a completion; after a signal there may be none.
     public mutating func collect(waits: Bool) throws(Errno) {
         do throws(Errno) {
             _ = try checked(unsafe footing_ring_wait(ring, waits ? 1 : 0))

@@ -39,8 +39,8 @@ int footing_ring_nothing(struct footing_ring *ring, uint64_t tag);
  * the time ran out. */
 int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nanoseconds);
 
-/* Waits until `count` completions are there, without submitting anything; with 0 only lets the kernel
- * post those that have ended. 0 or -errno. */
+/* Waits until `count` completions are there, without submitting anything; with 0 only lets the
+ * kernel post those that have ended. 0 or -errno. */
 int footing_ring_wait(struct footing_ring *ring, unsigned count);
 
 /* How many prepared requests the kernel has not taken yet: the last ones. */

@@ -310,7 +310,7 @@ enum ReadMode: Sendable {
 
 /// The client's buffer, seen as blocks.
 ///
-/// Used while the client's call lasts or, by a ``DiskReadQueue``, until it has told of the read's end.
+/// Used while the client's call lasts or, by a ``DiskReadQueue``, until it has told of the end.
 @safe
 struct ReadTarget {
     /// Marks a block whose bytes are already in place; not a location that can be.

@@ -121,10 +121,10 @@ public final class FileStore: BlockStore {
         return consume file
     }
 
-    /// File systems whose direct writes heed `RWF_DSYNC`: ext4, xfs, btrfs and f2fs, by their numbers
-    /// in `include/uapi/linux/magic.h` and `statfs(2)`.
+    /// File systems whose direct writes heed `RWF_DSYNC`: ext4, xfs, btrfs and f2fs, by numbers in
+    /// `include/uapi/linux/magic.h` and `statfs(2)`.
     ///
-    /// Those over a network or in another process take the flag, and some only write: 9p, cifs, FUSE.
+    /// Those over a network or in another process take the flag, and some only write: 9p, FUSE.
     static let durableFileSystems: Set<Int64> = [
         0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010,
     ]

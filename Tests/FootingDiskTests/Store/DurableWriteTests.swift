@@ -6,7 +6,7 @@ import Testing
 
 @testable import FootingDisk
 
-/// Writes that are durable when they return: where they can be believed, and what their failure means.
+/// Writes that are durable when they return: where they are believed, and what a failure means.
 @Suite(.timeLimit(.minutes(2))) struct DurableWriteTests {
     private func withStore(_ body: (FileStore) throws -> Void) throws {
         let file = TemporaryFile()
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    /// 9p, SMB, FUSE, NFS and tmpfs by their numbers in `include/uapi/linux/magic.h`, and overlayfs.
+    /// 9p, SMB, FUSE, NFS, tmpfs and overlayfs by their numbers in `magic.h`.
     @Test(
         arguments: [0x0102_1997, 0xff53_4d42, 0x6573_5546, 0x6969, 0x0102_1994, 0x794c_7630]
             as [Int64]
