@@ -28,7 +28,7 @@ struct ManageTests {
             "$footing" disk resize disk.footing --size 1G --json >out
             grep -q '"previousSizeBytes": 629145600' out || fail "$(cat out)"
             kill_server
-            "$footing" disk check disk.footing >/dev/null || true
+            "$footing" disk check disk.footing >out || fail "after a kill: $(cat out)"
             serve
             nbdinfo --size "$uri" | grep -qx 1073741824 || fail 'size after a kill'
             qemu-io -f raw "$uri" -c 'read -P 3 0 1M' -c 'read -P 4 1M 64k' \
@@ -111,7 +111,11 @@ struct ManageTests {
             stop
             "$footing" disk export disk.footing now --format $format --json >out
             grep -q '"format": "'"$format"'"' out || fail "$(cat out)"
-            qemu-img compare -f $format -F $format now now >/dev/null
+            truncate -s 64M known.raw
+            qemu-io -f raw known.raw -c 'write -P 7 1M 3M' -c 'write -P 8 40M 64k' >/dev/null
+            qemu-img compare -f $format -F raw before.$format known.raw || fail 'the snapshot'
+            qemu-io -f raw known.raw -c 'write -P 9 1M 1M' >/dev/null
+            qemu-img compare -f $format -F raw now known.raw || fail 'the disk'
             qemu-io -f $format before.$format -c 'read -P 7 1M 3M' -c 'read -P 8 40M 64k' \
                 -c 'read -P 0 50M 1M' >read.log
             qemu-io -f $format now -c 'read -P 9 1M 1M' -c 'read -P 7 2M 2M' >>read.log
