@@ -105,7 +105,7 @@ struct ManageTests {
             "$footing" disk snapshot create disk.footing before
             qemu-io -f raw "$uri" -c 'write -P 9 1M 1M' -c flush >/dev/null
             expect 1 'Export one of its snapshots' "$footing" disk export disk.footing x.$format
-            [[ ! -e x.$format && ! -e x.$format.partial ]] || fail 'something of it is left'
+            [[ -z $(ls x.$format* 2>/dev/null) ]] || fail 'something of it is left'
             "$footing" disk export disk.footing@before before.$format | grep -q '^exported' \
                 || fail export
             stop
@@ -129,7 +129,7 @@ struct ManageTests {
             "$footing" disk export disk.footing disk.raw >/dev/null
             cmp again.raw disk.raw || fail 'other bytes'
             expect 1 'already' "$footing" disk export disk.footing again.raw
-            [[ -z $(ls ./*.partial 2>/dev/null) ]] || fail "left: $(ls ./*.partial)"
+            [[ -z $(ls ./*.partial-* 2>/dev/null) ]] || fail "left: $(ls ./*.partial-*)"
             expect 64 'does not tell its format' "$footing" disk import now other.footing
             """
         )
@@ -158,7 +158,7 @@ struct ManageTests {
             expect 1 'qemu-utils' env PATH=/nowhere "$footing" disk export odd.footing x.qcow2
             printf 'x' | dd of=fine.qcow2 bs=1 seek=47 conv=notrunc status=none
             expect 1 'qemu-img' "$footing" disk import fine.qcow2 disk.footing
-            [[ ! -e disk.footing && -z $(ls ./*.partial 2>/dev/null) ]] || fail "left: $(ls)"
+            [[ ! -e disk.footing && -z $(ls ./*.partial-* 2>/dev/null) ]] || fail "left: $(ls)"
             """
         )
         #expect(result.status == 0, "\(result.output)")

@@ -13,7 +13,7 @@ public enum SnapshotClone {
     /// - Parameters:
     ///   - path: the source.
     ///   - name: the snapshot.
-    ///   - target: a file that is not there yet; it has the name with `.partial` until it is
+    ///   - target: a file that is not there yet; it has a name with `.partial-` until it is
     ///     complete, and is removed if anything fails.
     ///   - progress: called from time to time.
     /// - Returns: bytes that were copied.
