@@ -151,20 +151,48 @@ extension Engine {
         return batches
     }
 
-    /// Gives the cache the new versions of the blocks it holds; others are not taken in.
+    /// Gives the cache the new versions of the blocks it holds, and others as far as it has memory
+    /// that nobody uses.
     ///
-    /// Before readers stop finding them in the commit itself. What clients write lately is in the
-    /// commits anyway, and most of it they keep themselves and do not read again soon.
+    /// Before readers stop finding them in the commit itself. Nothing is displaced: what clients
+    /// write most of them keep themselves, and do not read again soon. Nor is a sequence of blocks
+    /// taken in, which the device gives back as fast as it took it.
     private func refreshCache(from batch: Batch) {
+        let takesIn = batch.stream == .user && options.cachesWrites
+        var last: UInt64?
+        var sequenceCount = 0
         unsafe batch.forEachBlock { block, entry, stored in
+            sequenceCount = block &- 1 == last ? sequenceCount + 1 : 0
+            last = block
             guard let form = entry.form else { return }
-            if form.encoding == .plain { return unsafe blocks.update(block, entry, stored) }
-            guard blocks.contains(block) else { return }
+            let isNews = takesIn && sequenceCount < Self.sequenceCountMin
+            if form.encoding == .plain {
+                return unsafe refresh(block, entry, stored, isNews: isNews)
+            }
+            guard isNews || blocks.contains(block) else { return }
             unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
                 if (try? unsafe coder.decode(form, stored, into: plain)) != nil {
-                    unsafe blocks.update(block, entry, UnsafeRawBufferPointer(plain))
+                    let plain = UnsafeRawBufferPointer(plain)
+                    unsafe refresh(block, entry, plain, isNews: isNews)
                 }
             }
+        }
+    }
+
+    /// So many blocks in a row are a sequence: 64 KiB, in which a device reads nearly as fast as
+    /// it can.
+    private static let sequenceCountMin = 16
+
+    private func refresh(
+        _ block: UInt64,
+        _ entry: MapEntry,
+        _ bytes: UnsafeRawBufferPointer,
+        isNews: Bool
+    ) {
+        if isNews {
+            unsafe blocks.insert(block, entry, bytes, .written)
+        } else {
+            unsafe blocks.update(block, entry, bytes)
         }
     }
 

@@ -34,6 +34,9 @@ public struct EngineOptions: Sendable {
     package var stagedBlockCountMin = 64
     /// How far is read ahead for those who read in sequence.
     package var readAhead = ReadAheadLimits()
+    /// Whether the cache takes in what is written, as far as it has free frames; false only where
+    /// tests want blocks to be read from the store.
+    package var cachesWrites = true
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 
