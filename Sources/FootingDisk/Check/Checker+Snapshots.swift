@@ -12,7 +12,7 @@ extension Checker {
         guard superblock.snapshots.count > 0 else { return snapshots }
         let records: [SnapshotRecord]
         do throws(DiskError) {
-            let table = try SnapshotTable.records(superblock, store)
+            let table = try SnapshotTable.records(superblock, store, cipher)
             records = table.records
             claim(table.pages, "the table of snapshots", &snapshots)
         } catch {
@@ -25,7 +25,8 @@ extension Checker {
                     of: record,
                     volume: superblock.volume,
                     store,
-                    geometry
+                    geometry,
+                    cipher
                 )
                 snapshots.all.append((record, counts))
                 claim(pages, "what snapshot '\(record.name)' refers to", &snapshots)
@@ -66,11 +67,7 @@ extension Checker {
         isOfSnapshot = true
         for (record, counts) in snapshots.all {
             report.context = "snapshot '\(record.name)': "
-            treeGeometry = Geometry(
-                sizeBytes: record.sizeBytes,
-                segmentSizeBytes: geometry.segmentSizeBytes,
-                segmentCount: geometry.segmentCount
-            )
+            treeGeometry = geometry.holding(sizeBytes: record.sizeBytes)
             isUsed = snapshots.pages
             liveUnits = Array(repeating: 0, count: Int(geometry.segmentCount))
             checkTree(record.root, progress)

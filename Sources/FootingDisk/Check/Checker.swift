@@ -18,6 +18,8 @@ final class Checker {
     var treeGeometry: Geometry
     var isOfSnapshot = false
     let unitsPerBit: Int
+    /// Of an encrypted disk.
+    let cipher: VolumeCipher?
     private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
@@ -34,9 +36,11 @@ final class Checker {
     init(
         store: any BlockStore,
         superblock: Superblock,
-        report: CheckReport
+        report: CheckReport,
+        cipher: VolumeCipher? = nil
     ) throws(DiskError) {
-        buffer = try KernelBuffers().buffer(for: "check", count: Geometry.entriesPerPage * 4096)
+        self.cipher = cipher
+        buffer = try KernelBuffers().buffer(for: "check", count: Geometry.entriesPerPageMax * 4096)
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
@@ -60,6 +64,11 @@ final class Checker {
             )
         }
         let table = try loadTable()
+        if let cipher {
+            // Without it nobody knows how anything was encrypted, and that was said.
+            guard let table else { return }
+            cipher.note(table)
+        }
         replayLog()
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
@@ -134,7 +143,7 @@ final class Checker {
         let consequence = "the disk cannot be opened"
         guard read("the segment table", at: offset, count: count, into: region, consequence)
         else { return nil }
-        guard let table = SegmentTable.load(region, superblock) else {
+        guard let table = try SegmentTable.load(region, superblock, provedBy: cipher?.keys) else {
             report.add(
                 .error,
                 "the segment table is not the one that the superblock names",
@@ -150,8 +159,9 @@ final class Checker {
         var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
-            var log = try LogReplay(store, superblock, verifies: true)
+            var log = try LogReplay(store, superblock, verifies: true, cipher: cipher)
             let result = try log.run { (commit, header) throws(DiskError) in
+                cipher?.note(commit.segment, commit.sequence)
                 try changes.apply(commit, header)
             }
             report.commitCount = result.commitCount

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 import Synchronization
 
@@ -18,20 +19,22 @@ extension Engine {
         // One that lacked space left its changes aside; those after it need a checkpoint of their
         // own.
         while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
-        let start = freeze()
+        let lsn = freeze()
         let ledger = Ledger(geometry: geometry)
         let output = MapStream(engine: self)
-        var next = start.superblock
-        next.generation += 1
-        next.isClean = isClosing
-        next.tableRegion = 1 - next.tableRegion
+        var next: Superblock
         let snapshots: SnapshotChange?
+        let isRollback: Bool
         do throws(DiskError) {
-            try writeCommits(upTo: next.lsn)
+            try writeCommits(upTo: lsn)
+            let start = checkpointStart()
+            next = start.superblock
+            next.isClean = isClosing
+            isRollback = start.rollback != nil
             next.root = try writeTree(start, next.generation, ledger, to: output)
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
-            next.tableChecksum = try writeTable(next, ledger)
+            try writeTable(&next, ledger)
         } catch {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
@@ -52,7 +55,7 @@ extension Engine {
             ledger: ledger,
             pageCount: output.pageCount,
             snapshots: snapshots,
-            isRollback: start.rollback != nil
+            isRollback: isRollback
         )
         finishCheckpoint(end)
         checkpointMemory.discard()
@@ -62,7 +65,7 @@ extension Engine {
     struct CheckpointStart {
         var overlay: Overlay
         var touches: [MapPage.Identity]
-        /// The current one, but for the place in the log.
+        /// The next one, but for what is written.
         var superblock: Superblock
         /// What becomes of the new tree.
         var snapshot: PendingSnapshot?
@@ -106,7 +109,9 @@ extension Engine {
     ///
     /// One that the host's lack of space stopped starts again where it began, and each snapshot has
     /// a checkpoint of its own.
-    private func freeze() -> CheckpointStart {
+    ///
+    /// - Returns: the LSN that it includes.
+    private func freeze() -> UInt64 {
         state.withLock { state in
             if state.frozen.isEmpty {
                 seal(.user, continues: false, &state)
@@ -115,6 +120,14 @@ extension Engine {
                 state.snapshots.giveUpLostRollback()
                 state.frozen[0].rollback = state.snapshots.rollback
             }
+            return state.frozen[0].position.lsn
+        }
+    }
+
+    /// What a checkpoint starts from, once all of it is written: only then the tags of encrypted
+    /// blocks are known.
+    private func checkpointStart() -> CheckpointStart {
+        state.withLock { state in
             let changes = state.frozen[0]
             var superblock = state.superblock
             superblock.lsn = changes.position.lsn
@@ -122,6 +135,8 @@ extension Engine {
             superblock.user = changes.position.user
             superblock.collector = changes.position.collector
             superblock.setCompression(state.compressionWanted)
+            superblock.generation += 1
+            superblock.tableRegion = 1 - superblock.tableRegion
             return CheckpointStart(
                 overlay: changes.overlay,
                 touches: state.touches,
@@ -162,19 +177,24 @@ extension Engine {
         }
     }
 
+    /// Writes the table, and what the superblock says of it.
     private func writeTable(
-        _ superblock: Superblock,
+        _ superblock: inout Superblock,
         _ ledger: Ledger
-    ) throws(DiskError) -> UInt32 {
+    ) throws(DiskError) {
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
         try ledger.apply(to: &entries)
-        let checksum = SegmentTable.store(
+        superblock.tableChecksum = SegmentTable.store(
             entries,
             nextSequence: nextSequence,
             volume: volume,
             generation: superblock.generation,
             in: checkpointMemory.table
         )
+        if let keys = cipher?.keys {
+            let range = 0..<Int(geometry.tableRegionSizeBytes)
+            superblock.tableTag = try keys.sum(checkpointMemory.table, range)
+        }
         let offset = geometry.tableOffset(region: superblock.tableRegion)
         do throws(Errno) {
             try unsafe store.write(
@@ -187,13 +207,12 @@ extension Engine {
             throw DiskError("write segment table", offset: offset, cause: error)
         }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
-        return checksum
     }
 
     /// Writes both copies, one after the other, each durable before anything else happens.
     func writeSuperblock(_ superblock: Superblock) throws(DiskError) {
         let page = AlignedBuffer(count: 4096)
-        superblock.store(in: page)
+        try superblock.store(in: page, cipher?.keys)
         for offset in Geometry.superblockOffsets {
             do throws(Errno) {
                 try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
@@ -346,6 +365,8 @@ final class MapStream: MapUpdate.Output {
     /// Where the stream was, to go back to.
     private let headBefore: Superblock.Head?
     private var taken: [UInt32] = []
+    /// Where pages of encrypted disks are encrypted.
+    private let scratch = AlignedBuffer(count: 4096)
 
     init(engine: Engine) {
         self.engine = engine
@@ -360,7 +381,9 @@ final class MapStream: MapUpdate.Output {
                 state.segments[Int(segment)].pagesWritten = 0
             }
             state.ready.insert(contentsOf: taken, at: 0)
-            state.mapHead = headBefore
+            // In what may have been written no other page goes: its nonce was used.
+            let isReused = engine.cipher == nil || engine.options.leavesOutOfEncryption == .abandon
+            state.mapHead = isReused ? headBefore : nil
             if let headBefore {
                 state.segments[Int(headBefore.segment)].pagesWritten = headBefore.page
             }
@@ -368,6 +391,47 @@ final class MapStream: MapUpdate.Output {
     }
 
     func append(_ page: borrowing AlignedBuffer) throws(DiskError) -> Location {
+        let location = try reserve()
+        put(page)
+        return location
+    }
+
+    func append(
+        _ page: borrowing AlignedBuffer,
+        _ checksum: UInt32
+    ) throws(DiskError) -> MapEntry {
+        let location = try reserve()
+        guard let cipher = engine.cipher else {
+            put(page)
+            return MapEntry(location: location, checksum: checksum)
+        }
+        unsafe scratch.copy(from: UnsafeRawBufferPointer(page.slice(0..<4096)), at: 0)
+        do throws(AccelerationError) {
+            let entry = try cipher.seal(page: scratch, at: location)
+            put(scratch)
+            return entry
+        } catch {
+            throw DiskError(
+                .failed,
+                "encrypt map page",
+                offset: location.offset,
+                error.description
+            )
+        }
+    }
+
+    /// Copies the next page in.
+    private func put(_ page: borrowing AlignedBuffer) {
+        unsafe engine.checkpointMemory.pages.copy(
+            from: UnsafeRawBufferPointer(page.slice(0..<4096)),
+            at: buffered * 4096
+        )
+        buffered += 1
+        pageCount += 1
+    }
+
+    /// Takes the place for the next page.
+    private func reserve() throws(DiskError) -> Location {
         let geometry = engine.geometry
         let (location, isContiguous) = try engine.state.withLock {
             (state) throws(DiskError) -> (Location, Bool) in
@@ -395,12 +459,6 @@ final class MapStream: MapUpdate.Output {
         }
         if !isContiguous || buffered == Self.bufferPageCount { try finish() }
         if buffered == 0 { bufferOffset = location.offset }
-        unsafe engine.checkpointMemory.pages.copy(
-            from: UnsafeRawBufferPointer(page.slice(0..<4096)),
-            at: buffered * 4096
-        )
-        buffered += 1
-        pageCount += 1
         return location
     }
 

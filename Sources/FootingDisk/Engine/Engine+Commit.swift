@@ -154,10 +154,9 @@ extension Engine {
     }
 
     private func write(_ batches: [Batch], isDurable: Bool) throws(DiskError) {
+        try encrypt(batches)
         let offset = batches[0].offset
-        let parts = unsafe batches.map {
-            unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes))
-        }
+        let parts = unsafe batches.map { unsafe $0.storedBytes }
         do throws(Errno) {
             if isDurable {
                 try unsafe store.writeDurably(at: offset, parts)
@@ -186,6 +185,7 @@ extension Engine {
     private func finishWrite(_ batch: Batch, _ state: inout EngineState) {
         precondition(state.sealed.first === batch, "commits out of order")
         state.sealed.removeFirst()
+        noteSeals(of: batch, &state)
         state.writtenLSN = batch.lsn
         state.unsyncedBytes += batch.sizeBytes
         if batch.stream == .user {

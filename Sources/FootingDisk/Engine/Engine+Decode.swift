@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// Blocks that are neighbours in the log, and the pages that hold them.
@@ -62,9 +63,12 @@ extension Engine {
         for entry in entries {
             guard let form = entry.form else { preconditionFailure("a run of what is no block") }
             defer { block += 1 }
-            let stored = unsafe UnsafeRawBufferPointer(rebasing: pages[at..<at + form.byteCount])
+            let found = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: pages[at..<at + form.byteCount]
+            )
             at += form.byteCount
-            try unsafe verify(block, entry, stored)
+            try unsafe reveal(block, entry, found)
+            let stored = UnsafeRawBufferPointer(found)
             guard let target else {
                 unsafe blocks.insert(block, entry, stored, use)
                 continue
@@ -97,13 +101,27 @@ extension Engine {
         }
     }
 
-    private func verify(
+    /// Verifies a block's stored bytes, and decrypts them in place.
+    private func reveal(
         _ block: UInt64,
         _ entry: MapEntry,
-        _ stored: UnsafeRawBufferPointer
+        _ stored: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
+        if let cipher {
+            do throws(AccelerationError) {
+                let bytes = UnsafeRawBufferPointer(stored)
+                return try unsafe cipher.open(block, entry, bytes, into: stored)
+            } catch {
+                throw DiskError(
+                    .corrupt,
+                    "read",
+                    offset: entry.location.offset,
+                    "block \(block) is not what was encrypted there: \(error)"
+                )
+            }
+        }
         guard options.verifiesChecksums else { return }
-        if unsafe Checksum.crc32c(stored) != entry.checksum {
+        if unsafe Checksum.crc32c(UnsafeRawBufferPointer(stored)) != entry.checksum {
             throw DiskError(
                 .corrupt,
                 "read",

@@ -52,7 +52,7 @@ struct EngineState: ~Copyable {
     var lastWriteNanoseconds: UInt64 = 0
 
     // The map.
-    var active = Overlay()
+    var active: Overlay
     /// The changes that checkpoints are to write out, oldest first.
     ///
     /// The one in progress writes the first; each snapshot has a checkpoint of its own.

@@ -8,19 +8,14 @@ struct MapReader: Sendable {
     let cache: PageCache
     /// False only in tests that show that the checksums matter.
     let verifies: Bool
+    /// Of an encrypted disk.
+    var cipher: VolumeCipher?
 
     /// The entry of a block in the tree below a root, or the run of blocks that have none.
     struct Answer {
         var entry: MapEntry
         /// Where an unmapped subtree ends; the next block for a mapped one.
         var end: UInt64
-    }
-
-    /// How many blocks one entry of a page at a level stands for.
-    static func span(level: Int) -> UInt64 {
-        var span: UInt64 = 1
-        for _ in 0..<level { span *= 336 }
-        return span
     }
 
     /// Looks a block up.
@@ -35,9 +30,10 @@ struct MapReader: Sendable {
         var page = root
         var level = geometry.levels - 1
         while page.isMapped {
-            let span = Self.span(level: level)
-            let slot = Int(block / span % 336)
-            let identity = MapPage.Identity(level: level, index: block / (span * 336))
+            let span = geometry.span(level: level)
+            let entries = UInt64(geometry.entriesPerPage)
+            let slot = Int(block / span % entries)
+            let identity = MapPage.Identity(level: level, index: block / (span * entries))
             var entry = cache.entry(of: page, slot: slot, countsMiss: waits)
             if entry == nil {
                 if !waits { return nil }
@@ -68,10 +64,11 @@ struct MapReader: Sendable {
         var page = root
         var level = geometry.levels - 1
         while page.isMapped {
-            let span = Self.span(level: level)
-            let slot = Int(block / span % 336)
+            let span = geometry.span(level: level)
+            let entries = UInt64(geometry.entriesPerPage)
+            let slot = Int(block / span % entries)
             guard let entry = cache.entry(of: page, slot: slot, countsMiss: false) else {
-                let identity = MapPage.Identity(level: level, index: block / (span * 336))
+                let identity = MapPage.Identity(level: level, index: block / (span * entries))
                 return Missing(page: page, identity: identity)
             }
             if level == 0 { return nil }
@@ -114,16 +111,17 @@ struct MapReader: Sendable {
         }
     }
 
-    /// Makes sure that a buffer holds the page that it should.
+    /// Makes sure that a buffer holds the page that it should, and decrypts it.
     func verify(
         _ page: MapEntry,
         _ identity: MapPage.Identity,
         _ buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
         let offset = page.location.offset
-        guard verifies else { return }
-        guard buffer.checksum(8..<4096) == page.checksum,
-            MapPage.identity(buffer, volume: volume) == identity
+        guard verifies || cipher != nil else { return }
+        let found = MapPage.identity(buffer, volume: volume, isEncrypted: cipher != nil)
+        guard buffer.checksum(8..<4096) == page.checksum, found == identity,
+            cipher?.open(page: buffer, page) ?? true
         else {
             throw DiskError(
                 .corrupt,

@@ -24,17 +24,14 @@ public final class DiskSnapshot: Sendable {
         self.isCounted = isCounted
         name = record.name
         identifier = record.identifier
-        let geometry = Geometry(
-            sizeBytes: record.sizeBytes,
-            segmentSizeBytes: engine.geometry.segmentSizeBytes,
-            segmentCount: engine.geometry.segmentCount
-        )
+        let geometry = engine.geometry.holding(sizeBytes: record.sizeBytes)
         let reader = MapReader(
             store: engine.store,
             geometry: geometry,
             volume: engine.volume,
             cache: engine.reader.cache,
-            verifies: engine.options.verifiesChecksums
+            verifies: engine.options.verifiesChecksums,
+            cipher: engine.cipher
         )
         view = TreeView(reader: reader, root: record.root)
     }

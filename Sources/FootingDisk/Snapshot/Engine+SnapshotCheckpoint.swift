@@ -41,6 +41,7 @@ extension Engine {
                 of: snapshot.identifier,
                 volume: volume,
                 generation: next.generation,
+                geometry,
                 to: output
             )
             for (segment, count) in counts.enumerated() { pins[segment] += count }

@@ -38,18 +38,32 @@ public struct SnapshotInformation: Sendable, Equatable {
 
     /// The snapshots of a container that nobody has open, oldest first; changes nothing.
     ///
+    /// - Parameters:
+    ///   - path: a file or a block device.
+    ///   - key: what opens it if it is encrypted.
     /// - Throws: kind `busy` if a process serves it.
-    public static func list(path: String) throws(DiskError) -> [SnapshotInformation] {
+    public static func list(
+        path: String,
+        key: DiskKey? = nil
+    ) throws(DiskError) -> [SnapshotInformation] {
         let store = try FileStore(path: path, access: .unchanging)
         do throws(DiskError) {
-            return try list(store)
+            return try list(store, key)
         } catch {
             throw error.at(path)
         }
     }
 
-    private static func list(_ store: FileStore) throws(DiskError) -> [SnapshotInformation] {
-        let found = try OpenedContainer(store: store, clock: SystemClock(), verifies: true)
+    private static func list(
+        _ store: FileStore,
+        _ key: DiskKey?
+    ) throws(DiskError) -> [SnapshotInformation] {
+        let found = try OpenedContainer(
+            store: store,
+            clock: SystemClock(),
+            verifies: true,
+            key: key
+        )
         let geometry = found.superblock.geometry
         let pins = found.snapshots.pins
         var result: [SnapshotInformation] = []
@@ -59,7 +73,8 @@ public struct SnapshotInformation: Sendable, Equatable {
                 of: record,
                 volume: found.superblock.volume,
                 store,
-                geometry
+                geometry,
+                found.cipher
             ).counts
             var bytes: UInt64 = 0
             for segment in counts.indices where counts[segment] > 0 {
@@ -118,7 +133,8 @@ extension Engine {
                 of: record,
                 volume: volume,
                 store,
-                geometry
+                geometry,
+                cipher
             ).counts
             information.exclusiveBytes = SnapshotInformation.exclusiveBytes(
                 counts,

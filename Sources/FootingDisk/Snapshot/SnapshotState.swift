@@ -92,12 +92,13 @@ extension SnapshotState {
     init(
         _ store: any BlockStore,
         _ superblock: Superblock,
-        _ segments: [SegmentEntry]
+        _ segments: [SegmentEntry],
+        _ cipher: VolumeCipher?
     ) throws(DiskError) {
         let geometry = superblock.geometry
         lastIdentifier = superblock.snapshots.lastIdentifier
         guard superblock.snapshots.count > 0 else { return }
-        let table = try SnapshotTable.records(superblock, store)
+        let table = try SnapshotTable.records(superblock, store, cipher)
         records = table.records
         tablePages = table.pages.locations
         var pins = [UInt32](repeating: 0, count: segments.count)
@@ -107,7 +108,8 @@ extension SnapshotState {
                 of: record,
                 volume: superblock.volume,
                 store,
-                geometry
+                geometry,
+                cipher
             )
             for (segment, count) in counts.enumerated() { pins[segment] += count }
             for page in pages.locations { pins.pin(page, geometry) }
@@ -141,7 +143,7 @@ struct ReplayedChanges: Sendable {
     /// Those that lead to a snapshot, oldest first.
     private(set) var frozen: [FrozenChanges] = []
     /// Those after them.
-    private(set) var overlay = Overlay()
+    private(set) var overlay: Overlay
     private var user: Superblock.Head
     private var collector: Superblock.Head
     private let geometry: Geometry
@@ -152,6 +154,7 @@ struct ReplayedChanges: Sendable {
         user = superblock.user
         collector = superblock.collector
         geometry = superblock.geometry
+        overlay = Overlay(blocksPerLeaf: superblock.geometry.entriesPerPage)
         hasFeature = superblock.features & Superblock.snapshotsFeature != 0
         self.limits = limits
     }
@@ -183,7 +186,7 @@ struct ReplayedChanges: Sendable {
         frozen.append(
             FrozenChanges(overlay: overlay, position: position, snapshot: snapshot)
         )
-        overlay = Overlay()
+        overlay = Overlay(blocksPerLeaf: geometry.entriesPerPage)
     }
 
     /// What there would be without the rule that a snapshot's changes are its own: for tests that
@@ -191,7 +194,7 @@ struct ReplayedChanges: Sendable {
     func unsplit() -> ReplayedChanges {
         var all = self
         guard var last = frozen.last else { return all }
-        for delta in overlay.deltas.sorted() { last.overlay.set(delta.block, delta.entry) }
+        for (block, entry) in overlay.deltas.entries() { last.overlay.set(block, entry) }
         all.frozen[frozen.count - 1] = last
         return all
     }

@@ -37,6 +37,13 @@ import Testing
         run(part * 20 + 6000..<part * 20 + 6020, simulation)
     }
 
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `Twenty seeds of encrypted disks`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isEncrypted = true
+        run(part * 20 + 7000..<part * 20 + 7020, simulation)
+    }
+
     @Test(arguments: 1...Sanitizer.rounds(2, sanitized: 1) as ClosedRange<UInt64>)
     func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
         let runCount = try Simulation.runExhaustively(seed: seed)
@@ -109,6 +116,15 @@ struct SabotageTests {
         #expect(!isNoticed(simulation, seeds: 1..<20))
         simulation.leavesOut = rule
         #expect(isNoticed(simulation, seeds: 1..<400))
+    }
+
+    @Test(arguments: EncryptionRule.allCases)
+    func `A broken rule of encryption is noticed`(_ rule: EncryptionRule) {
+        var simulation = Simulation()
+        simulation.isEncrypted = true
+        simulation.trouble = .fullHost
+        simulation.leavesOutOfEncryption = rule
+        #expect(isNoticed(simulation, seeds: 140..<150))
     }
 
     @Test func `Checksums that are not compared are noticed`() {
