@@ -10,7 +10,7 @@ enum DiskCommand {
         overview: "Create, describe, verify and change disks, and keep what they were.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
-            DiskCheckCommand.declaration, DiskSetCommand.declaration,
+            DiskCheckCommand.declaration, DiskSetCommand.declaration, DiskKeyCommand.declaration,
             SnapshotCommand.declaration, CloneCommand.declaration,
         ]
     )
@@ -55,6 +55,11 @@ enum DiskCreateCommand {
         help: "How writes are compressed: none, lz4, deflate or auto; can be changed later."
     )
 
+    static let encrypts = Flag(
+        "encrypt",
+        help: "Encrypt the disk with AES-256-GCM; it cannot be encrypted or decrypted later."
+    )
+
     static let device = Flag(
         "device",
         help: "The path is a block device, and what is on it is given up."
@@ -68,11 +73,14 @@ enum DiskCreateCommand {
             plus the spare room and the room for snapshots. A block device must be that large. \
             With snapshots of a disk that is full, what can be overwritten until it is full for \
             good is about the room for snapshots; it takes memory, 84 bytes for each segment.
+
+            An encrypted disk asks for a passphrase, unless --passphrase-file or --key-file is \
+            given. Without it nobody can read the disk again. 'footing disk key' adds others.
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
-            compression.model, device.model, SharedParameters.json.model,
-        ],
+            compression.model, encrypts.model, device.model, SharedParameters.json.model,
+        ] + KeyOptions.current.models,
         run: run
     )
 
@@ -85,6 +93,7 @@ enum DiskCreateCommand {
         let reserve = DiskOptions.snapshotReservePercent(sizeBytes: input[size])
         options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : reserve)
         let path = input[DiskCommand.path]
+        options.encryption = try encryption(input)
         if !input[device], isBlockDevice(path) {
             throw CommandError(
                 usage:
@@ -103,6 +112,18 @@ enum DiskCreateCommand {
         } catch {
             throw DiskCommand.failure(error)
         }
+    }
+
+    private static func encryption(
+        _ input: Invocation
+    ) throws(CommandError) -> DiskEncryption? {
+        if input[encrypts] {
+            return DiskEncryption(key: try KeyOptions.current.forNew(input))
+        }
+        if KeyOptions.current.isGiven(input) {
+            throw CommandError(usage: "a key is of use only with --encrypt")
+        }
+        return nil
     }
 
     private static func isBlockDevice(_ path: String) -> Bool {
@@ -149,6 +170,8 @@ enum DiskInfoCommand {
                 "segmentBytes": JSONValue(geometry.segmentSizeBytes),
                 "segments": JSONValue(UInt64(geometry.segmentCount)),
                 "compression": .string(information.compression.rawValue),
+                "encrypted": .bool(information.isEncrypted),
+                "keySlots": .array(information.keySlots.map { $0.json }),
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -172,7 +195,14 @@ enum DiskInfoCommand {
             "segments", "\(geometry.segmentCount) of \(ByteSize.text(geometry.segmentSizeBytes))",
         ])
         table.add(["compression", information.compression.rawValue])
+        table.add(["encryption", encryptionText(information)])
         table.add(["state", state])
         console.write(table.text())
+    }
+
+    private static func encryptionText(_ information: DiskInformation) -> String {
+        guard information.isEncrypted else { return "none" }
+        let slots = information.keySlots.map { "\($0.index) \($0.kindText)" }
+        return "AES-256-GCM, key slots: " + slots.joined(separator: ", ")
     }
 }

@@ -18,7 +18,7 @@ enum DiskSetCommand {
             lz4 for what is written, and deflate for what has grown cold. A program that knows no \
             compression cannot open a disk on which it was ever on.
             """,
-        parameters: [DiskCommand.path.model, compression.model],
+        parameters: [DiskCommand.path.model, compression.model] + KeyOptions.current.models,
         run: run
     )
 
@@ -27,8 +27,10 @@ enum DiskSetCommand {
         let path = input[DiskCommand.path]
         let policy = input[compression]
         if try !isSetWhileServed(policy, path) {
+            var options = EngineOptions()
+            options.key = try KeyOptions.forDisk(path, input)
             do throws(DiskError) {
-                let disk = try Disk(path: path)
+                let disk = try Disk(path: path, options: options)
                 do throws(DiskError) {
                     try disk.setCompression(policy)
                 } catch {

@@ -24,7 +24,8 @@ enum SnapshotCommand {
     private static let create = Command(
         name: "create",
         overview: "Keep what a disk is now, in constant time.",
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runCreate
     )
 
@@ -35,7 +36,8 @@ enum SnapshotCommand {
             Refers to: all that it needs, shared parts included. Frees: what deleting it gives \
             back at least.
             """,
-        parameters: [DiskCommand.path.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runList
     )
 
@@ -43,7 +45,8 @@ enum SnapshotCommand {
         name: "delete",
         overview: "Delete a snapshot and free what only it needs.",
         discussion: "Refused while a client reads it.",
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runDelete
     )
 
@@ -54,7 +57,8 @@ enum SnapshotCommand {
             Refused while a client is connected. What the disk is now is lost unless there is a \
             snapshot of it.
             """,
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runRollback
     )
 
@@ -107,8 +111,9 @@ enum SnapshotCommand {
         let path = input[DiskCommand.path]
         var result = try ask("list", nil, path)
         if result == nil {
+            let key = try KeyOptions.forDisk(path, input)
             do throws(DiskError) {
-                result = json(try SnapshotInformation.list(path: path))
+                result = json(try SnapshotInformation.list(path: path, key: key))
             } catch {
                 throw DiskCommand.failure(error)
             }
@@ -126,8 +131,10 @@ enum SnapshotCommand {
     ) throws(CommandError) -> JSONValue {
         let path = input[DiskCommand.path]
         if let result = try ask(command, input[name], path) { return result }
+        var options = EngineOptions()
+        options.key = try KeyOptions.forDisk(path, input)
         do throws(DiskError) {
-            let disk = try Disk(path: path)
+            let disk = try Disk(path: path, options: options)
             do throws(DiskError) {
                 let result = try body(disk)
                 try disk.close()
