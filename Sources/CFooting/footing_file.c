@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -160,6 +161,31 @@ int footing_punch_hole(int file, int64_t offset, int64_t length)
 {
 	return result_of(
 		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int footing_next_data(int file, int64_t offset, int64_t *start, int64_t *end)
+{
+	off_t data = lseek(file, offset, SEEK_DATA);
+	if (data < 0)
+		return -errno;
+	off_t hole = lseek(file, data, SEEK_HOLE);
+	if (hole < 0)
+		return -errno;
+	*start = data;
+	*end = hole;
+	return 0;
+}
+
+int footing_rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* Not every file system has that; a second name is as good, and fails if it is there. */
+	if (link(from, to) < 0)
+		return -errno;
+	return result_of(unlink(from));
 }
 
 int footing_block_discard(int file, uint64_t offset, uint64_t length)

@@ -7,6 +7,8 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -66,12 +69,39 @@ void footing_bound_heap(int kept)
 static int argument_count;
 static char **arguments;
 
-/* The C library hands these to every initialiser. Swift would read /proc/self/maps for them, which
-   takes longer than finding out the hypervisor. */
+/* The C library hands these to every initialiser. */
 __attribute__((constructor)) static void keep_arguments(int count, char **values)
 {
 	argument_count = count;
 	arguments = values;
+}
+
+/* Two functions of Swift's runtime, in place of its own where that is linked into the program: it
+ * is then left out, and with it what it does before main(), asked for or not. Hidden, so that a
+ * runtime in a shared library keeps its own. */
+#define RUNTIME __attribute__((visibility("hidden")))
+
+/* For CommandLine: Swift would read /proc/self/maps, which takes longer than finding out the
+ * hypervisor. */
+RUNTIME char **_swift_stdlib_getUnsafeArgvArgc(int *count);
+
+char **_swift_stdlib_getUnsafeArgvArgc(int *count)
+{
+	static char *none[1];
+	*count = argument_count;
+	return arguments ? arguments : none;
+}
+
+/* Where the program that prints the stack of a crash is, of a name, below the folder this one was
+ * installed in: Swift would look at seven places. Nobody installs it with a static program; the
+ * environment (SWIFT_BACKTRACE=swift-backtrace=PATH) can name one all the same. */
+RUNTIME const char *swift_copyAuxiliaryExecutablePath(const char *folder, const char *name);
+
+const char *swift_copyAuxiliaryExecutablePath(const char *folder, const char *name)
+{
+	(void)folder;
+	(void)name;
+	return NULL;
 }
 
 int footing_argument_count(void)
@@ -176,4 +206,41 @@ ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t
 	if (write(terminal, "\n", 1) < 0 && result == 0)
 		result = -errno;
 	return result < 0 ? result : (ssize_t)count;
+}
+
+int footing_spawn(const char *const words[], int *output)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	posix_spawn_file_actions_t actions;
+	int error = posix_spawn_file_actions_init(&actions);
+	if (error == 0) {
+		error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+		if (error == 0)
+			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+		if (error == 0)
+			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+		pid_t process = 0;
+		if (error == 0)
+			error = posix_spawnp(
+				&process, words[0], &actions, NULL, (char *const *)words, environ);
+		posix_spawn_file_actions_destroy(&actions);
+		if (error == 0) {
+			close(ends[1]);
+			*output = ends[0];
+			return process;
+		}
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return -error;
+}
+
+int footing_await_process(int process)
+{
+	int status;
+	if (waitpid(process, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -19,8 +19,9 @@ public final class Disk: Sendable {
     /// What it is.
     public let information: DiskInformation
 
-    private let engine: Engine
+    let engine: Engine
     private let threads: Locked<DiskThreads>
+    private let scrubber: Scrubber
 
     /// Opens a container, recovers it if it was not closed, and starts its threads.
     ///
@@ -52,6 +53,7 @@ public final class Disk: Sendable {
                 drive: .threads
             )
             information = DiskInformation(engine.state.withLock { $0.superblock })
+            scrubber = Scrubber(engine)
             threads = try Locked(DiskThreads(engine, starts: starts))
         } catch {
             throw error.at(store.path)
@@ -68,6 +70,7 @@ public final class Disk: Sendable {
 
     deinit {
         // Dropped without being closed: as after a crash of the process, but the threads end.
+        scrubber.stop()
         threads.withLock { threads in
             _ = threads.stopMaintenance()
             threads.stopCommitter()
@@ -216,6 +219,69 @@ public final class Disk: Sendable {
         try engine.createSnapshot(name)
     }
 
+    /// Goes on to verify, beside everything else, whether what is stored is what was written.
+    ///
+    /// One pass: the disk, then each snapshot; it goes on where it was stopped, or the disk was
+    /// closed.
+    ///
+    /// - Parameter bytesPerSecond: what is read at most; one that runs only gets another rate.
+    public func startScrub(bytesPerSecond: UInt64) throws(DiskError) {
+        try scrubber.start(bytesPerSecond: bytesPerSecond)
+    }
+
+    /// Stops to verify; where it was is kept.
+    public func stopScrub() { scrubber.stop() }
+
+    /// How far scrubbing has come, and what it found.
+    public var scrub: ScrubStatus { scrubber.status }
+
+    /// Whether scrubbing was under way when the disk was closed, or stopped since.
+    public var hasScrubToFinish: Bool { engine.state.withLock { !$0.scrub.isAtStart } }
+
+    /// Begins to make the container as small as its content, beside everything else; one that is
+    /// under way goes on.
+    public func startCompaction() throws(DiskError) { try engine.startCompaction() }
+
+    /// Ends a compaction soon; what was won is kept.
+    public func stopCompaction() { engine.stopCompaction() }
+
+    /// How far a compaction has come.
+    public var compaction: CompactionStatus { engine.compaction }
+
+    /// Makes the container as small as its content.
+    ///
+    /// - Parameter goesOn: called ten times a second with how far it is; false ends it.
+    public func compact(
+        goesOn: (CompactionStatus) -> Bool = { _ in true }
+    ) throws(DiskError) -> CompactionStatus {
+        try startCompaction()
+        while compaction.isRunning {
+            engine.state.withLock { state in
+                engine.state.wait(
+                    &state,
+                    on: Engine.Condition.progress,
+                    nanoseconds: 100_000_000
+                )
+            }
+            if !goesOn(compaction) { stopCompaction() }
+        }
+        let end = compaction
+        if let failure = end.failure { throw failure }
+        return end
+    }
+
+    /// Makes the disk larger or smaller; when this returns that is durable.
+    ///
+    /// Clients may go on meanwhile, but nobody may write beyond the end of a smaller one. Its
+    /// snapshots keep the size they were made with.
+    ///
+    /// - Parameter size: a multiple of 512, at most 64 TiB.
+    /// - Throws: kind `invalid` if there is data beyond a smaller size, or no disk can have it;
+    ///   kind `noSpace` if the host has no space for it.
+    public func resize(toBytes size: UInt64) throws(DiskError) {
+        try engine.resize(toBytes: size)
+    }
+
     /// Deletes a snapshot, and frees what only it needs.
     ///
     /// - Throws: kind `busy` while it is open; kind `invalid` if there is none.
@@ -228,9 +294,12 @@ public final class Disk: Sendable {
         try engine.rollBack(to: name)
     }
 
-    /// All snapshots, oldest first, with the space they take.
-    public func snapshots() throws(DiskError) -> [SnapshotInformation] {
-        try engine.snapshots()
+    /// All snapshots, oldest first, with the space they take; reads nothing.
+    ///
+    /// - Parameter countsSpace: false leaves out what each alone keeps, which takes the longer the
+    ///   more segments there are.
+    public func snapshots(countsSpace: Bool = true) -> [SnapshotInformation] {
+        engine.snapshots(countsSpace: countsSpace)
     }
 
     /// Opens a snapshot for reading.
@@ -240,15 +309,18 @@ public final class Disk: Sendable {
 
     /// Flushes, writes the map out, marks the container clean, and ends the threads; idempotent.
     ///
+    /// - Parameter returnsSpace: whether all free segments are given back to the host; some are
+    ///   kept otherwise, to be written at once by the next who opens it.
     /// - Throws: what kept it from being closed cleanly; what was flushed before is safe then too.
-    public func close() throws(DiskError) {
+    public func close(returnsSpace: Bool = false) throws(DiskError) {
         // Nothing was written, and nobody would answer the flush.
         guard threads.withLock({ $0.isStarted }) else { return engine.store.unlock() }
+        scrubber.stop()
         var failure: DiskError?
         do throws(DiskError) { try flush() } catch { failure = error }
         let isFirst = threads.withLock { $0.stopMaintenance() }
         guard isFirst else { return }
-        engine.state.withLock { $0.isClosed = true }
+        engine.beginClosing()
         if failure == nil {
             do throws(DiskError) { try engine.checkpoint(isClosing: true) } catch {
                 failure = error
@@ -256,6 +328,7 @@ public final class Disk: Sendable {
         }
         engine.wakeAll()
         threads.withLock { $0.stopCommitter() }
+        if failure == nil, returnsSpace { engine.discardFreeSegments() }
         engine.store.unlock()
         if let failure { throw failure.at(engine.store.path) }
     }

@@ -195,16 +195,51 @@ extension Engine {
             while state.withLock({ $0.superblock.lsn < target }) { try checkpoint() }
             return
         }
+        try checkpointUntil { $0.superblock.lsn >= target }
+    }
+
+    /// Has checkpoints made until one has done what is waited for.
+    ///
+    /// A host without space is no reason not to try: one may win some.
+    ///
+    /// - Throws: kind `noSpace` once an attempt has failed that began after this call.
+    func checkpointUntil(
+        _ isDone: (borrowing EngineState) -> Bool
+    ) throws(DiskError) {
+        let first = state.withLock { $0.checkpoints.begunCount + 1 }
+        if drive == .callers {
+            while state.withLock({ !isDone($0) }) {
+                try state.withLock { (state) throws(DiskError) in
+                    try requireHope(first, state)
+                }
+                try checkpoint()
+            }
+            return
+        }
         try state.withLock { (state) throws(DiskError) in
-            while state.superblock.lsn < target {
-                state.checkpointRequested = true
-                callMaintenance(&state)
-                try requireWritable(state)
-                if state.hostIsFull {
-                    throw DiskError(.noSpace, "checkpoint", "the host has no space left")
+            while !isDone(state) {
+                // One under way may do it, and nobody may be told otherwise then.
+                if !state.checkpoints.isRunning {
+                    try requireWritable(state)
+                    try requireHope(first, state)
+                    state.checkpointRequested = true
+                    callMaintenance(&state)
                 }
                 self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
             }
         }
+    }
+
+    private func requireHope(
+        _ first: UInt64,
+        _ state: borrowing EngineState
+    ) throws(DiskError) {
+        let isHopeless = options.leavesOut == .attempt && state.hostIsFull
+        if state.checkpoints.lastFailed < first, !isHopeless { return }
+        throw DiskError(
+            .noSpace,
+            "checkpoint",
+            "there is no space for it; free some on the host, or trim"
+        )
     }
 }

@@ -108,12 +108,17 @@ func hexadecimal(_ text: String) -> UInt64? {
 func hexadecimalText(_ value: UInt64, digits: Int = 1) -> String {
     precondition((1...16).contains(digits), "a number has 1 to 16 digits: \(digits)")
     let count = max(digits, (67 - value.leadingZeroBitCount) / 4)
-    var text = "0x"
-    for digit in (0..<count).reversed() {
-        let nibble = UInt8(truncatingIfNeeded: value >> (digit * 4)) & 15
-        text.unicodeScalars.append(Unicode.Scalar(nibble < 10 ? 48 + nibble : 87 + nibble))
+    return unsafe String(unsafeUninitializedCapacity: 2 + count) { text in
+        unsafe text[0] = UInt8(ascii: "0")
+        unsafe text[1] = UInt8(ascii: "x")
+        var rest = value
+        for place in (2..<2 + count).reversed() {
+            let nibble = UInt8(truncatingIfNeeded: rest) & 15
+            unsafe text[place] = nibble < 10 ? 48 + nibble : 87 + nibble
+            rest >>= 4
+        }
+        return 2 + count
     }
-    return text
 }
 
 /// The smaller of two values, or the one that is there.

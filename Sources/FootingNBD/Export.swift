@@ -10,7 +10,9 @@ public protocol Export: AnyObject, Sendable {
     var name: String { get }
     /// A line about it for people, shown by `LIST`.
     var summary: String { get }
-    /// Its size; a multiple of ``minimumBlockBytes``, and constant.
+    /// Its size; a multiple of ``minimumBlockBytes``.
+    ///
+    /// A connection goes by what it was when it began: a disk that is being used may only grow.
     var sizeBytes: UInt64 { get }
     /// Whether writes are refused.
     var isReadOnly: Bool { get }

@@ -1,5 +1,5 @@
 public import FootingDisk
-internal import FootingSystem
+public import FootingSystem
 
 /// The snapshots of a disk, as `disk@snapshot`.
 public struct SnapshotSource: ExportSource {
@@ -14,9 +14,7 @@ public struct SnapshotSource: ExportSource {
 
     /// All snapshots.
     public func list() -> [ExportListing] {
-        // Whoever asks for one by its name is told what is wrong with it.
-        let snapshots = (try? disk.snapshots()) ?? []
-        return snapshots.map { snapshot in
+        disk.snapshots(countsSpace: false).map { snapshot in
             ExportListing(
                 name: "\(diskName)@\(snapshot.name)",
                 summary: "snapshot \(snapshot.identifier) of \(disk.information.identifier)"
@@ -36,26 +34,33 @@ public struct SnapshotSource: ExportSource {
 }
 
 /// A snapshot as NBD clients see it: a disk that cannot be written.
-final class SnapshotExport: Export {
+public final class SnapshotExport: Export {
     private let snapshot: DiskSnapshot
-    let name: String
+    /// The name clients may ask for.
+    public let name: String
 
-    init(_ snapshot: DiskSnapshot, name: String) {
+    /// Offers a snapshot under a name.
+    public init(_ snapshot: DiskSnapshot, name: String) {
         self.snapshot = snapshot
         self.name = name
     }
 
-    var summary: String { "snapshot \(snapshot.identifier)" }
-    var sizeBytes: UInt64 { snapshot.sizeBytes }
-    var isReadOnly: Bool { true }
+    /// A line about it.
+    public var summary: String { "snapshot \(snapshot.identifier)" }
+    /// The disk's size when it was made.
+    public var sizeBytes: UInt64 { snapshot.sizeBytes }
+    /// It stays what it is.
+    public var isReadOnly: Bool { true }
 
-    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+    /// Reads; may wait for the device.
+    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         do throws(DiskError) { try unsafe snapshot.read(at: offset, into: buffer) } catch {
             throw error.errno
         }
     }
 
-    func readWithoutWaiting(
+    /// Reads what is in memory.
+    public func readWithoutWaiting(
         at offset: UInt64,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Bool {
@@ -66,26 +71,32 @@ final class SnapshotExport: Export {
         }
     }
 
-    func makeReadQueue() -> (any ExportReadQueue)? {
+    /// Reads that wait for the device while the calling thread goes on.
+    public func makeReadQueue() -> (any ExportReadQueue)? {
         snapshot.makeReadQueue().map { DiskReads($0) }
     }
 
-    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
+    /// Refused.
+    public func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         throw .notPermitted
     }
 
-    func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(Errno) {
+    /// Refused.
+    public func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(Errno) {
         throw .notPermitted
     }
 
-    func zeroingIsFast(keepsSpace: Bool) -> Bool { false }
+    /// There is none.
+    public func zeroingIsFast(keepsSpace: Bool) -> Bool { false }
 
-    func trim(_ range: Range<UInt64>) throws(Errno) { throw .notPermitted }
+    /// Refused.
+    public func trim(_ range: Range<UInt64>) throws(Errno) { throw .notPermitted }
 
     /// All of it is durable.
-    func flush(_ completion: @escaping @Sendable (Errno?) -> Void) { completion(nil) }
+    public func flush(_ completion: @escaping @Sendable (Errno?) -> Void) { completion(nil) }
 
-    func extents(_ range: Range<UInt64>, limit: Int) throws(Errno) -> [Extent] {
+    /// Which parts of a range hold data.
+    public func extents(_ range: Range<UInt64>, limit: Int) throws(Errno) -> [Extent] {
         do throws(DiskError) {
             return try snapshot.extents(range, limit: limit).map {
                 Extent(lengthBytes: $0.count, kind: $0.isAllocated ? .data : .hole)
@@ -95,8 +106,9 @@ final class SnapshotExport: Export {
         }
     }
 
-    func cache(_ range: Range<UInt64>) throws(Errno) {
-        let buffer = AlignedBuffer(count: 256 << 10)
+    /// Reads a range, so that the disk's cache holds it, as far as its policy wants that.
+    public func cache(_ range: Range<UInt64>) throws(Errno) {
+        let buffer = try AlignedBuffer(refusable: 256 << 10)
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(buffer.count, Int(range.upperBound - offset))

@@ -47,6 +47,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
         public static let directory = Options(rawValue: O_DIRECTORY)
         /// Never wait for a peer, as of a FIFO.
         public static let nonBlocking = Options(rawValue: O_NONBLOCK)
+        /// `O_NOCTTY`: a terminal does not become the process's own.
+        public static let noTerminal = Options(rawValue: O_NOCTTY)
         /// Do not follow a symbolic link at the end of the path.
         public static let noFollow = Options(rawValue: O_NOFOLLOW)
         /// Only a reference to the path: nothing can be read, and no driver is asked to open.
@@ -109,6 +111,22 @@ extension FileDescriptor {
         try checked(
             unsafe footing_pread_nowait(number, buffer.baseAddress, buffer.count, Int64(offset))
         )
+    }
+
+    /// Where the next data of a sparse file are; nil where there are no more.
+    ///
+    /// - Throws: `EINVAL` where the file system or the device cannot tell.
+    public func nextData(from offset: UInt64) throws(Errno) -> Range<UInt64>? {
+        var (start, end) = (0, 0) as (Int64, Int64)
+        do throws(Errno) {
+            _ = try checked(
+                unsafe footing_next_data(number, Int64(offset), &start, &end)
+            )
+        } catch {
+            if error == .noDevice { return nil }
+            throw error
+        }
+        return UInt64(start)..<UInt64(end)
     }
 
     /// Asks the kernel to drop what its page cache holds of a range and has written already
@@ -313,6 +331,13 @@ extension FileDescriptor {
     /// Removes a name (`unlink(2)`); whether it was there does not matter.
     public static func remove(_ path: String) {
         _ = unsafe unlink(path)
+    }
+
+    /// Gives a file another name, which must not be there (`renameat2(2)`, `RENAME_NOREPLACE`).
+    ///
+    /// - Throws: `EEXIST` if it is.
+    public static func rename(_ path: String, toNew newPath: String) throws(Errno) {
+        _ = try retrying { unsafe footing_rename_new(path, newPath) }
     }
 
     /// Makes a directory's entries durable, as after creating a file in it.

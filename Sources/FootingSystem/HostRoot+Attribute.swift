@@ -98,19 +98,17 @@ extension HostRoot {
     }
 
     private func readOnce(_ path: String, _ limit: Int) throws(Errno) -> [UInt8] {
+        // Opened before there is memory for it: on most machines most files are missing.
+        let file = try open(path, [.readOnly, .nonBlocking, .noTerminal])
         var result: Result<[UInt8], Errno> = .success([])
         unsafe withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
-            let count = unsafe footing_read_beneath(
-                directory,
-                relative(path),
-                isLive ? 0 : 1,
-                buffer.baseAddress,
-                limit
-            )
-            // Copied, as most are far shorter than the buffer and some are kept.
-            unsafe result =
-                count < 0
-                ? .failure(Errno(rawValue: Int32(-count))) : .success([UInt8](buffer[..<count]))
+            do throws(Errno) {
+                let count = try unsafe file.read(into: buffer)
+                // Copied, as most are far shorter than the buffer and some are kept.
+                unsafe result = .success([UInt8](buffer[..<count]))
+            } catch {
+                result = .failure(error)
+            }
         }
         return try result.get()
     }

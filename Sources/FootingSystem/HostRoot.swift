@@ -166,20 +166,21 @@ public final class HostRoot: Sendable {
     private func read(_ path: String) throws(Errno) -> [UInt8] {
         let file = try open(path)
         var content: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while true {
-            let result: Result<Int, Errno> = unsafe chunk.withUnsafeMutableBytes { buffer in
-                do throws(Errno) {
-                    return .success(try unsafe file.read(into: buffer))
-                } catch {
-                    return .failure(error)
+        var failure: Errno?
+        unsafe withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 1) { chunk in
+            do throws(Errno) {
+                while true {
+                    let count = try unsafe file.read(into: chunk)
+                    if count == 0 { return }
+                    unsafe content += chunk[..<count]
+                    if content.count > Self.fileSizeLimitBytes { throw .tooLarge }
                 }
+            } catch {
+                failure = error
             }
-            let count = try result.get()
-            if count == 0 { return content }
-            content += chunk[..<count]
-            if content.count > Self.fileSizeLimitBytes { throw .tooLarge }
         }
+        if let failure { throw failure }
+        return content
     }
 
     /// The content of a text file without white space at either end.

@@ -13,6 +13,37 @@ public enum PrivateFolder {
         try check(path)
     }
 
+    /// Makes one, and the folders above it that are missing.
+    ///
+    /// - Throws: as ``create(_:)``.
+    public static func createWithParents(_ path: String) throws(Errno) {
+        var end = path.utf8.startIndex
+        while let slash = path.utf8[end...].firstIndex(of: UInt8(ascii: "/")) {
+            end = path.utf8.index(after: slash)
+            let parent = String(path[..<slash])
+            if parent.isEmpty || end == path.utf8.endIndex { continue }
+            if unsafe mkdir(parent, 0o700) < 0, Errno.current != .fileExists {
+                throw Errno.current
+            }
+        }
+        try create(path)
+    }
+
+    /// Makes a new one for files that do not outlive this process.
+    ///
+    /// - Returns: its path, below `/tmp`.
+    public static func createTemporary() throws(Errno) -> String {
+        var random = SystemRandomNumberGenerator()
+        let path = "/tmp/footing-" + hexadecimal(random.next(), digits: 16)
+        guard unsafe mkdir(path, 0o700) == 0 else { throw Errno.current }
+        return path
+    }
+
+    /// Removes an empty one.
+    public static func remove(_ path: String) {
+        _ = unsafe rmdir(path)
+    }
+
     /// Makes sure that a folder is one.
     ///
     /// - Throws: as ``create(_:)``, and `ENOENT` where nothing is.

@@ -40,15 +40,15 @@ import Testing
                 # TYPE footing_container_written_bytes counter
                 # UNIT footing_container_written_bytes bytes
                 # HELP footing_container_written_bytes Bytes written to the container.
-                footing_container_written_bytes_total{disk="a",part="log"} 10
-                footing_container_written_bytes_total{disk="a",part="map"} 20
+                footing_container_written_bytes_total{disk="a",uuid="1-2",part="log"} 10
+                footing_container_written_bytes_total{disk="a",uuid="1-2",part="map"} 20
 
                 """
             )
         )
-        #expect(text.contains("footing_throttled_seconds_total{disk=\"a\"} 0.25\n"))
-        #expect(text.contains("footing_write_amplification_ratio{disk=\"a\"} 1.25\n"))
-        #expect(text.contains("\nfooting_disk_size_bytes{disk=\"a\"} 4096\n"))
+        #expect(text.contains("footing_throttled_seconds_total{disk=\"a\",uuid=\"1-2\"} 0.25\n"))
+        #expect(text.contains("footing_write_amplification_ratio{disk=\"a\",uuid=\"1-2\"} 1.25\n"))
+        #expect(text.contains("\nfooting_disk_size_bytes{disk=\"a\",uuid=\"1-2\"} 4096\n"))
     }
 
     @Test func `buckets are cumulative and exact at their limits`() {
@@ -62,12 +62,39 @@ import Testing
         #expect(count("17.179869184") == "6")
         #expect(count("+Inf") == "7")
         #expect(buckets.count == 50)
-        #expect(text.contains("_seconds_count{disk=\"a\",kind=\"read\"} 7\n"))
-        #expect(text.contains("_seconds_sum{disk=\"a\",kind=\"read\"} 1.5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",le=\"2.0\"} 5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",le=\"256.0\"} 5\n"))
-        #expect(text.contains("footing_flush_group_size_bucket{disk=\"a\",le=\"+Inf\"} 6\n"))
-        #expect(text.contains("footing_flush_group_size_sum{disk=\"a\"} 9\n"))
+        #expect(text.contains("_seconds_count{disk=\"a\",uuid=\"1-2\",kind=\"read\"} 7\n"))
+        #expect(text.contains("_seconds_sum{disk=\"a\",uuid=\"1-2\",kind=\"read\"} 1.5\n"))
+        #expect(
+            text.contains("footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"2.0\"} 5\n")
+        )
+        #expect(
+            text.contains(
+                "footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"256.0\"} 5\n"
+            )
+        )
+        #expect(
+            text.contains(
+                "footing_flush_group_size_bucket{disk=\"a\",uuid=\"1-2\",le=\"+Inf\"} 6\n"
+            )
+        )
+        #expect(text.contains("footing_flush_group_size_sum{disk=\"a\",uuid=\"1-2\"} 9\n"))
+    }
+
+    @Test func `two disks of one relative path are told apart`() {
+        var other = status("disk.footing")
+        if case .object(var members) = other {
+            members["uuid"] = "3-4"
+            other = .object(members)
+        }
+        let samples = lines(OpenMetrics([status("disk.footing"), other]).text, "footing_disk_size")
+        #expect(samples.count == 2 && Set(samples).count == 2)
+    }
+
+    @Test func `no segment counts twice in the family of segments`() {
+        let states = MetricTable.all.first { $0.name == "footing_segments" }?.points.map {
+            $0.path.last
+        }
+        #expect(states == ["free", "unallocated", "used"])
     }
 
     @Test func `several disks share one description`() {
@@ -82,7 +109,9 @@ import Testing
         let path = "a\"b\\c\nfooting_evil 1\n# EOF\u{1b}[2J{}é"
         let text = OpenMetrics([status(path)]).text
         #expect(
-            text.contains("{disk=\"a\\\"b\\\\c\\nfooting_evil 1\\n# EOF.[2J{}é\"} 4096\n")
+            text.contains(
+                "{disk=\"a\\\"b\\\\c\\nfooting_evil 1\\n# EOF.[2J{}é\",uuid=\"1-2\"} 4096\n"
+            )
         )
         #expect(lines(text, "footing_evil").isEmpty)
         #expect(lines(text, "# EOF").count == 1)

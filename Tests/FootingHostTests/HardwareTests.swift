@@ -10,6 +10,18 @@ import Testing
     }
 
     @Test(arguments: [
+        (UInt64(0), 1, "0x0"), (0x9, 1, "0x9"), (0xa0f, 1, "0xa0f"), (0x1af4, 6, "0x001af4"),
+        (0x12345, 4, "0x12345"), (.max, 1, "0xffffffffffffffff"), (0, 16, "0x0000000000000000"),
+    ])
+    func `numbers in base 16 have at least the digits asked for`(
+        _ value: UInt64,
+        _ digits: Int,
+        _ text: String
+    ) {
+        #expect(hexadecimalText(value, digits: digits) == text)
+    }
+
+    @Test(arguments: [
         ("LVM-x", "lvm"), ("mpath-3600", "multipath"), ("CRYPT-LUKS1-x", "luks1"),
         ("CRYPT-LUKS2-x", "luks2"), ("CRYPT-PLAIN-x", "plain-crypt"), ("CRYPT-VERITY-x", "verity"),
         ("CRYPT-INTEGRITY-x", "integrity"), ("CRYPT-BITLK-x", "bitlocker"),

@@ -16,7 +16,8 @@ struct EncryptionTests {
             for command in "serve disk.footing --socket $socket" 'disk check disk.footing' \\
                 'disk set disk.footing --compression lz4' 'disk snapshot create disk.footing a' \\
                 'disk snapshot list disk.footing' 'disk clone disk.footing@a b' \\
-                'disk key remove disk.footing --slot 0'; do
+                'disk resize disk.footing --size 32M' 'disk compact disk.footing' \\
+                'disk export disk.footing x.raw' 'disk key remove disk.footing --slot 0'; do
                 expect 1 'wrong key' "$footing" $command --key-file other
                 expect 1 'wrong key' "$footing" $command --passphrase-file word
                 expect 1 '--key-file' setsid "$footing" $command
@@ -28,6 +29,8 @@ struct EncryptionTests {
             "$footing" disk create plain.footing --size 16M >plain.log
             expect 1 'not encrypted' "$footing" disk check plain.footing --key-file key
             expect 64 'only with --encrypt' "$footing" disk create x --size 16M --key-file key
+            expect 64 'only with --encrypt' "$footing" disk import key x --format raw --key-file key
+            [[ ! -e x && ! -e x.raw ]] || fail 'something was made'
             """
         )
         #expect(result.status == 0, "\(result.output)")
@@ -88,6 +91,35 @@ struct EncryptionTests {
             stop
             "$footing" disk check disk.footing --key-file key >check.log
             "$footing" disk check copy.footing --key-file key >check.log
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `an encrypted disk is imported, resized, compacted, scrubbed and exported`() throws {
+        let result = try Script.run(
+            """
+            head -c 64 /dev/urandom >key
+            head -c 3M /dev/urandom >image
+            truncate --size 16M image
+            "$footing" disk import image disk.footing --format raw --encrypt --key-file key >out
+            "$footing" disk info disk.footing | grep -q 'AES-256-GCM' || fail 'not encrypted'
+            "$footing" disk resize disk.footing --size 200M --key-file key >out
+            "$footing" disk compact disk.footing --key-file key >out
+            "$footing" disk snapshot create disk.footing a --key-file key
+            "$footing" disk export disk.footing now.raw --key-file key >out
+            cmp --bytes=16777216 image now.raw || fail 'other bytes'
+            # Who serves the disk has its key.
+            serve --socket="$socket" --key-file key
+            "$footing" disk resize disk.footing --size 1G >out
+            "$footing" disk compact disk.footing >out
+            "$footing" disk scrub disk.footing --wait --rate 1G | grep -q 'nothing damaged' \\
+                || fail scrub
+            "$footing" disk export disk.footing@a before.raw --key-file key >out
+            cmp now.raw before.raw || fail 'another snapshot'
+            stop
+            "$footing" disk resize disk.footing --size 16M --key-file key >out
+            "$footing" disk check disk.footing --key-file key >check.log
             """
         )
         #expect(result.status == 0, "\(result.output)")

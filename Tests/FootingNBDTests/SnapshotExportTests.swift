@@ -75,7 +75,7 @@ import Testing
                 #expect(try reader.read(0, 512) == [UInt8](repeating: 0, count: 512))
                 let error = #expect(throws: DiskError.self) { try disk.deleteSnapshot("a") }
                 #expect(error?.kind == .busy)
-                #expect(try disk.snapshots().first?.readerCount == 1)
+                #expect(disk.snapshots().first?.readerCount == 1)
             }
             #expect(try eventually { server.statistics.activeConnections == 0 })
             #expect(try eventually { (try? disk.deleteSnapshot("a")) != nil })

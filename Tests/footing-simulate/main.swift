@@ -6,7 +6,8 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--encrypted] [--without release|pins|split|segment|epoch|abandon]
+//                    [--encrypted]
+//                    [--without release|pins|split|attempt|segment|epoch|abandon]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
@@ -90,6 +91,9 @@ struct Progress {
     var rollbackCount = 0
     var nonceCount = 0
     var rotationCount = 0
+    var resizeCount = 0
+    var compactionCount = 0
+    var returnedBytes: UInt64 = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -148,6 +152,9 @@ let start = clock.nanoseconds
                 progress.rollbackCount += summary.rollbackCount
                 progress.nonceCount += summary.nonceCount
                 progress.rotationCount += summary.rotationCount
+                progress.resizeCount += summary.resizeCount
+                progress.compactionCount += summary.compactionCount
+                progress.returnedBytes += summary.returnedBytes
             }
         } catch {
             progress.withLock { progress in
@@ -180,6 +187,8 @@ progress.withLock { total in
         \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
         \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
         \(total.nonceCount) nonces, \(total.rotationCount) keys changed; \
+        \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
+        \(total.returnedBytes >> 20) MiB; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -190,6 +199,7 @@ progress.withLock { total in
             ("compressed once more", total.recompressedBlocks),
             ("rolled back", UInt64(total.rollbackCount)),
             ("encrypted", UInt64(total.nonceCount)),
+            ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

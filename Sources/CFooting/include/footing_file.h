@@ -45,6 +45,13 @@ int footing_allocate(int file, int64_t offset, int64_t length);
 /* fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
 int footing_punch_hole(int file, int64_t offset, int64_t length);
 
+/* lseek(2) with SEEK_DATA and SEEK_HOLE: where the next data begins from `offset` on, and where
+ * they end. 0, or -ENXIO if there are none, or -errno. */
+int footing_next_data(int file, int64_t offset, int64_t *start, int64_t *end);
+
+/* renameat2(2) with RENAME_NOREPLACE: -EEXIST if there is something of the new name. */
+int footing_rename_new(const char *from, const char *to);
+
 /* BLKDISCARD and BLKZEROOUT: the same for a block device. */
 int footing_block_discard(int file, uint64_t offset, uint64_t length);
 

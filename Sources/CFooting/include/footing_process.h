@@ -56,4 +56,11 @@ int footing_hide_memory(void);
  * feed, or -errno; -ECANCELED for Ctrl-C, -EMSGSIZE if it is longer than the memory. */
 ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size);
 
+/* Starts a program of PATH with nothing to read; what it writes to its standard output and error
+ * goes to a pipe, whose other end is `*output` then. Returns the process or -errno. */
+int footing_spawn(const char *const arguments[], int *output);
+
+/* waitpid(2): the exit status, 128 and the signal's number where one ended it, or -errno. */
+int footing_await_process(int process);
+
 #endif

@@ -1,6 +1,7 @@
 internal import CDeflate
 internal import CLZ4
 internal import FootingSystem
+internal import Glibc
 
 /// The working memory of one thread's compression, made once and used again.
 @safe
@@ -15,27 +16,38 @@ final class CodecContext {
     /// libdeflate's levels: the fastest, and the one from which more time hardly pays.
     private static let levels: (fast: Int32, dense: Int32) = (1, 6)
 
-    init() {
-        unsafe state = .allocate(byteCount: Int(LZ4_sizeofState()), alignment: 64)
-        guard let decompressor = unsafe libdeflate_alloc_decompressor() else {
-            preconditionFailure("no memory for a decompressor")
+    /// - Throws: kind `unavailable` if the kernel refuses the memory.
+    init() throws(AccelerationError) {
+        guard let state = unsafe aligned_alloc(64, (Int(LZ4_sizeofState()) + 63) / 64 * 64) else {
+            throw Self.noMemory
         }
+        guard let decompressor = unsafe libdeflate_alloc_decompressor() else {
+            unsafe free(state)
+            throw Self.noMemory
+        }
+        unsafe self.state = state
         unsafe self.decompressor = decompressor
     }
 
+    private static var noMemory: AccelerationError {
+        .unavailable("the kernel refuses the memory for a codec")
+    }
+
     deinit {
-        unsafe state.deallocate()
+        unsafe free(state)
         unsafe libdeflate_free_decompressor(decompressor)
         if let compressor = unsafe fastCompressor { unsafe libdeflate_free_compressor(compressor) }
         if let compressor = unsafe denseCompressor { unsafe libdeflate_free_compressor(compressor) }
     }
 
-    private func compressor(_ effort: CompressionEffort) -> OpaquePointer {
+    private func compressor(
+        _ effort: CompressionEffort
+    ) throws(AccelerationError) -> OpaquePointer {
         let known = unsafe effort == .fast ? fastCompressor : denseCompressor
         if let known = unsafe known { return unsafe known }
         let level = effort == .fast ? Self.levels.fast : Self.levels.dense
         guard let made = unsafe libdeflate_alloc_compressor(level) else {
-            preconditionFailure("no memory for a compressor")
+            throw Self.noMemory
         }
         if effort == .fast { unsafe fastCompressor = made } else { unsafe denseCompressor = made }
         return unsafe made
@@ -50,7 +62,7 @@ final class CodecContext {
         _ method: CompressionMethod,
         _ effort: CompressionEffort,
         acceleration: Int32 = 1
-    ) -> Int? {
+    ) throws(AccelerationError) -> Int? {
         let room = min(target.count, source.count - 1)
         guard room > 0, let input = source.baseAddress, let output = target.baseAddress else {
             return nil
@@ -71,7 +83,7 @@ final class CodecContext {
                 )
             )
         case .deflate:
-            count = unsafe libdeflate_deflate_compress(
+            count = try unsafe libdeflate_deflate_compress(
                 compressor(effort),
                 input,
                 source.count,

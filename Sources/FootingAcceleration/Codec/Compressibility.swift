@@ -15,13 +15,13 @@ enum Compressibility {
         _ block: UnsafeRawBufferPointer,
         _ context: CodecContext,
         room: UnsafeMutableRawBufferPointer
-    ) -> Bool {
+    ) throws(AccelerationError) -> Bool {
         // A small block is compressed sooner than looked at.
         guard block.count >= 2 * sampleCount else { return true }
         if unsafe isUneven(block) { return true }
         // Where it saves less than a thirty-second, deflate saves little too.
         let limit = min(room.count, block.count - block.count / 32)
-        let quick = unsafe context.compress(
+        let quick = try unsafe context.compress(
             block,
             into: UnsafeMutableRawBufferPointer(rebasing: room[..<limit]),
             .lz4,

@@ -12,7 +12,9 @@ public final class SoftwareAccelerator: Accelerator {
     /// Prepares nothing: what a call needs is made by the first that needs it.
     public init(clock: any TimeSource = SystemClock()) {
         self.clock = clock
-        codecs = ContextPool(clock: clock) { () throws(AccelerationError) in CodecContext() }
+        codecs = ContextPool(clock: clock) { () throws(AccelerationError) in
+            try CodecContext()
+        }
         ciphers = CipherStatistics()
     }
 
@@ -49,11 +51,11 @@ public final class SoftwareAccelerator: Accelerator {
         return try codecs.run(operation, inputBytes: source.count, plainBytes: source.count) {
             (context) throws(AccelerationError) in
             if method == .deflate,
-                unsafe !Compressibility.isLikely(source, context, room: target)
+                try unsafe !Compressibility.isLikely(source, context, room: target)
             {
                 return nil
             }
-            return unsafe context.compress(source, into: target, method, effort)
+            return try unsafe context.compress(source, into: target, method, effort)
         }
     }
 

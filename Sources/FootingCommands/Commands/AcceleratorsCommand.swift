@@ -97,7 +97,7 @@ enum AcceleratorsCommand {
             return figures
         }
         do throws(Errno) {
-            try PrivateFolder.create(folder)
+            try PrivateFolder.createWithParents(folder)
             try memory.save(figures.table, circumstances)
             figures.path = memory.path
         } catch {

@@ -84,7 +84,7 @@ enum CloneCommand {
     }
 
     /// Sees to it that a snapshot that was just made has its tree.
-    private static func settle(
+    static func settle(
         _ path: String,
         _ name: String,
         _ key: DiskKey?

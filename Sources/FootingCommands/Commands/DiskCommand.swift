@@ -12,6 +12,8 @@ enum DiskCommand {
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
             DiskCheckCommand.declaration, DiskSetCommand.declaration, DiskKeyCommand.declaration,
             SnapshotCommand.declaration, CloneCommand.declaration,
+            ResizeCommand.declaration, ExportCommand.declaration, ImportCommand.declaration,
+            CompactCommand.declaration, ScrubCommand.declaration,
         ]
     )
 
@@ -86,12 +88,8 @@ enum DiskCreateCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        var options = DiskOptions(sizeBytes: input[size])
-        options.sparePercent = input[spare]
-        options.segmentSizeBytes = input[segment]
-        options.compression = input[compression]
-        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: input[size])
-        options.snapshotReservePercent = input[snapshotReserve] ?? (input[device] ? 0 : reserve)
+        var options = options(input, size: input[size])
+        if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
         options.encryption = try encryption(input)
         if !input[device], isBlockDevice(path) {
@@ -114,7 +112,8 @@ enum DiskCreateCommand {
         }
     }
 
-    private static func encryption(
+    /// How a new disk is to be encrypted.
+    static func encryption(
         _ input: Invocation
     ) throws(CommandError) -> DiskEncryption? {
         if input[encrypts] {
@@ -124,6 +123,17 @@ enum DiskCreateCommand {
             throw CommandError(usage: "a key is of use only with --encrypt")
         }
         return nil
+    }
+
+    /// What was asked for, for a disk in a file.
+    static func options(_ input: Invocation, size: UInt64) -> DiskOptions {
+        var options = DiskOptions(sizeBytes: size)
+        options.sparePercent = input[spare]
+        options.segmentSizeBytes = input[segment]
+        options.compression = input[compression]
+        let reserve = DiskOptions.snapshotReservePercent(sizeBytes: size)
+        options.snapshotReservePercent = input[snapshotReserve] ?? reserve
+        return options
     }
 
     private static func isBlockDevice(_ path: String) -> Bool {

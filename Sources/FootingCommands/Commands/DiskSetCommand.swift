@@ -1,5 +1,4 @@
 internal import FootingDisk
-internal import FootingLifecycle
 internal import FootingSystem
 
 /// `footing disk set`: change a disk, at rest or while it is served.
@@ -18,7 +17,8 @@ enum DiskSetCommand {
             lz4 for what is written, and deflate for what has grown cold. A program that knows no \
             compression cannot open a disk on which it was ever on.
             """,
-        parameters: [DiskCommand.path.model, compression.model] + KeyOptions.current.models,
+        parameters: [DiskCommand.path.model, compression.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: run
     )
 
@@ -26,44 +26,23 @@ enum DiskSetCommand {
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[DiskCommand.path]
         let policy = input[compression]
-        if try !isSetWhileServed(policy, path) {
-            var options = EngineOptions()
-            options.key = try KeyOptions.forDisk(path, input)
-            do throws(DiskError) {
-                let disk = try Disk(path: path, options: options)
-                do throws(DiskError) {
-                    try disk.setCompression(policy)
-                } catch {
-                    try? disk.close()
-                    throw error
-                }
-                try disk.close()
-            } catch {
-                throw DiskCommand.failure(error)
-            }
+        _ = try ServedDisk.change(
+            "compression",
+            ["policy": .string(policy.rawValue)],
+            path,
+            input,
+            "set the compression of"
+        ) { (disk) throws(DiskError) in
+            try disk.setCompression(policy)
+            return .null
+        }
+        if input[SharedParameters.json] {
+            return console.print([
+                "schema": "footing.set/1",
+                "path": .string(path),
+                "compression": .string(policy.rawValue),
+            ])
         }
         console.print("compression \(policy.rawValue)")
-    }
-
-    /// Asks the process that serves the disk.
-    ///
-    /// - Returns: false if this user serves no such disk.
-    private static func isSetWhileServed(
-        _ policy: CompressionPolicy,
-        _ path: String
-    ) throws(CommandError) -> Bool {
-        do throws(ControlError) {
-            _ = try ControlFolder.user().ask(
-                "compression",
-                ["policy": .string(policy.rawValue)],
-                ofContainer: path,
-                // A checkpoint of a large disk on a slow device.
-                seconds: 600
-            )
-        } catch {
-            if error.kind == .notServed || error.kind == .unusable { return false }
-            throw CommandError("cannot set the compression of", path, error.description)
-        }
-        return true
     }
 }

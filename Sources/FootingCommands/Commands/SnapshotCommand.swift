@@ -1,5 +1,4 @@
 internal import FootingDisk
-internal import FootingLifecycle
 internal import FootingSystem
 
 /// `footing disk snapshot`: what a disk was, kept.
@@ -123,29 +122,19 @@ enum SnapshotCommand {
         console.write(text(result["snapshots"].elements))
     }
 
-    /// Has the server do it, or opens the disk if nobody serves it.
     private static func change(
         _ command: String,
         _ input: Invocation,
         _ body: (Disk) throws(DiskError) -> JSONValue
     ) throws(CommandError) -> JSONValue {
-        let path = input[DiskCommand.path]
-        if let result = try ask(command, input[name], path) { return result }
-        var options = EngineOptions()
-        options.key = try KeyOptions.forDisk(path, input)
-        do throws(DiskError) {
-            let disk = try Disk(path: path, options: options)
-            do throws(DiskError) {
-                let result = try body(disk)
-                try disk.close()
-                return result
-            } catch {
-                try? disk.close()
-                throw error
-            }
-        } catch {
-            throw DiskCommand.failure(error)
-        }
+        try ServedDisk.change(
+            "snapshot-" + command,
+            ["name": .string(input[name])],
+            input[DiskCommand.path],
+            input,
+            "\(command) a snapshot of",
+            body
+        )
     }
 
     /// Asks who serves a disk.
@@ -156,18 +145,12 @@ enum SnapshotCommand {
         _ name: String?,
         _ path: String
     ) throws(CommandError) -> JSONValue? {
-        do throws(ControlError) {
-            return try ControlFolder.user().ask(
-                "snapshot-" + command,
-                name.map { ["name": .string($0)] } ?? .null,
-                ofContainer: path,
-                // A checkpoint of a large disk on a slow device.
-                seconds: 600
-            )
-        } catch {
-            if error.kind == .notServed || error.kind == .unusable { return nil }
-            throw CommandError("cannot \(command) a snapshot of", path, error.description)
-        }
+        try ServedDisk.ask(
+            "snapshot-" + command,
+            name.map { ["name": .string($0)] } ?? .null,
+            path,
+            "\(command) a snapshot of"
+        )
     }
 
     // MARK: - Text and JSON

@@ -14,6 +14,7 @@ struct StatusText {
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
             ("log", log), ("io", io), ("compression", compression), ("snapshots", snapshots),
+            ("scrub", ScrubCommand.summary(status["scrub"])),
         ] {
             table.add([name, value])
         }

@@ -1,4 +1,5 @@
 internal import FootingSystem
+internal import Synchronization
 
 /// Where a command reports: results on standard output, everything else on standard error.
 ///
@@ -10,7 +11,8 @@ final class Console: Sendable {
     let progressColumns: Int?
 
     private let sink: @Sendable (StandardStream, String) throws(Errno) -> Void
-    private let failure = Locked<Errno?>(nil)
+    // An error number; 0: none yet. A lock of an optional would be a type to make at run time.
+    private let failure = Atomic<Int32>(0)
 
     init(
         columns: Int,
@@ -33,14 +35,21 @@ final class Console: Sendable {
     }
 
     /// The first error that standard output gave, such as `ENOSPC`: the result is then incomplete.
-    var outputFailure: Errno? { failure.withLock { $0 } }
+    var outputFailure: Errno? {
+        let number = failure.load(ordering: .relaxed)
+        return number == 0 ? nil : Errno(rawValue: number)
+    }
 
     /// Writes a result as it is.
     func write(_ text: String) {
         do throws(Errno) {
             try sink(.output, text)
         } catch {
-            failure.withLock { $0 = $0 ?? error }
+            _ = failure.compareExchange(
+                expected: 0,
+                desired: error.rawValue,
+                ordering: .relaxed
+            )
         }
     }
 

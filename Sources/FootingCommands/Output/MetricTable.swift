@@ -29,7 +29,7 @@ enum MetricTable {
         "read", "write", "flush", "trim", "writeZeroes", "blockStatus", "cache",
     ]
 
-    static let all: [Metric] = clients + container + space + caches + memory
+    static let all: [Metric] = clients + container + space + upkeep + caches + memory
 
     private static let clients: [Metric] = [
         Metric(
@@ -147,20 +147,61 @@ enum MetricTable {
         bytes("footing_container_allocated_bytes", "Taken of the host.", "allocatedBytes"),
         bytes("footing_container_live_bytes", "What the map refers to.", "liveBytes"),
         bytes("footing_container_dead_bytes", "What the collector can win.", "deadBytes"),
+        bytes("footing_container_pinned_bytes", "What snapshots keep.", "pinnedBytes"),
         bytes("footing_container_segment_bytes", "Size of a segment.", "segmentBytes"),
         Metric(
             name: "footing_segments",
             kind: .gauge,
             help: "Segments by what is in them.",
-            points: ["free", "unallocated", "used", "evacuated", "quarantined"].map {
+            points: ["free", "unallocated", "used"].map {
                 Point(labels: "state=\"\($0)\"", path: ["container", "segments", $0])
             }
+        ),
+        Metric(
+            name: "footing_segments_evacuated",
+            kind: .gauge,
+            help: "Used segments that were emptied and wait for a flush.",
+            points: [Point(path: ["container", "segments", "evacuated"])]
+        ),
+        Metric(
+            name: "footing_segments_quarantined",
+            kind: .gauge,
+            help: "Used segments of which a part cannot be read.",
+            points: [Point(path: ["container", "segments", "quarantined"])]
         ),
         Metric(
             name: "footing_segments_wanted",
             kind: .gauge,
             help: "Free segments below which the collector works.",
             points: [Point(path: ["container", "segments", "wanted"])]
+        ),
+    ]
+
+    private static let upkeep: [Metric] = [
+        Metric(
+            name: "footing_scrub_running",
+            kind: .gauge,
+            help: "1 while what is stored is being verified.",
+            points: [Point(path: ["scrub", "running"])]
+        ),
+        Metric(
+            name: "footing_scrub_verified_bytes",
+            kind: .counter,
+            unit: .bytes,
+            help: "Bytes that were read to be verified.",
+            points: [Point(path: ["scrub", "verifiedBytes"])]
+        ),
+        Metric(
+            name: "footing_scrub_passes",
+            kind: .counter,
+            help: "Times that everything was verified.",
+            points: [Point(path: ["scrub", "passes"])]
+        ),
+        Metric(
+            name: "footing_scrub_damaged_blocks",
+            kind: .gauge,
+            help: "Blocks that cannot be read, as the last pass found them so far.",
+            points: [Point(path: ["scrub", "damagedBlocks"])]
         ),
     ]
 

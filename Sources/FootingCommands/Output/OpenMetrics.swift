@@ -10,7 +10,13 @@ struct OpenMetrics {
     private(set) var text = ""
 
     init(_ statuses: [JSONValue]) {
-        let disks = statuses.map { (label: Self.label("disk", $0["path"].string), status: $0) }
+        let disks = statuses.map { status in
+            // Two disks may have one path, each from its server's folder.
+            let labels = [("disk", "path"), ("uuid", "uuid")].map { name, member in
+                Self.label(name, status[member].string)
+            }
+            return (label: labels.joined(separator: ","), status: status)
+        }
         describe(disks)
         for metric in MetricTable.all {
             var samples = ""
@@ -48,7 +54,7 @@ struct OpenMetrics {
     private mutating func describe(_ disks: [(label: String, status: JSONValue)]) {
         var samples = ""
         for disk in disks {
-            let labels = ["uuid", "version", "uri"].map { Self.label($0, disk.status[$0].string) }
+            let labels = ["version", "uri"].map { Self.label($0, disk.status[$0].string) }
             samples += "footing_disk_info{\(disk.label),\(labels.joined(separator: ","))} 1\n"
         }
         add("footing_disk", "info", unit: nil, "A disk that is served.", samples)
@@ -146,6 +152,7 @@ struct OpenMetrics {
             let number = value.unsigned
             return metric.scale == 1 ? "\(number)" : "\(Double(number) / metric.scale)"
         case .number(let number): return "\(number / metric.scale)"
+        case .bool(let isTrue): return isTrue ? "1" : "0"
         default: return nil
         }
     }

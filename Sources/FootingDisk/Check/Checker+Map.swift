@@ -34,7 +34,7 @@ extension Checker {
         guard page.checksum(8..<4096) == entry.checksum,
             identity
                 == MapPage.identity(page, volume: superblock.volume, isEncrypted: cipher != nil),
-            cipher?.open(page: page, entry) ?? true
+            isOpen(page, entry)
         else {
             report.add(.error, "\(what) is damaged or another one", at: offset, consequence)
             return
@@ -63,6 +63,12 @@ extension Checker {
             }
             checkPage(child, MapPage.Identity(level: identity.level - 1, index: index), progress)
         }
+    }
+
+    /// Whether a page could be decrypted, where it has to be.
+    private func isOpen(_ page: borrowing AlignedBuffer, _ entry: MapEntry) -> Bool {
+        guard let cipher else { return true }
+        return (try? cipher.open(page: page, entry)) != nil
     }
 
     /// - Parameter readsBlocks: false where the blocks were verified already, with another tree.

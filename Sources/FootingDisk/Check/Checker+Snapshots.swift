@@ -5,6 +5,8 @@ extension Checker {
         var all: [(record: SnapshotRecord, counts: [UInt32]?)] = []
         /// Where that is written.
         var pages: PageSet
+        /// The same page by page, with what it is.
+        var places: [(what: String, page: Location)] = []
     }
 
     func loadSnapshots() -> Snapshots {
@@ -48,6 +50,7 @@ extension Checker {
         _ snapshots: inout Snapshots
     ) {
         report.bytesVerified += UInt64(pages.locations.count) * 4096
+        snapshots.places += pages.locations.map { (what, $0) }
         for location in pages.locations where !snapshots.pages.insert(location) {
             report.add(
                 .error,
@@ -64,6 +67,18 @@ extension Checker {
         _ table: [SegmentEntry]?,
         _ progress: (CheckProgress) -> Void
     ) {
+        if let table {
+            for (what, page) in snapshots.places {
+                let segment = Int(geometry.segment(of: page))
+                guard table[segment].state == .free else { continue }
+                report.add(
+                    .error,
+                    "\(what) is in segment \(segment), which is free in the table",
+                    at: page.offset,
+                    "the disk cannot be opened"
+                )
+            }
+        }
         isOfSnapshot = true
         for (record, counts) in snapshots.all {
             report.context = "snapshot '\(record.name)': "

@@ -119,7 +119,7 @@ final class Checker {
     func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
         guard let form = entry.form else { return false }
         if form.encoding == .plain { return true }
-        return unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
+        return (try? unsafe coder.decode(form, stored, into: plain.slice(0..<4096))) != nil
     }
 
     /// Tells how far it has come, every few megabytes.

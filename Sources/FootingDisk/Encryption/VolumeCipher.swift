@@ -17,6 +17,7 @@ final class VolumeCipher: Sendable {
     private static let blockMark: UInt64 = 0x4b43_4f4c_42
 
     let keys: VolumeKeys
+    /// The container's when it was opened: segments stay where they are when it grows.
     private let geometry: Geometry
     /// By segment.
     private let sequences = Locked<[UInt64]>([])
@@ -29,6 +30,14 @@ final class VolumeCipher: Sendable {
     /// Learns which life each segment is in.
     func note(_ segments: [SegmentEntry]) {
         sequences.withLock { $0 = segments.map { $0.sequence } }
+    }
+
+    /// The container has more segments, of which none is in use yet.
+    func grow(toCount count: Int) {
+        sequences.withLock { sequences in
+            let missing = count - sequences.count
+            if missing > 0 { sequences += [UInt64](repeating: 0, count: missing) }
+        }
     }
 
     /// A segment begins another life.
@@ -144,9 +153,8 @@ final class VolumeCipher: Sendable {
         _ range: Range<Int>,
         _ nonce: BlockNonce,
         _ tag: AuthenticationTag
-    ) -> Bool {
-        let isOpen: Void? = try? unsafe Self.withHeader(page) {
-            (header) throws(AccelerationError) in
+    ) throws(AccelerationError) {
+        try unsafe Self.withHeader(page) { (header) throws(AccelerationError) in
             try unsafe keys.cipher.open(
                 page.slice(range),
                 nonce: nonce,
@@ -154,7 +162,6 @@ final class VolumeCipher: Sendable {
                 tag: tag
             )
         }
-        return isOpen != nil
     }
 
     /// Encrypts a page of the map or of the snapshots' table in place, but for its header, and puts
@@ -173,9 +180,12 @@ final class VolumeCipher: Sendable {
 
     /// Decrypts a page in place.
     ///
-    /// - Returns: false if it is not the one that was written there.
-    func open(page: borrowing AlignedBuffer, _ entry: MapEntry) -> Bool {
-        open(page, Geometry.pageHeaderSizeBytes..<4096, nonce(entry.location), entry.tag)
+    /// - Throws: ``AccelerationError/notAuthentic`` if it is not the one that was written there.
+    func open(
+        page: borrowing AlignedBuffer,
+        _ entry: MapEntry
+    ) throws(AccelerationError) {
+        try open(page, Geometry.pageHeaderSizeBytes..<4096, nonce(entry.location), entry.tag)
     }
 
     // MARK: - Commits
@@ -205,6 +215,6 @@ final class VolumeCipher: Sendable {
     /// - Returns: false if the page is not what was written there.
     func open(header: CommitHeader, in page: borrowing AlignedBuffer) -> Bool {
         let tag = page.tag(at: CommitHeader.tagOffset)
-        return open(page, Self.descriptorsOffset..<4096, nonce(header), tag)
+        return (try? open(page, Self.descriptorsOffset..<4096, nonce(header), tag)) != nil
     }
 }

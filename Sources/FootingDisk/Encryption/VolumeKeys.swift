@@ -51,6 +51,16 @@ final class VolumeKeys: Sendable {
 }
 
 extension DiskError {
+    /// What is stored somewhere could not be decrypted or decompressed: it is damaged, or there is
+    /// no memory for it now.
+    init(_ operation: String, at place: Location, _ error: AccelerationError, _ damage: String) {
+        if case .unavailable(let reason) = error {
+            self.init(.noMemory, operation, offset: place.offset, reason)
+        } else {
+            self.init(.corrupt, operation, offset: place.offset, damage)
+        }
+    }
+
     /// An error of keys, for whoever opens or changes a disk.
     init(_ operation: String, _ error: KeyError) {
         let kind: Kind =

@@ -50,29 +50,24 @@ struct BlockCoder: Sendable {
     /// - Parameters:
     ///   - stored: as many bytes as the form says; their checksum is the caller's business.
     ///   - target: 4096 bytes.
-    /// - Returns: false if the stored bytes are no block; the target's content is then undefined.
+    /// - Throws: `corrupt` if the stored bytes are no block, `unavailable` without memory; the
+    ///   target's content is then undefined.
     func decode(
         _ form: BlockForm,
         _ stored: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer
-    ) -> Bool {
+    ) throws(AccelerationError) {
         precondition(stored.count == form.byteCount && target.count == 4096)
         if form.encoding == .plain {
-            unsafe target.copyMemory(from: stored)
-            return true
+            return unsafe target.copyMemory(from: stored)
         }
         let count = Int(UInt16(littleEndian: unsafe stored.loadUnaligned(as: UInt16.self)))
         let end = Self.lengthBytes + count
         guard count > 0, end <= form.byteCount,
             end > form.byteCount - Int(Geometry.unitSizeBytes)
-        else { return false }
+        else { throw .corrupt(form.encoding.method) }
         let source = unsafe UnsafeRawBufferPointer(rebasing: stored[Self.lengthBytes..<end])
-        do throws(AccelerationError) {
-            try unsafe accelerator.decompress(source, into: target, form.encoding.method)
-            return true
-        } catch {
-            return false
-        }
+        try unsafe accelerator.decompress(source, into: target, form.encoding.method)
     }
 }
 
@@ -163,7 +158,7 @@ extension BlockCoder {
     ) -> BlockForm? {
         if form.encoding == .deflate { return nil }
         return unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
-            guard unsafe decode(form, stored, into: plain) else { return nil }
+            guard (try? unsafe decode(form, stored, into: plain)) != nil else { return nil }
             let block = UnsafeRawBufferPointer(plain)
             let dense = unsafe encodeIfWorthwhile(block, .deflate, .dense, into: target)
             return (dense?.units ?? form.units) < form.units ? dense : nil

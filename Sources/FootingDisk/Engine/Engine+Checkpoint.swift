@@ -19,19 +19,20 @@ extension Engine {
         // One that lacked space left its changes aside; those after it need a checkpoint of their
         // own.
         while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
-        let lsn = freeze()
-        let ledger = Ledger(geometry: geometry)
+        let goal = freeze()
         let output = MapStream(engine: self)
         var next: Superblock
+        let ledger: Ledger
         let snapshots: SnapshotChange?
         let isRollback: Bool
         do throws(DiskError) {
-            try writeCommits(upTo: lsn)
-            let start = checkpointStart()
+            try writeCommits(upTo: goal.lsn)
+            let start = checkpointStart(goal)
             next = start.superblock
             next.isClean = isClosing
             isRollback = start.rollback != nil
-            next.root = try writeTree(start, next.generation, ledger, to: output)
+            ledger = Ledger(geometry: next.geometry)
+            next.root = try writeTree(start, next, ledger, to: output)
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             try writeTable(&next, ledger)
@@ -39,7 +40,7 @@ extension Engine {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
             output.abandon()
-            giveUpRollback(error)
+            giveUp(goal, error)
             throw error
         }
         do throws(DiskError) {
@@ -48,6 +49,7 @@ extension Engine {
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
+            giveUp(goal, error)
             throw error
         }
         let end = CheckpointEnd(
@@ -61,6 +63,14 @@ extension Engine {
         checkpointMemory.discard()
     }
 
+    /// What a checkpoint is for, known before its commits are written.
+    struct CheckpointGoal {
+        /// The last commit that it includes.
+        var lsn: UInt64
+        /// Snapshots that go.
+        var deletions: [SnapshotNeeds]
+    }
+
     /// What a checkpoint starts from.
     struct CheckpointStart {
         var overlay: Overlay
@@ -71,7 +81,9 @@ extension Engine {
         var snapshot: PendingSnapshot?
         var rollback: SnapshotRollback?
         /// Snapshots that go.
-        var deletions: [SnapshotDeletion]
+        var deletions: [SnapshotNeeds]
+        /// How deep the present tree is.
+        var geometry: Geometry
     }
 
     /// What a checkpoint has made.
@@ -86,7 +98,7 @@ extension Engine {
     /// Writes the new tree, or takes the one that the disk is to be again.
     private func writeTree(
         _ start: CheckpointStart,
-        _ generation: UInt64,
+        _ next: Superblock,
         _ ledger: Ledger,
         to output: MapStream
     ) throws(DiskError) -> MapEntry {
@@ -94,14 +106,23 @@ extension Engine {
             ledger.become(rollback.counts)
             return rollback.record.root
         }
-        return try MapUpdate(
+        let root = try MapUpdate(
             reader: reader,
+            geometry: start.geometry,
             output: output,
             accounting: ledger,
-            generation: generation,
+            generation: next.generation,
             overlay: start.overlay,
             touches: start.touches
         ).run(root: start.superblock.root)
+        return try MapUpdate.reshape(
+            root,
+            levels: (start.geometry.levels, next.geometry.levels),
+            reader: reader,
+            output: output,
+            accounting: ledger,
+            generation: next.generation
+        )
     }
 
     /// Seals what is open, and sets the changes so far aside; later ones are for the next
@@ -110,23 +131,29 @@ extension Engine {
     /// One that the host's lack of space stopped starts again where it began, and each snapshot has
     /// a checkpoint of its own.
     ///
-    /// - Returns: the LSN that it includes.
-    private func freeze() -> UInt64 {
+    /// - Returns: what it is for.
+    private func freeze() -> CheckpointGoal {
         state.withLock { state in
+            state.checkpoints.begin()
             if state.frozen.isEmpty {
                 seal(.user, continues: false, &state)
                 seal(.collector, continues: false, &state)
                 state.setAside(nil)
-                state.snapshots.giveUpLostRollback()
+                state.snapshots.giveUpLostRollback(sizeBytes: state.superblock.geometry.sizeBytes)
                 state.frozen[0].rollback = state.snapshots.rollback
+                // One after the other: the snapshot's tree is as deep as its disk was.
+                if state.snapshots.rollback == nil { state.frozen[0].geometry = state.resizeTarget }
             }
-            return state.frozen[0].position.lsn
+            return CheckpointGoal(
+                lsn: state.frozen[0].position.lsn,
+                deletions: state.snapshots.deletions
+            )
         }
     }
 
     /// What a checkpoint starts from, once all of it is written: only then the tags of encrypted
     /// blocks are known.
-    private func checkpointStart() -> CheckpointStart {
+    private func checkpointStart(_ goal: CheckpointGoal) -> CheckpointStart {
         state.withLock { state in
             let changes = state.frozen[0]
             var superblock = state.superblock
@@ -137,13 +164,23 @@ extension Engine {
             superblock.setCompression(state.compressionWanted)
             superblock.generation += 1
             superblock.tableRegion = 1 - superblock.tableRegion
+            superblock.scrub = state.scrub
+            let geometry = superblock.geometry
+            if let target = changes.geometry {
+                superblock.geometry = target
+                if superblock.roomPercent == 0 {
+                    superblock.roomPercent = UInt32(geometry.roomPercent)
+                }
+                superblock.features |= Superblock.resizedFeature
+            }
             return CheckpointStart(
                 overlay: changes.overlay,
                 touches: state.touches,
                 superblock: superblock,
                 snapshot: changes.snapshot,
                 rollback: changes.rollback,
-                deletions: state.snapshots.deletions
+                deletions: goal.deletions,
+                geometry: geometry
             )
         }
     }
@@ -183,29 +220,30 @@ extension Engine {
         _ ledger: Ledger
     ) throws(DiskError) {
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
+        let geometry = superblock.geometry
+        entries.grow(toCount: Int(geometry.segmentCount))
         try ledger.apply(to: &entries)
-        superblock.tableChecksum = SegmentTable.store(
-            entries,
-            nextSequence: nextSequence,
-            volume: volume,
-            generation: superblock.generation,
-            in: checkpointMemory.table
-        )
-        if let keys = cipher?.keys {
-            let range = 0..<Int(geometry.tableRegionSizeBytes)
-            superblock.tableTag = try keys.sum(checkpointMemory.table, range)
-        }
         let offset = geometry.tableOffset(region: superblock.tableRegion)
-        do throws(Errno) {
-            try unsafe store.write(
-                at: offset,
-                UnsafeRawBufferPointer(
-                    checkpointMemory.table.slice(0..<Int(geometry.tableRegionSizeBytes))
+        let generation = superblock.generation
+        let range = 0..<Int(geometry.tableRegionSizeBytes)
+        (superblock.tableChecksum, superblock.tableTag) =
+            try checkpointMemory.table.withLock { (table) throws(DiskError) in
+                let checksum = SegmentTable.store(
+                    entries,
+                    nextSequence: nextSequence,
+                    volume: volume,
+                    generation: generation,
+                    in: table
                 )
-            )
-        } catch {
-            throw DiskError("write segment table", offset: offset, cause: error)
-        }
+                let tag = try cipher?.keys.sum(table, range)
+                do throws(Errno) {
+                    let bytes = unsafe table.slice(range)
+                    try unsafe store.write(at: offset, UnsafeRawBufferPointer(bytes))
+                } catch {
+                    throw DiskError("write segment table", offset: offset, cause: error)
+                }
+                return (checksum, tag ?? .none)
+            }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
     }
 
@@ -227,12 +265,19 @@ extension Engine {
     /// Makes the new tree the current one and frees what only the old one needed.
     private func finishCheckpoint(_ end: CheckpointEnd) {
         state.withLock { state in
+            if end.superblock.geometry != state.superblock.geometry {
+                state.finishResize(end.superblock.geometry)
+                // Before anybody can find one of them.
+                cipher?.grow(toCount: state.segments.count)
+                layout.change(to: end.superblock.geometry)
+            }
             // It was possible for the table, and since then no segment has gained or lost a block.
             try? end.ledger.apply(to: &state.segments)
             state.superblock = end.superblock
             // With it, at once: whoever waits for a rollback reads what it brought back.
-            state.finish(end.snapshots, isRollback: end.isRollback)
+            state.finish(end.snapshots, isRollback: end.isRollback, geometry)
             state.frozen.removeFirst()
+            state.checkpoints.end()
             state.touches = []
             state.statistics.checkpoints += 1
             state.statistics.mapPagesWritten += UInt64(end.pageCount)
@@ -261,15 +306,7 @@ extension Engine {
 
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.
     private func freeDeadSegments(_ state: inout EngineState) {
-        var inUse: Set<UInt32> = [
-            state.user.head.segment, state.user.head.next,
-            state.collector.head.segment, state.collector.head.next,
-            // Where recovery starts, also if the log went on from there meanwhile: another stream
-            // that used them could not be told from this one.
-            state.superblock.user.segment, state.superblock.user.next,
-            state.superblock.collector.segment, state.superblock.collector.next,
-        ]
-        if let mapHead = state.mapHead { inUse.insert(mapHead.segment) }
+        let inUse = segmentsOfStreams(state)
         for index in state.segments.indices {
             let entry = state.segments[index]
             let segment = UInt32(index)
@@ -284,11 +321,34 @@ extension Engine {
     }
 }
 
+/// How many checkpoints were begun, and how the last ones ended.
+struct CheckpointCount: Sendable {
+    private(set) var begunCount: UInt64 = 0
+    /// The number of the last one that failed; the first is 1.
+    private(set) var lastFailed: UInt64 = 0
+    /// Whether one is being made.
+    private(set) var isRunning = false
+
+    mutating func begin() {
+        begunCount += 1
+        isRunning = true
+    }
+
+    mutating func end() { isRunning = false }
+
+    mutating func fail() {
+        lastFailed = begunCount
+        isRunning = false
+    }
+}
+
 /// Counts what a new tree refers to, by segment, until it is valid.
 final class Ledger: MapUpdate.Accounting {
     private let geometry: Geometry
-    /// By segment, in units of 512 bytes.
-    private var changes: [Int]
+    /// By segment, in units of 512 bytes: at most what all pages of a segment have.
+    private var changes: [Int32]
+    /// Some segment's changes are more than it can hold: only a forged map does that.
+    private var isImpossible = false
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
 
@@ -299,7 +359,12 @@ final class Ledger: MapUpdate.Accounting {
 
     func count(_ entry: MapEntry, _ change: Int) {
         guard geometry.contains(entry.location) else { return }
-        changes[Int(geometry.segment(of: entry.location))] += change * Int(entry.storedUnits)
+        let segment = Int(geometry.segment(of: entry.location))
+        let (sum, overflow) = changes[segment].addingReportingOverflow(
+            Int32(change * Int(entry.storedUnits))
+        )
+        changes[segment] = sum
+        isImpossible = isImpossible || overflow
     }
 
     /// Another tree, whose counts are known, takes the place of the current one.
@@ -312,20 +377,42 @@ final class Ledger: MapUpdate.Accounting {
             for (segment, count) in counts.enumerated() { segments[segment].liveUnits = count }
             return
         }
-        let limit = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
         for (segment, change) in changes.enumerated() where change != 0 {
-            let live = Int(segments[segment].liveUnits)
-            let units = live + change
-            guard (0...limit).contains(units) else {
-                throw DiskError(
-                    .corrupt,
-                    "checkpoint",
-                    offset: geometry.offset(segment: UInt32(segment), page: 0),
-                    "segment \(segment) has \(live) live units, which the map contradicts"
-                )
-            }
-            segments[segment].liveUnits = UInt32(units)
+            segments[segment].liveUnits = try units(segment, segments[segment].liveUnits, change)
         }
+    }
+
+    /// What every segment holds then, without changing anything.
+    ///
+    /// - Throws: as ``apply(to:)``.
+    func counts(after segments: borrowing [SegmentEntry]) throws(DiskError) -> [UInt32] {
+        if let counts { return counts }
+        var result: [UInt32] = []
+        result.reserveCapacity(segments.count)
+        for segment in segments.indices {
+            let live = segments[segment].liveUnits
+            let change = segment < changes.count ? changes[segment] : 0
+            result.append(change == 0 ? live : try units(segment, live, change))
+        }
+        return result
+    }
+
+    private func units(
+        _ segment: Int,
+        _ live: UInt32,
+        _ change: Int32
+    ) throws(DiskError) -> UInt32 {
+        let units = Int(live) + Int(change)
+        let most = geometry.pagesPerSegment * Int(Geometry.unitsPerBlock)
+        guard !isImpossible, (0...most).contains(units) else {
+            throw DiskError(
+                .corrupt,
+                "checkpoint",
+                offset: geometry.offset(segment: UInt32(segment), page: 0),
+                "segment \(segment) has \(live) live units, which the map contradicts"
+            )
+        }
+        return UInt32(units)
     }
 }
 
@@ -339,18 +426,31 @@ final class CheckpointMemory: Sendable {
     /// Map pages on their way out.
     let pages: AlignedBuffer
     /// The segment table as it is stored.
-    let table: AlignedBuffer
+    let table: Locked<AlignedBuffer>
 
     /// - Throws: kind `noMemory`.
     init(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
         pages = try buffers.buffer(for: "open", count: Self.pageCount * 4096)
-        table = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
+        let count = Int(geometry.tableRegionSizeBytes)
+        table = Locked(try buffers.buffer(for: "open", count: count))
+    }
+
+    /// Makes room for the table of a larger container; one for a smaller one fits as well.
+    ///
+    /// - Throws: kind `noMemory`.
+    func fit(_ geometry: Geometry, _ buffers: any BufferSource) throws(DiskError) {
+        let count = Int(geometry.tableRegionSizeBytes)
+        if table.withLock({ $0.count >= count }) { return }
+        var larger: AlignedBuffer? = try buffers.buffer(for: "resize", count: count)
+        table.withLock { table in
+            if let new = larger.take() { table = new }
+        }
     }
 
     /// Gives the pages back to the kernel.
     func discard() {
         pages.discard()
-        table.discard()
+        table.withLock { $0.discard() }
     }
 }
 

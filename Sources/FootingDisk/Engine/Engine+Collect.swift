@@ -20,13 +20,16 @@ extension Engine {
             case .grow: _ = try grow()
             case .checkpoint: try checkpoint()
             case .noteFeature: try noteSnapshotsFeature()
+            case .resize: try performResize()
             case .collect(let segment): try collect(segment)
             case .release: try release()
+            case .finishCompaction: finishCompaction()
             case .stick:
                 let now = clock.nanoseconds
                 state.withLock { state in
                     state.isStuck = true
                     state.hostFullNanoseconds = now
+                    state.compaction.giveUp(fullError(state))
                 }
                 state.wakeAll(on: Condition.progress)
                 return false
@@ -43,28 +46,32 @@ extension Engine {
                 state.hostIsFull = error.cause != nil || state.hostIsFull
                 state.hostFullNanoseconds = now
                 state.isStuck = true
+                state.compaction.giveUp(error)
             }
             state.wakeAll(on: Condition.progress)
             return false
         }
     }
 
-    private enum Task {
+    /// A piece of background work.
+    enum MaintenanceTask {
         case none
         case grow
         case checkpoint
         case noteFeature
+        case resize
         case collect(UInt32)
         case release
+        case finishCompaction
         case stick
     }
 
     /// How long the host is left alone after it refused space.
     private static let hostFullRetryNanoseconds: UInt64 = 1_000_000_000
 
-    private func nextTask() -> Task {
+    private func nextTask() -> MaintenanceTask {
         let now = clock.nanoseconds
-        return state.withLock { state -> Task in
+        return state.withLock { state -> MaintenanceTask in
             if state.failure != nil || state.isClosed { return .none }
             if state.hostIsFull || state.isStuck,
                 now &- state.hostFullNanoseconds > Self.hostFullRetryNanoseconds
@@ -73,10 +80,14 @@ extension Engine {
                 state.isStuck = false
             }
             if state.snapshots.isFeatureWanted { return .noteFeature }
+            if state.resizeWanted != nil { return .resize }
             if isCheckpointDue(now, state) { return .checkpoint }
-            if state.ready.count >= segmentsWanted(state) { return .none }
-            if prefersGrowth(state) { return .grow }
-            return spaceTask(&state)
+            if state.ready.count < segmentsWanted(state) {
+                if prefersGrowth(state) { return .grow }
+                let task = spaceTask(&state)
+                guard case .none = task else { return task }
+            }
+            return state.isStuck ? .none : compactionTask(&state)
         }
     }
 
@@ -93,7 +104,7 @@ extension Engine {
     }
 
     /// What to do when free segments run low and the container should not grow.
-    private func spaceTask(_ state: inout EngineState) -> Task {
+    private func spaceTask(_ state: inout EngineState) -> MaintenanceTask {
         if state.isStuck { return .none }
         if state.ready.count > max(state.spaceRoundBest, segmentsReserved(state)) {
             state.startSpaceRounds()
@@ -140,7 +151,7 @@ extension Engine {
     }
 
     /// Segments that share the flush after which they are free.
-    private static let releaseCount = 6
+    static let releaseCount = 6
 
     /// Frees the segments that were emptied.
     ///
@@ -217,8 +228,14 @@ extension Engine {
     ///
     /// While writers wait, the emptiest: with little room to move, old but nearly full segments
     /// would keep the collector busy and win nothing.
-    private func chooseVictim(_ state: borrowing EngineState) -> UInt32? {
-        let isTight = state.ready.count <= segmentsReserved(state)
+    ///
+    /// - Parameter sequenceEnd: for a compaction: only segments whose use began before, and the
+    ///   emptiest first.
+    func chooseVictim(
+        _ state: borrowing EngineState,
+        before sequenceEnd: UInt64? = nil
+    ) -> UInt32? {
+        let isTight = sequenceEnd != nil || state.ready.count <= segmentsReserved(state)
         var best: (segment: UInt32, score: Double)?
         var deadPages = 0
         for index in state.segments.indices {
@@ -233,6 +250,7 @@ extension Engine {
             guard entry.state != .free, !entry.isQuarantined, live > 0, !isPinned(index, state),
                 live * Self.worthwhileDenominator < capacity * Self.worthwhileNumerator,
                 state.lastLSN[index] <= state.superblock.lsn,
+                entry.sequence < sequenceEnd ?? .max,
                 !isHead(segment, state), !state.evacuated.contains(segment),
                 !state.touchedSegments.contains(segment)
             else { continue }

@@ -146,7 +146,7 @@ extension Engine {
             if form.encoding == .plain { return unsafe blocks.update(block, entry, stored) }
             guard blocks.contains(block) else { return }
             unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
-                if unsafe coder.decode(form, stored, into: plain) {
+                if (try? unsafe coder.decode(form, stored, into: plain)) != nil {
                     unsafe blocks.update(block, entry, UnsafeRawBufferPointer(plain))
                 }
             }

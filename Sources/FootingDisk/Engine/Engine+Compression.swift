@@ -13,18 +13,18 @@ extension Engine {
             return state.superblock.compression == policy
         }
         if isSet { return }
-        if drive == .callers { return try checkpoint() }
-        try state.withLock { (state) throws(DiskError) in
+        do throws(DiskError) {
             // Another call may want something else meanwhile, and get it.
-            while state.compressionWanted == policy, state.superblock.compression != policy {
-                state.checkpointRequested = true
-                callMaintenance(&state)
-                try requireWritable(state)
-                if state.hostIsFull {
-                    throw DiskError(.noSpace, "set compression", "the host has no space left")
-                }
-                self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
+            try checkpointUntil { state in
+                state.compressionWanted != policy || state.superblock.compression == policy
             }
+        } catch {
+            state.withLock { state in
+                if state.compressionWanted == policy {
+                    state.compressionWanted = state.superblock.compression
+                }
+            }
+            throw error
         }
     }
 }

@@ -112,12 +112,8 @@ extension Engine {
                 let bytes = UnsafeRawBufferPointer(stored)
                 return try unsafe cipher.open(block, entry, bytes, into: stored)
             } catch {
-                throw DiskError(
-                    .corrupt,
-                    "read",
-                    offset: entry.location.offset,
-                    "block \(block) is not what was encrypted there: \(error)"
-                )
+                let damage = "block \(block) is not what was encrypted there: \(error)"
+                throw DiskError("read", at: entry.location, error, damage)
             }
         }
         guard options.verifiesChecksums else { return }
@@ -138,13 +134,12 @@ extension Engine {
         _ stored: UnsafeRawBufferPointer,
         into plain: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        if unsafe coder.decode(form, stored, into: plain) { return }
-        throw DiskError(
-            .corrupt,
-            "read",
-            offset: entry.location.offset,
-            "block \(block) cannot be decompressed"
-        )
+        do throws(AccelerationError) {
+            try unsafe coder.decode(form, stored, into: plain)
+        } catch {
+            let damage = "block \(block) cannot be decompressed"
+            throw DiskError("read", at: entry.location, error, damage)
+        }
     }
 
     // MARK: - Commits in memory

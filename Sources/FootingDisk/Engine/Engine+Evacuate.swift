@@ -134,7 +134,7 @@ extension Engine {
         _ commit: CommitHeader,
         _ header: borrowing AlignedBuffer
     ) throws(DiskError) -> [Live] {
-        let root = state.withLock { $0.superblock.root }
+        let root = state.withLock { $0.superblock.mapRoot }
         let base = geometry.location(segment: victim.segment, page: commit.page + 1)
         var live: [Live] = []
         var end = 0

@@ -29,7 +29,7 @@ extension Engine {
     /// A root, and which checkpoint's it is: its changes are in the overlays no longer than until
     /// the next.
     private struct View {
-        var root: MapEntry
+        var root: MapRoot
         var generation: UInt64
     }
 
@@ -40,7 +40,7 @@ extension Engine {
             let superblock = state.superblock
             return (
                 state.readerParity,
-                View(root: superblock.root, generation: superblock.generation)
+                View(root: superblock.mapRoot, generation: superblock.generation)
             )
         }
         defer { endRead(parity) }

@@ -137,7 +137,6 @@ extension Engine {
             let idleBytes = (state.user.free + state.collector.free)
                 .reduce(0) { $0 + MemoryPlan.batchBytes(isHuge: $1.isHuge) }
             let returned = state.hasReturnedMemory ? idleBytes : 0
-            let tables = MemoryLayout<SegmentEntry>.stride + 16
             return DiskMemory(
                 budgetBytes: plan.budgetBytes,
                 floorBytes: plan.floorBytes,
@@ -156,7 +155,7 @@ extension Engine {
                 changes: .init(limitBytes: plan.changeBytes, usedBytes: state.changeBytes),
                 tables: .init(
                     limitBytes: plan.tableBytes,
-                    usedBytes: state.segments.count * tables
+                    usedBytes: state.segments.count * MemoryPlan.restingBytesPerSegment
                 ),
                 work: .init(
                     limitBytes: MemoryPlan.workBytes,

@@ -472,6 +472,7 @@ extension EngineState {
         buffers = options.buffers
         superblock = found.superblock
         compressionWanted = found.superblock.compression
+        scrub = found.superblock.scrub
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
         if found.cipher != nil, options.leavesOutOfEncryption != .segment {

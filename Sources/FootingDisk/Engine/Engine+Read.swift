@@ -125,7 +125,7 @@ extension Engine {
             (entries) throws(DiskError) -> Lookup in
             let target = unsafe ReadTarget(offset: offset, buffer: buffer)
             let (parity, root) = try state.withLock {
-                (state) throws(DiskError) -> (Int, MapEntry) in
+                (state) throws(DiskError) -> (Int, MapRoot) in
                 for index in 0..<count {
                     let block = first + UInt64(index)
                     // A snapshot has no changes, and all of it is written.
@@ -141,7 +141,7 @@ extension Engine {
                 }
                 state.readers[state.readerParity] += 1
                 if mode != .ahead { state.statistics.blocksRead += UInt64(count) }
-                return (state.readerParity, view?.root ?? state.superblock.root)
+                return (state.readerParity, view?.root ?? state.superblock.mapRoot)
             }
             var fetch: BlockFetch?
             // A fetch ends the read when it is done with.
@@ -189,7 +189,7 @@ extension Engine {
         _ first: UInt64,
         _ entries: UnsafeMutableBufferPointer<MapEntry?>,
         in reader: MapReader,
-        root: MapEntry,
+        root: MapRoot,
         waits: Bool
     ) throws(DiskError) -> UInt64? {
         var index = 0

@@ -35,6 +35,20 @@ extension Engine {
         state.snapshots.isPinned(segment) && options.leavesOut != .pins
     }
 
+    /// Where the streams go on, and where a recovery would start.
+    func segmentsOfStreams(_ state: borrowing EngineState) -> Set<UInt32> {
+        var segments: Set<UInt32> = [
+            state.user.head.segment, state.user.head.next,
+            state.collector.head.segment, state.collector.head.next,
+            // Also if the log went on from there meanwhile: another stream that used them could
+            // not be told from this one.
+            state.superblock.user.segment, state.superblock.user.next,
+            state.superblock.collector.segment, state.superblock.collector.next,
+        ]
+        if let mapHead = state.mapHead { segments.insert(mapHead.segment) }
+        return segments
+    }
+
     /// Free segments below which clients wait.
     func segmentsReserved(_ state: borrowing EngineState) -> Int {
         geometry.reservedForCollector + segmentsForMap(state)
@@ -114,19 +128,41 @@ extension Engine {
 
     /// Gives back to the host the free segments that are not needed soon.
     func returnSurplus() {
-        let surplus = state.withLock { state -> [UInt32] in
+        _ = returnSurplus { state in
             let used = state.segments.count - state.virgin.count - state.ready.count
-            let keep = segmentsWanted(state) * 2 + used / 4
+            return self.segmentsWanted(state) * 2 + used / 4
+        }
+    }
+
+    /// Gives back to the host the free segments beyond a number.
+    ///
+    /// - Returns: bytes that were given back.
+    func returnSurplus(keeping count: (borrowing EngineState) -> Int) -> UInt64 {
+        let surplus = state.withLock { state -> [UInt32] in
+            let keep = count(state)
             guard state.ready.count > keep else { return [] }
             let surplus = Array(state.ready[keep...])
             state.ready.removeSubrange(keep...)
             for segment in surplus { state.segments[Int(segment)].hasSpace = false }
             return surplus
         }
-        for segment in surplus {
-            // A refusal costs the host space, nothing else.
-            try? store.discard(geometry.range(ofSegment: segment))
-        }
+        discard(surplus)
         state.withLock { state in state.virgin.append(contentsOf: surplus) }
+        return UInt64(surplus.count) * geometry.segmentSizeBytes
+    }
+
+    /// Gives free segments back to the host, neighbours in one go.
+    func discard(_ segments: [UInt32]) {
+        let sorted = segments.sorted()
+        var start = 0
+        while start < sorted.count {
+            var end = start + 1
+            while end < sorted.count, sorted[end] == sorted[end - 1] + 1 { end += 1 }
+            let first = geometry.range(ofSegment: sorted[start])
+            let last = geometry.range(ofSegment: sorted[end - 1])
+            // A refusal costs the host space, nothing else.
+            try? store.discard(first.lowerBound..<last.upperBound)
+            start = end
+        }
     }
 }

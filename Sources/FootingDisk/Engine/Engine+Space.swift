@@ -19,9 +19,12 @@ public struct DiskSpace: Sendable, Equatable {
     public var wantedSegmentCount: UInt64 = 0
     /// What the map of the last checkpoint refers to, map pages included.
     public var liveBytes: UInt64 = 0
-    /// What was written into used segments and is not live, or not yet in the map: at most this can
-    /// be won by collecting.
+    /// What was written into used segments and is not live, or not yet in the map, and in no
+    /// segment of which a snapshot needs anything: at most this can be won by collecting.
     public var deadBytes: UInt64 = 0
+    /// The same in segments of which a snapshot needs something: what it keeps, and what is
+    /// outdated beside that.
+    public var pinnedBytes: UInt64 = 0
 }
 
 /// Bytes written to a container since it was opened, by what they were for.
@@ -86,13 +89,18 @@ extension Engine {
             space.unallocatedSegmentCount = UInt64(state.virgin.count)
             space.evacuatedSegmentCount = UInt64(state.evacuated.count)
             space.wantedSegmentCount = UInt64(segmentsWanted(state))
-            for entry in state.segments where entry.state != .free {
+            for (index, entry) in state.segments.enumerated() where entry.state != .free {
                 space.usedSegmentCount += 1
                 if entry.isQuarantined { space.quarantinedSegmentCount += 1 }
                 let live = UInt64(entry.liveUnits) * 4096 / Geometry.unitsPerBlock
                 let written = UInt64(entry.pagesWritten) * 4096
                 space.liveBytes += live
-                if written > live { space.deadBytes += written - live }
+                let rest = written > live ? written - live : 0
+                if state.snapshots.isPinned(index) {
+                    space.pinnedBytes += rest
+                } else {
+                    space.deadBytes += rest
+                }
             }
             return space
         }

@@ -115,26 +115,40 @@ extension Engine {
     /// Makes blocks read as zeros and lets go of their space; only whole blocks within the range.
     func trim(_ range: Range<UInt64>) throws(DiskError) {
         try checkBounds("trim", range.lowerBound, range.count)
-        let first = (range.lowerBound + 4095) / 4096
-        // The disk's last block may be partly beyond its end.
-        let isTail = range.upperBound == geometry.sizeBytes
-        let end = isTail ? geometry.blockCount : range.upperBound / 4096
-        if first >= end { return }
-        try trimBlocks(first..<end)
+        while true {
+            let geometry = geometry
+            let first = (range.lowerBound + 4095) / 4096
+            // The disk's last block may be partly beyond its end.
+            let isTail = range.upperBound == geometry.sizeBytes
+            let end = isTail ? geometry.blockCount : range.upperBound / 4096
+            if first >= end { return }
+            if try trimBlocks(first..<end, endOf: isTail ? geometry : nil) { return }
+        }
     }
 
-    private func trimBlocks(_ blocks: Range<UInt64>) throws(DiskError) {
+    /// - Parameter geometry: the disk's, if its last block is among them, which may be there in
+    ///   part only.
+    /// - Returns: false if the disk has another size by now: the rest of that block belongs to it.
+    private func trimBlocks(
+        _ blocks: Range<UInt64>,
+        endOf geometry: Geometry?
+    ) throws(DiskError) -> Bool {
         var start = blocks.lowerBound
         while start < blocks.upperBound {
             // A descriptor counts blocks in 32 bits.
             let end = min(blocks.upperBound, start + 1 << 31)
-            _ = try admit(blocks: 1, isTrim: true) { state in
+            let result = try admit(blocks: 1, isTrim: true) { state in
+                if let geometry, state.superblock.geometry.sizeBytes != geometry.sizeBytes {
+                    return false
+                }
                 appendTrim(start..<end, &state)
                 state.isStuck = false
                 return true
             }
+            if result != .done { return false }
             start = end
         }
+        return true
     }
 
     /// Makes a range read as zeros.
@@ -142,21 +156,34 @@ extension Engine {
     /// - Parameter keepsSpace: whether the blocks are to stay allocated, as real zeros.
     func writeZeroes(_ range: Range<UInt64>, keepsSpace: Bool) throws(DiskError) {
         try checkBounds("write zeroes", range.lowerBound, range.count)
+        while try !writeZeroes(range, keepsSpace: keepsSpace, geometry) {}
+    }
+
+    /// - Returns: false if the disk has another size by now.
+    private func writeZeroes(
+        _ range: Range<UInt64>,
+        keepsSpace: Bool,
+        _ geometry: Geometry
+    ) throws(DiskError) -> Bool {
         let first = (range.lowerBound + 4095) / 4096 * 4096
         let isTail = range.upperBound == geometry.sizeBytes
         let end = isTail ? range.upperBound : range.upperBound / 4096 * 4096
         if first > end || (first == end && !isTail) {
-            return try writeRealZeroes(range)
+            try writeRealZeroes(range)
+            return true
         }
         try writeRealZeroes(range.lowerBound..<min(first, range.upperBound))
         if first < end {
             if keepsSpace {
                 try writeRealZeroes(first..<end)
             } else {
-                try trim(first..<end)
+                let blocks = first / 4096..<(end + 4095) / 4096
+                let isDone = try trimBlocks(blocks, endOf: isTail ? geometry : nil)
+                if !isDone { return false }
             }
         }
         try writeRealZeroes(max(end, first)..<max(end, first, range.upperBound))
+        return true
     }
 
     private func writeRealZeroes(_ range: Range<UInt64>) throws(DiskError) {

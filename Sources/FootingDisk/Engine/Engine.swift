@@ -36,7 +36,8 @@ final class Engine: Sendable {
 
     let store: any BlockStore
     let options: EngineOptions
-    let geometry: Geometry
+    /// Where everything is; it may grow.
+    let layout: DiskLayout
     let volume: UInt64
     let clock: any TimeSource
     let drive: Drive
@@ -75,7 +76,8 @@ final class Engine: Sendable {
         self.cipher = cipher
         self.clock = clock
         self.drive = drive
-        geometry = state.superblock.geometry
+        let places = DiskLayout(state.superblock.geometry)
+        self.layout = places
         self.options = options
         let ahead = Locked(ReadAhead(limits: options.readAhead))
         self.ahead = ahead
@@ -96,7 +98,7 @@ final class Engine: Sendable {
         compression = Locked(state.superblock.compression)
         reader = MapReader(
             store: store,
-            geometry: geometry,
+            layout: places,
             volume: volume,
             cache: PageCache(
                 blocks: BlockCache(source: source, layout: layout, onShortage: onShortage),
@@ -110,6 +112,9 @@ final class Engine: Sendable {
         let isSqueezed = resizeCaches()
         self.state.withLock { $0.isCacheSqueezed = isSqueezed }
     }
+
+    /// Where everything is now.
+    var geometry: Geometry { layout.geometry }
 
     /// Counters since it was opened.
     var statistics: EngineStatistics {

@@ -135,6 +135,30 @@ package struct EngineDriver: Sendable {
         return try engine.maintenanceStep()
     }
 
+    /// Bytes that a client sees.
+    package var sizeBytes: UInt64 { engine.geometry.sizeBytes }
+
+    /// Makes the container as small as its content.
+    ///
+    /// - Returns: how that ended.
+    package func compact() throws(DiskError) -> CompactionStatus {
+        try engine.startCompaction()
+        while engine.compaction.isRunning {
+            let didCommit = try commitStep()
+            let didMaintain = try maintenanceStep()
+            precondition(
+                didCommit || didMaintain || !engine.compaction.isRunning,
+                "a compaction goes on and there is nothing to do"
+            )
+        }
+        return engine.compaction
+    }
+
+    /// Makes the disk larger or smaller.
+    package func resize(toBytes size: UInt64) throws(DiskError) {
+        try engine.resize(toBytes: size)
+    }
+
     /// Writes the map out.
     package func checkpoint() throws(DiskError) {
         try engine.requestCheckpoint()
@@ -166,9 +190,7 @@ package struct EngineDriver: Sendable {
     package func rollBack(to name: String) throws(DiskError) { try engine.rollBack(to: name) }
 
     /// All snapshots.
-    package func snapshots() throws(DiskError) -> [SnapshotInformation] {
-        try engine.snapshots()
-    }
+    package func snapshots() -> [SnapshotInformation] { engine.snapshots() }
 
     /// Opens a snapshot.
     package func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot {

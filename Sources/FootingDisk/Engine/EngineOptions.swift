@@ -72,6 +72,8 @@ package enum SnapshotRule: String, Sendable, CaseIterable {
     case pins
     /// A recovery does not mix its changes with those after it.
     case split
+    /// On a full host a deletion is refused only after it was tried.
+    case attempt
 }
 
 /// What keeps a nonce from being used twice.

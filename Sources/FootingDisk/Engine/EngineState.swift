@@ -96,8 +96,16 @@ struct EngineState: ~Copyable {
     var failure: DiskError?
     var isClosed = false
     var checkpointRequested = false
+    var checkpoints = CheckpointCount()
     /// What the next checkpoint writes into the superblock.
     var compressionWanted: CompressionPolicy
+    /// What the container is to become, and what the next checkpoint makes it.
+    var resizeWanted: Geometry?
+    var resizeTarget: Geometry?
+    var resizeFailure: DiskError?
+    var compaction = Compaction()
+    /// Where scrubbing goes on.
+    var scrub = ScrubPosition()
     /// The memory of the free commits was given back; they have not been used since.
     var hasReturnedMemory = false
     /// How the memory is divided.

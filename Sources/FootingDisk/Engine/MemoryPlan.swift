@@ -24,10 +24,12 @@ struct MemoryPlan: Equatable, Sendable {
     let mapSlabCount: Int
     let cacheSlabCount: Int
 
-    /// A segment: 24 bytes of table, its last LSN, its place among the free ones, what snapshots
-    /// need of it; in a checkpoint its changes, and the table once more as it is and as it is
-    /// stored.
-    private static let tableBytesPerSegment = 24 + 8 + 4 + 4 + 4 + 24 + 16
+    /// A segment at rest: its entry, its last LSN, its place among the free ones, what snapshots
+    /// need of it and who alone does.
+    static let restingBytesPerSegment = 16 + 8 + 4 + (4 + 8)
+    /// In a checkpoint: its changes, the table once more as it is and as it is stored; what a new
+    /// snapshot refers to, and what one does that goes or comes back.
+    private static let tableBytesPerSegment = restingBytesPerSegment + 4 + 16 + 16 + 4 + 4
     /// Up to four times as many changes as start a checkpoint: two tables, half full, one of them
     /// growing, and a sorted copy.
     private static let plainBytesPerDelta = 480

@@ -117,6 +117,7 @@ extension Engine {
     /// A place for a large write's bytes; nil where the write should be made in the usual way.
     func stage(at offset: UInt64, count: Int) -> StagedWrite? {
         let blocks = count / 4096
+        let geometry = geometry
         guard offset % 4096 == 0, count % 4096 == 0, blocks >= options.stagedBlockCountMin,
             blocks < atomicBlockCount, blocks <= geometry.descriptorsPerCommit,
             offset <= geometry.sizeBytes,

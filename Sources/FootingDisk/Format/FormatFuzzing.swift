@@ -52,7 +52,7 @@ public enum FormatFuzzing {
     ) throws(DiskError) {
         if choice < 16 { return try driver.checkpoint() }
         if choice < 19 { return try driver.createSnapshot("snapshot \(choice)") }
-        guard let name = try driver.snapshots().last?.name else { return }
+        guard let name = driver.snapshots().last?.name else { return }
         switch choice {
         case ..<22: try driver.deleteSnapshot(name)
         case ..<25: try driver.rollBack(to: name)

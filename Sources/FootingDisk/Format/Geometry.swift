@@ -8,6 +8,7 @@ import FootingAcceleration
 ///  128 KiB    segment table, region 0
 ///             segment table, region 1
 ///  aligned    segment 0, segment 1, ... segment N-1
+///  behind     in a container that grew, and has no room for them in front: the tables
 /// ```
 ///
 /// The segments hold everything else: commits of the log, which are the data, and pages of the map.
@@ -61,6 +62,8 @@ public struct Geometry: Sendable, Equatable {
     public let isEncrypted: Bool
     /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
     package let segmentsOffset: UInt64
+    /// Where region 0 of the segment table begins.
+    let tablesOffset: UInt64
 
     /// Describes an existing container.
     public init(
@@ -77,6 +80,24 @@ public struct Geometry: Sendable, Equatable {
         // A size that cannot be is refused by whoever reads it; here it must only not trap.
         let alignment = (1...64 << 20).contains(segmentSizeBytes) ? segmentSizeBytes : 1
         segmentsOffset = (tablesEnd + alignment - 1) / alignment * alignment
+        tablesOffset = Self.tableOffset
+    }
+
+    /// Describes one in which something is not where it would be in a new one.
+    init(
+        sizeBytes: UInt64,
+        segmentSizeBytes: UInt64,
+        segmentCount: UInt32,
+        isEncrypted: Bool,
+        segmentsOffset: UInt64,
+        tablesOffset: UInt64
+    ) {
+        self.isEncrypted = isEncrypted
+        self.sizeBytes = sizeBytes
+        self.segmentSizeBytes = segmentSizeBytes
+        self.segmentCount = segmentCount
+        self.segmentsOffset = segmentsOffset
+        self.tablesOffset = tablesOffset
     }
 
     /// Plans a new container.
@@ -177,16 +198,6 @@ extension Geometry {
         return span
     }
 
-    /// The same container with a disk of another size in it.
-    func holding(sizeBytes: UInt64) -> Geometry {
-        Geometry(
-            sizeBytes: sizeBytes,
-            segmentSizeBytes: segmentSizeBytes,
-            segmentCount: segmentCount,
-            isEncrypted: isEncrypted
-        )
-    }
-
     /// Levels of the map: 1 is a single leaf that is also the root.
     var levels: Int {
         var count = 1
@@ -229,20 +240,21 @@ extension Geometry {
     /// Bytes of one region for the segment table: a header page and the entries.
     var tableRegionSizeBytes: UInt64 { Self.tableRegionSize(segmentCount) }
 
-    private static func tableRegionSize(_ segmentCount: UInt32) -> UInt64 {
+    static func tableRegionSize(_ segmentCount: UInt32) -> UInt64 {
         let entries = UInt64(segmentCount) * tableEntrySizeBytes
         return 4096 + (entries + 4095) / 4096 * 4096
     }
 
     /// Where region 0 or 1 of the segment table begins.
     func tableOffset(region: Int) -> UInt64 {
-        Self.tableOffset + UInt64(region) * tableRegionSizeBytes
+        tablesOffset + UInt64(region) * tableRegionSizeBytes
     }
 
+    /// Where the segments end.
+    var segmentsEnd: UInt64 { segmentsOffset + UInt64(segmentCount) * segmentSizeBytes }
+
     /// Bytes of the whole container.
-    public var containerSizeBytes: UInt64 {
-        segmentsOffset + UInt64(segmentCount) * segmentSizeBytes
-    }
+    public var containerSizeBytes: UInt64 { max(segmentsEnd, tableOffset(region: 2)) }
 
     /// Byte offset of a page of a segment.
     func offset(segment: UInt32, page: Int) -> UInt64 {
@@ -267,7 +279,7 @@ extension Geometry {
 
     /// Whether a location lies in the segments.
     func contains(_ location: Location) -> Bool {
-        location.offset >= segmentsOffset && location.offset < containerSizeBytes
+        location.offset >= segmentsOffset && location.offset < segmentsEnd
     }
 }
 

@@ -18,14 +18,58 @@ struct SegmentEntry: Equatable, Sendable {
         case map = 2
     }
 
+    // In this order it takes 16 bytes: there are up to 2^24, and a copy in a checkpoint.
     var sequence: UInt64 = 0
     var liveUnits: UInt32 = 0
+    private var pages: UInt16 = 0
     var state: State = .free
+    private var flags: UInt8 = 0
+
+    private static let spaceFlag: UInt8 = 1
+    private static let quarantineFlag: UInt8 = 2
+
+    /// A free segment.
+    init() {}
+
+    init(
+        sequence: UInt64,
+        liveUnits: UInt32,
+        state: State,
+        hasSpace: Bool,
+        isQuarantined: Bool,
+        pagesWritten: Int
+    ) {
+        self.sequence = sequence
+        self.liveUnits = liveUnits
+        self.state = state
+        pages = UInt16(pagesWritten)
+        self.hasSpace = hasSpace
+        self.isQuarantined = isQuarantined
+    }
+
+    var pagesWritten: Int {
+        get { Int(pages) }
+        set { pages = UInt16(newValue) }
+    }
+
     /// Space was reserved for it in the host's file.
-    var hasSpace = false
+    var hasSpace: Bool {
+        get { flags & Self.spaceFlag != 0 }
+        set { set(Self.spaceFlag, newValue) }
+    }
+
     /// Something in it cannot be read: it is left alone, so that nothing more is lost.
-    var isQuarantined = false
-    var pagesWritten: Int = 0
+    var isQuarantined: Bool {
+        get { flags & Self.quarantineFlag != 0 }
+        set { set(Self.quarantineFlag, newValue) }
+    }
+
+    private mutating func set(_ flag: UInt8, _ value: Bool) {
+        if value { flags |= flag } else { flags &= ~flag }
+    }
+
+    /// As they are stored.
+    var storedFlags: UInt8 { flags }
 }
 
 /// The table of all segments as it is stored: a header page, then the entries.
@@ -46,7 +90,9 @@ enum SegmentTable {
         generation: UInt64,
         in buffer: borrowing AlignedBuffer
     ) -> UInt32 {
-        buffer.clear(0..<buffer.count)
+        // The buffer may be larger.
+        let count = Int(Geometry.tableRegionSize(UInt32(entries.count)))
+        buffer.clear(0..<count)
         buffer.set(magic, at: 0)
         buffer.set(volume, at: 8)
         buffer.set(generation, at: 16)
@@ -57,11 +103,10 @@ enum SegmentTable {
             buffer.set(entry.sequence, at: offset)
             buffer.set(entry.liveUnits, at: offset + 8)
             buffer.set(entry.state.rawValue, at: offset + 12)
-            let flags: UInt8 = (entry.hasSpace ? 1 : 0) | (entry.isQuarantined ? 2 : 0)
-            buffer.set(flags, at: offset + 13)
+            buffer.set(entry.storedFlags, at: offset + 13)
             buffer.set(UInt16(entry.pagesWritten), at: offset + 14)
         }
-        let checksum = buffer.checksum(8..<buffer.count)
+        let checksum = buffer.checksum(8..<count)
         buffer.set(checksum, at: 4)
         return checksum
     }
@@ -84,9 +129,10 @@ enum SegmentTable {
         _ superblock: Superblock
     ) -> (entries: [SegmentEntry], nextSequence: UInt64)? {
         let count = Int(superblock.geometry.segmentCount)
+        let end = Int(superblock.geometry.tableRegionSizeBytes)
         guard buffer.get(UInt32.self, at: 0) == magic,
             buffer.get(UInt32.self, at: 4) == superblock.tableChecksum,
-            buffer.checksum(8..<buffer.count) == superblock.tableChecksum,
+            buffer.checksum(8..<end) == superblock.tableChecksum,
             buffer.get(UInt64.self, at: 8) == superblock.volume,
             buffer.get(UInt32.self, at: 24) == UInt32(count)
         else { return nil }
@@ -115,5 +161,13 @@ enum SegmentTable {
             entries.append(entry)
         }
         return (entries, nextSequence)
+    }
+}
+
+extension [SegmentEntry] {
+    /// Adds free segments.
+    mutating func grow(toCount count: Int) {
+        let missing = count - self.count
+        if missing > 0 { self += [SegmentEntry](repeating: SegmentEntry(), count: missing) }
     }
 }

@@ -23,6 +23,10 @@ import FootingSystem
 ///                                      280 16  encrypted: HMAC of the segment table's region
 ///                                      296 16  encrypted: HMAC of this page, these bytes and
 ///                                              the CRC taken as zeros
+///                                      312  8  where the segments begin, if resized
+///                                      320  8  where the segment table begins, if resized
+///                                      328 12  where scrubbing goes on: snapshot, block / 64
+///                                      340  4  room beyond the data in percent, if resized
 ///                                      344  1  compression of what is written
 /// ```
 ///
@@ -33,13 +37,16 @@ struct Superblock: Equatable, Sendable {
     static let version: UInt32 = 1
     /// Features whose absence from a program makes the container unreadable.
     static let knownFeatures: UInt64 =
-        compressedFeature | encryptedFeature | snapshotsFeature
+        compressedFeature | encryptedFeature | snapshotsFeature | resizedFeature
     /// Some block may be stored in fewer units than eight, and others between units.
     static let compressedFeature: UInt64 = 1 << 0
     /// Blocks and pages are encrypted, and everything else is proved.
     static let encryptedFeature: UInt64 = 1 << 1
     /// The log may say that a snapshot is made, and segments may be kept for one.
     static let snapshotsFeature: UInt64 = 1 << 2
+
+    /// Segments and their table are where the superblock says.
+    static let resizedFeature: UInt64 = 1 << 3
 
     /// Where a stream of the log goes on.
     struct Head: Equatable, Sendable {
@@ -70,6 +77,10 @@ struct Superblock: Equatable, Sendable {
     var snapshots = SnapshotRoot()
     /// What proves the segment table, on encrypted disks.
     var tableTag = AuthenticationTag.none
+    /// Room beyond the data that the container was made with, in percent; 0 until it is resized.
+    var roomPercent: UInt32 = 0
+    /// Where scrubbing goes on.
+    var scrub = ScrubPosition()
     /// How writes are compressed; see ``setCompression(_:)``.
     private(set) var compression = CompressionPolicy.none
 
@@ -118,6 +129,13 @@ struct Superblock: Equatable, Sendable {
             page.set(snapshots.table.tag, at: 264)
             page.set(tableTag, at: 280)
         }
+        if features & Self.resizedFeature != 0 {
+            page.set(geometry.segmentsOffset, at: 312)
+            page.set(geometry.tablesOffset, at: 320)
+        }
+        page.set(scrub.snapshot, at: 328)
+        page.set(UInt32(clamping: scrub.block / 64), at: 336)
+        page.set(roomPercent, at: 340)
         page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
     }
@@ -172,12 +190,7 @@ extension Superblock {
             low: page.get(UInt64.self, at: 24).byteSwapped
         )
         generation = page.get(UInt64.self, at: 48)
-        geometry = Geometry(
-            sizeBytes: page.get(UInt64.self, at: 56),
-            segmentSizeBytes: page.get(UInt64.self, at: 64),
-            segmentCount: page.get(UInt32.self, at: 72),
-            isEncrypted: features & Self.encryptedFeature != 0
-        )
+        geometry = Self.geometry(page, features)
         let hasTags = geometry.isEncrypted
         tableTag = hasTags ? page.tag(at: 280) : .none
         root = MapEntry(
@@ -204,6 +217,11 @@ extension Superblock {
             count: page.get(UInt32.self, at: 196),
             lastIdentifier: page.get(UInt64.self, at: 200)
         )
+        scrub = ScrubPosition(
+            snapshot: page.get(UInt64.self, at: 328),
+            block: UInt64(page.get(UInt32.self, at: 336)) * 64
+        )
+        roomPercent = page.get(UInt32.self, at: 340)
         let number = page.get(UInt8.self, at: 344)
         guard let policy = CompressionPolicy(number: number) else {
             throw .impossible("compression \(number)")
@@ -215,6 +233,27 @@ extension Superblock {
         try validate(
             blockSizeBytes: page.get(UInt32.self, at: 76),
             levels: page.get(UInt32.self, at: 92)
+        )
+    }
+
+    private static func geometry(
+        _ page: borrowing AlignedBuffer,
+        _ features: UInt64
+    ) -> Geometry {
+        let created = Geometry(
+            sizeBytes: page.get(UInt64.self, at: 56),
+            segmentSizeBytes: page.get(UInt64.self, at: 64),
+            segmentCount: page.get(UInt32.self, at: 72),
+            isEncrypted: features & encryptedFeature != 0
+        )
+        if features & resizedFeature == 0 { return created }
+        return Geometry(
+            sizeBytes: created.sizeBytes,
+            segmentSizeBytes: created.segmentSizeBytes,
+            segmentCount: created.segmentCount,
+            isEncrypted: created.isEncrypted,
+            segmentsOffset: page.get(UInt64.self, at: 312),
+            tablesOffset: page.get(UInt64.self, at: 320)
         )
     }
 
@@ -232,7 +271,13 @@ extension Superblock {
         guard geometry.segmentCount >= 8, geometry.segmentCount <= Geometry.segmentCountMax else {
             throw .impossible("\(geometry.segmentCount) segments")
         }
-        guard geometry.containerSizeBytes <= Geometry.containerSizeBytesMax else {
+        // Before anything is added to them.
+        let placeMax = Geometry.containerSizeBytesMax
+        guard geometry.segmentsOffset <= placeMax, geometry.tablesOffset <= placeMax else {
+            throw .impossible("segments from byte \(geometry.segmentsOffset)")
+        }
+        if let misplacement = geometry.misplacement { throw .impossible(misplacement) }
+        guard geometry.containerSizeBytes <= placeMax else {
             throw .impossible("container of \(geometry.containerSizeBytes) bytes")
         }
         guard blockSizeBytes == Geometry.blockSizeBytes, levels == geometry.levels else {

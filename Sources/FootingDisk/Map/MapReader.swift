@@ -1,15 +1,18 @@
+import FootingAcceleration
 import FootingSystem
 
 /// Reads map pages from the store or the cache, and verifies them.
 struct MapReader: Sendable {
     let store: any BlockStore
-    let geometry: Geometry
+    let layout: DiskLayout
     let volume: UInt64
     let cache: PageCache
     /// False only in tests that show that the checksums matter.
     let verifies: Bool
     /// Of an encrypted disk.
     var cipher: VolumeCipher?
+
+    var geometry: Geometry { layout.geometry }
 
     /// The entry of a block in the tree below a root, or the run of blocks that have none.
     struct Answer {
@@ -24,14 +27,14 @@ struct MapReader: Sendable {
     /// - Returns: nil if a page would have to be read and `waits` is false.
     func find(
         _ block: UInt64,
-        root: MapEntry,
+        root: MapRoot,
         waits: Bool = true
     ) throws(DiskError) -> Answer? {
-        var page = root
-        var level = geometry.levels - 1
+        var page = root.entry
+        var level = root.levels - 1
         while page.isMapped {
-            let span = geometry.span(level: level)
-            let entries = UInt64(geometry.entriesPerPage)
+            let span = layout.span(level: level)
+            let entries = UInt64(layout.entriesPerPage)
             let slot = Int(block / span % entries)
             let identity = MapPage.Identity(level: level, index: block / (span * entries))
             var entry = cache.entry(of: page, slot: slot, countsMiss: waits)
@@ -50,7 +53,7 @@ struct MapReader: Sendable {
             page = entry
             level -= 1
         }
-        return Answer(entry: .unmapped, end: geometry.blockCount)
+        return Answer(entry: .unmapped, end: root.blockCount)
     }
 
     /// A page that a look-up needs and that is not in the cache.
@@ -60,12 +63,12 @@ struct MapReader: Sendable {
     }
 
     /// The first page on the way to a block that is not in the cache; nil if all are, by now.
-    func missing(_ block: UInt64, root: MapEntry) -> Missing? {
-        var page = root
-        var level = geometry.levels - 1
+    func missing(_ block: UInt64, root: MapRoot) -> Missing? {
+        var page = root.entry
+        var level = root.levels - 1
         while page.isMapped {
-            let span = geometry.span(level: level)
-            let entries = UInt64(geometry.entriesPerPage)
+            let span = layout.span(level: level)
+            let entries = UInt64(layout.entriesPerPage)
             let slot = Int(block / span % entries)
             guard let entry = cache.entry(of: page, slot: slot, countsMiss: false) else {
                 let identity = MapPage.Identity(level: level, index: block / (span * entries))
@@ -117,16 +120,18 @@ struct MapReader: Sendable {
         _ identity: MapPage.Identity,
         _ buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
-        let offset = page.location.offset
         guard verifies || cipher != nil else { return }
         let found = MapPage.identity(buffer, volume: volume, isEncrypted: cipher != nil)
-        guard buffer.checksum(8..<4096) == page.checksum, found == identity,
-            cipher?.open(page: buffer, page) ?? true
-        else {
+        do throws(AccelerationError) {
+            guard buffer.checksum(8..<4096) == page.checksum, found == identity else {
+                throw .notAuthentic
+            }
+            try cipher?.open(page: buffer, page)
+        } catch {
             throw DiskError(
-                .corrupt,
                 "read map page",
-                offset: offset,
+                at: page.location,
+                error,
                 "it is not page \(identity.index) of level \(identity.level) that was written there"
             )
         }

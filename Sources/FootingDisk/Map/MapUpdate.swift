@@ -30,6 +30,8 @@ struct MapUpdate: ~Copyable {
     typealias Touch = MapPage.Identity
 
     private let reader: MapReader
+    /// The tree's.
+    private let geometry: Geometry
     private let output: any Output
     private let accounting: any Accounting
     private let generation: UInt64
@@ -41,6 +43,7 @@ struct MapUpdate: ~Copyable {
 
     init(
         reader: MapReader,
+        geometry: Geometry,
         output: any Output,
         accounting: any Accounting,
         generation: UInt64,
@@ -48,13 +51,14 @@ struct MapUpdate: ~Copyable {
         touches: [Touch]
     ) {
         self.reader = reader
+        self.geometry = geometry
         self.output = output
         self.accounting = accounting
         self.generation = generation
         table = overlay.deltas
         deltas = overlay.deltas.sorted()
         trims = overlay.trims
-        self.touches = (0..<reader.geometry.levels).map { level in
+        self.touches = (0..<geometry.levels).map { level in
             touches.filter { $0.level == level }.map { $0.index }.sorted()
         }
     }
@@ -65,22 +69,22 @@ struct MapUpdate: ~Copyable {
     consuming func run(root: MapEntry) throws(DiskError) -> MapEntry {
         try update(
             root,
-            MapPage.Identity(level: reader.geometry.levels - 1, index: 0),
+            MapPage.Identity(level: geometry.levels - 1, index: 0),
             deltas[...]
         )
     }
 
     /// The blocks below a page.
     private func blocks(of identity: MapPage.Identity) -> Range<UInt64> {
-        let span = reader.geometry.span(level: identity.level + 1)
+        let span = geometry.span(level: identity.level + 1)
         let start = identity.index * span
-        return start..<min(start + span, reader.geometry.blockCount)
+        return start..<min(start + span, geometry.blockCount)
     }
 
     /// Whether a page at or below `identity` is to be written again.
     private func isTouched(_ identity: MapPage.Identity) -> Bool {
         for level in 0...identity.level {
-            let factor = reader.geometry.span(level: identity.level - level)
+            let factor = geometry.span(level: identity.level - level)
             let range = identity.index * factor..<(identity.index + 1) * factor
             let list = touches[level]
             let first = list.partitioningIndex { $0 >= range.lowerBound }
@@ -102,7 +106,7 @@ struct MapUpdate: ~Copyable {
             try reader.load(old, identity, into: page)
             accounting.count(old, -1)
         }
-        MapPage.begin(page, reader.geometry)
+        MapPage.begin(page, geometry)
         if identity.level == 0 {
             updateLeaf(page, range, changes)
         } else {
@@ -147,13 +151,13 @@ struct MapUpdate: ~Copyable {
         _ identity: MapPage.Identity,
         _ changes: ArraySlice<DeltaTable.Delta>
     ) throws(DiskError) {
-        let span = reader.geometry.span(level: identity.level)
-        let entries = reader.geometry.entriesPerPage
+        let span = geometry.span(level: identity.level)
+        let entries = geometry.entriesPerPage
         let first = identity.index * UInt64(entries)
         var rest = changes
         for slot in 0..<entries {
             let start = (first + UInt64(slot)) * span
-            if start >= reader.geometry.blockCount { break }
+            if start >= geometry.blockCount { break }
             let end = rest.partitioningIndex { $0.block >= start + span }
             let old = MapPage.entry(page, slot)
             let child = MapPage.Identity(level: identity.level - 1, index: first + UInt64(slot))
@@ -161,6 +165,47 @@ struct MapUpdate: ~Copyable {
             if new != old { MapPage.setEntry(page, slot, new) }
             rest = rest[end...]
         }
+    }
+}
+
+extension MapUpdate {
+    /// Makes a tree that is deeper or less deep, with the same blocks.
+    ///
+    /// - Parameters:
+    ///   - root: the tree's; beyond the new depth it has nothing.
+    ///   - levels: how deep it is, and is to be.
+    /// - Returns: the new root.
+    static func reshape(
+        _ root: MapEntry,
+        levels: (old: Int, new: Int),
+        reader: MapReader,
+        output: any Output,
+        accounting: any Accounting,
+        generation: UInt64
+    ) throws(DiskError) -> MapEntry {
+        var root = root
+        let page = AlignedBuffer(count: 4096)
+        for level in stride(from: levels.old - 1, to: levels.new - 1, by: -1) where root.isMapped {
+            try reader.load(root, MapPage.Identity(level: level, index: 0), into: page)
+            accounting.count(root, -1)
+            root = MapPage.entry(page, 0)
+        }
+        for level in stride(from: levels.old, to: levels.new, by: 1) where root.isMapped {
+            page.clear(0..<4096)
+            MapPage.begin(page, reader.geometry)
+            MapPage.setEntry(page, 0, root)
+            let identity = MapPage.Identity(level: level, index: 0)
+            let checksum = MapPage.seal(
+                page,
+                identity,
+                volume: reader.volume,
+                generation: generation
+            )
+            root = try output.append(page, checksum)
+            accounting.count(root, 1)
+            reader.cache.replace(.unmapped, by: root, page)
+        }
+        return root
     }
 }
 

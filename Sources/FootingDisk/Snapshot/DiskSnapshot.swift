@@ -1,10 +1,9 @@
 /// A tree to read instead of the disk as it is now.
 struct TreeView: Sendable {
-    /// Knows how deep the tree is.
     let reader: MapReader
-    let root: MapEntry
-
-    var geometry: Geometry { reader.geometry }
+    let root: MapRoot
+    /// The disk's when it was made.
+    let geometry: Geometry
 }
 
 /// A snapshot that is open for reading; it cannot be deleted as long as it is.
@@ -25,15 +24,11 @@ public final class DiskSnapshot: Sendable {
         name = record.name
         identifier = record.identifier
         let geometry = engine.geometry.holding(sizeBytes: record.sizeBytes)
-        let reader = MapReader(
-            store: engine.store,
-            geometry: geometry,
-            volume: engine.volume,
-            cache: engine.reader.cache,
-            verifies: engine.options.verifiesChecksums,
-            cipher: engine.cipher
+        view = TreeView(
+            reader: engine.reader,
+            root: MapRoot(record.root, geometry),
+            geometry: geometry
         )
-        view = TreeView(reader: reader, root: record.root)
     }
 
     deinit {

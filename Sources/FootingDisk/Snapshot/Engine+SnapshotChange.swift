@@ -14,7 +14,7 @@ extension Engine {
             geometry,
             cipher
         )
-        let deletion = SnapshotDeletion(
+        let deletion = SnapshotNeeds(
             identifier: record.identifier,
             counts: counts,
             pages: pages.locations
@@ -37,15 +37,12 @@ extension Engine {
             else { return }
             state.snapshots.deletions.append(deletion)
         }
-        do throws(DiskError) {
-            try checkpointUntil { !$0.snapshots.isGoing(record.identifier) }
-        } catch {
-            // A checkpoint that is under way may delete it all the same.
-            state.withLock { state in
-                state.snapshots.deletions.removeAll { $0.identifier == record.identifier }
-            }
-            throw error
+        try awaitChange { !$0.snapshots.isGoing(record.identifier) }
+        let failure = state.withLock { state in
+            let isThere = state.snapshots.records.contains { $0.identifier == record.identifier }
+            return isThere ? state.snapshots.deletionFailure : nil
         }
+        if let failure { throw failure }
     }
 
     /// Makes the disk what it was: everything written since is gone, unless a snapshot has it.
@@ -81,12 +78,7 @@ extension Engine {
             state.snapshots.rollbackFailure = nil
             state.snapshots.rollback = SnapshotRollback(record: record, counts: counts)
         }
-        do throws(DiskError) {
-            try checkpointUntil { $0.snapshots.rollback == nil }
-        } catch {
-            giveUpRollback(error)
-            throw error
-        }
+        try awaitChange { $0.snapshots.rollback == nil }
         if let failure = state.withLock({ $0.snapshots.rollbackFailure }) { throw failure }
     }
 
@@ -120,26 +112,19 @@ extension Engine {
         )
     }
 
-    /// Has checkpoints made until one has done what is waited for.
-    private func checkpointUntil(
+    /// Waits for a checkpoint to make a change, or to give it up.
+    ///
+    /// A change that could not be made is not made later either: whoever is told so can rely on it.
+    private func awaitChange(
         _ isDone: (borrowing EngineState) -> Bool
     ) throws(DiskError) {
-        if drive == .callers {
-            while state.withLock({ !isDone($0) }) { try checkpoint() }
-            return
-        }
-        try state.withLock { (state) throws(DiskError) in
-            while !isDone(state) {
-                state.checkpointRequested = true
-                callMaintenance(&state)
-                try requireWritable(state)
-                // One that is going back already tells itself how that ended.
-                let isGoingBack = state.frozen.contains { $0.rollback != nil }
-                if state.hostIsFull, !isGoingBack {
-                    throw DiskError(.noSpace, "checkpoint", "the host has no space left")
-                }
-                self.state.wait(&state, on: Condition.progress, nanoseconds: 100_000_000)
+        do throws(DiskError) { try checkpointUntil(isDone) } catch {
+            let isMade = state.withLock { state in
+                if isDone(state) { return true }
+                state.giveUpSnapshotChanges(error)
+                return false
             }
+            if !isMade { throw error }
         }
     }
 }
@@ -151,11 +136,21 @@ extension SnapshotState {
     }
 
     /// Goes back to no snapshot that a checkpoint deleted meanwhile: its segments are others' now.
-    mutating func giveUpLostRollback() {
-        guard let record = rollback?.record,
-            isGoing(record.identifier) || !records.contains(record)
-        else { return }
-        rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+    ///
+    /// Nor to one of another size: the disk may have got that meanwhile.
+    mutating func giveUpLostRollback(sizeBytes: UInt64) {
+        guard let record = rollback?.record else { return }
+        if record.sizeBytes != sizeBytes {
+            rollbackFailure = DiskError(
+                .invalid,
+                "roll back",
+                "'\(record.name)' is of another size than the disk is now; clone it instead"
+            )
+        } else if isGoing(record.identifier) || !records.contains(record) {
+            rollbackFailure = Engine.noSnapshot(record.name, "roll back")
+        } else {
+            return
+        }
         rollback = nil
     }
 }

@@ -6,8 +6,9 @@ extension Engine {
     struct SnapshotChange {
         var records: [SnapshotRecord]
         var tablePages: [Location]
-        var pins: [UInt32]
-        var deletions: Set<UInt64>
+        /// A new one: what it refers to, and where that is written.
+        var added: SnapshotNeeds?
+        var deletions: [SnapshotNeeds]
     }
 
     /// Writes the table anew if a snapshot is made or deleted, and what a new one refers to.
@@ -22,20 +23,16 @@ extension Engine {
         _ ledger: Ledger,
         to output: MapStream
     ) throws(DiskError) -> SnapshotChange? {
-        let (before, entries) = state.withLock { ($0.snapshots, $0.segments) }
         let going = Set(start.deletions.map { $0.identifier })
         if start.snapshot == nil && going.isEmpty { return nil }
-        var pins = before.pins
-        if pins.isEmpty { pins = [UInt32](repeating: 0, count: entries.count) }
-        var records = before.records.filter { !going.contains($0.identifier) }
-        for deletion in start.deletions {
-            for (segment, count) in deletion.counts.enumerated() { pins[segment] -= count }
-            for page in deletion.pages { pins.unpin(page, geometry) }
+        var records = state.withLock { state in
+            state.snapshots.records.filter { !going.contains($0.identifier) }
         }
+        var added: SnapshotNeeds?
         if let snapshot = start.snapshot {
-            var after = entries
-            try ledger.apply(to: &after)
-            let counts = after.map { $0.liveUnits }
+            let counts = try state.withLock { (state) throws(DiskError) in
+                try ledger.counts(after: state.segments)
+            }
             let pages = try SnapshotTable.write(
                 counts: counts,
                 of: snapshot.identifier,
@@ -44,8 +41,11 @@ extension Engine {
                 geometry,
                 to: output
             )
-            for (segment, count) in counts.enumerated() { pins[segment] += count }
-            for page in pages.locations { pins.pin(page, geometry) }
+            added = SnapshotNeeds(
+                identifier: snapshot.identifier,
+                counts: counts,
+                pages: pages.locations
+            )
             records.append(
                 SnapshotRecord(
                     identifier: snapshot.identifier,
@@ -65,8 +65,6 @@ extension Engine {
             generation: next.generation,
             to: output
         )
-        for page in before.tablePages { pins.unpin(page, geometry) }
-        for page in table.locations { pins.pin(page, geometry) }
         next.snapshots.table = table.first
         next.snapshots.count = UInt32(records.count)
         let last = start.snapshot?.identifier ?? 0
@@ -74,34 +72,81 @@ extension Engine {
         return SnapshotChange(
             records: records,
             tablePages: table.locations,
-            pins: records.isEmpty ? [] : pins,
-            deletions: going
+            added: added,
+            deletions: start.deletions
         )
     }
 
-    /// A rollback that could not be made is not made later either.
-    func giveUpRollback(_ error: DiskError) {
+    /// What a failed checkpoint was to do besides is not done later either.
+    func giveUp(_ goal: CheckpointGoal, _ error: DiskError) {
         state.withLock { state in
-            guard state.snapshots.rollback != nil else { return }
-            state.snapshots.rollback = nil
-            state.snapshots.rollbackFailure = error
-            for index in state.frozen.indices { state.frozen[index].rollback = nil }
+            state.checkpoints.fail()
+            if state.resizeTarget != nil {
+                state.resizeTarget = nil
+                for index in state.frozen.indices { state.frozen[index].geometry = nil }
+            }
+            // Others may have come since, which were not tried.
+            let tried = Set(goal.deletions.map { $0.identifier })
+            state.giveUpDeletions(error) { tried.contains($0.identifier) }
+            if state.frozen.first?.rollback != nil { state.giveUpRollback(error) }
+        }
+        state.wakeAll(on: Condition.progress)
+    }
+
+    /// Does nothing any more but the last checkpoint: who waits for another is told so.
+    func beginClosing() {
+        state.withLock { state in
+            state.isClosed = true
+            state.giveUpSnapshotChanges(
+                DiskError(.closed, "change snapshots", "the disk was closed")
+            )
         }
         state.wakeAll(on: Condition.progress)
     }
 }
 
 extension EngineState {
+    /// Deletes no snapshot, and goes back to none.
+    mutating func giveUpSnapshotChanges(_ error: DiskError) {
+        giveUpDeletions(error) { _ in true }
+        giveUpRollback(error)
+    }
+
+    fileprivate mutating func giveUpDeletions(
+        _ error: DiskError,
+        where isGivenUp: (SnapshotNeeds) -> Bool
+    ) {
+        guard snapshots.deletions.contains(where: isGivenUp) else { return }
+        snapshots.deletions.removeAll(where: isGivenUp)
+        snapshots.deletionFailure = error
+    }
+
+    fileprivate mutating func giveUpRollback(_ error: DiskError) {
+        guard snapshots.rollback != nil else { return }
+        snapshots.rollback = nil
+        snapshots.rollbackFailure = error
+        for index in frozen.indices { frozen[index].rollback = nil }
+    }
+
     /// Takes over what a checkpoint made of the snapshots.
-    mutating func finish(_ change: Engine.SnapshotChange?, isRollback: Bool) {
+    mutating func finish(
+        _ change: Engine.SnapshotChange?,
+        isRollback: Bool,
+        _ geometry: Geometry
+    ) {
         if isRollback {
             snapshots.rollback = nil
             snapshots.rollbackFailure = nil
         }
         guard let change else { return }
+        snapshots.pins.remove(table: snapshots.tablePages, geometry)
+        for deletion in change.deletions { snapshots.pins.remove(deletion, geometry) }
+        if let added = change.added { snapshots.pins.add(added, geometry) }
+        snapshots.pins.add(table: change.tablePages, geometry)
+        if change.records.isEmpty { snapshots.pins = SegmentPins() }
         snapshots.records = change.records
         snapshots.tablePages = change.tablePages
-        snapshots.pins = change.pins
-        snapshots.deletions.removeAll { change.deletions.contains($0.identifier) }
+        let gone = Set(change.deletions.map { $0.identifier })
+        snapshots.deletions.removeAll { gone.contains($0.identifier) }
     }
 }

@@ -5,9 +5,6 @@ import FootingSystem
 public enum SnapshotClone {
     /// Most memory that reading takes.
     private static let memoryBudgetBytes = 24 << 20
-    private static let pieceBytes = 1 << 20
-    /// How much of the disk is asked about at a time.
-    private static let stepBytes: UInt64 = 1 << 30
 
     /// Copies a snapshot to a new container, holes as holes; every block's checksum is verified on
     /// the way, and the copy has its own.
@@ -17,7 +14,8 @@ public enum SnapshotClone {
     /// - Parameters:
     ///   - path: the source.
     ///   - name: the snapshot.
-    ///   - target: a file that is not there yet; it is removed if anything fails.
+    ///   - target: a file that is not there yet; it has the name with `.partial` until it is
+    ///     complete, and is removed if anything fails.
     ///   - key: what opens the source if it is encrypted.
     ///   - encryption: how the copy is encrypted, with a key of its own; nil: not at all.
     ///   - progress: called from time to time.
@@ -44,24 +42,9 @@ public enum SnapshotClone {
             in: geometry,
             isEncrypted: encryption != nil
         )
-        try Disk.create(path: target, own, superblock.compression, encryption)
-        do throws(DiskError) {
-            var options = EngineOptions()
-            options.key = encryption?.key
-            let disk = try Disk(path: target, options: options)
-            let total = record.unitCount * Geometry.unitSizeBytes
-            let count: UInt64
-            do throws(DiskError) {
-                count = try copy(snapshot, to: disk, total, progress)
-            } catch {
-                try? disk.close()
-                throw error
-            }
-            try disk.close()
-            return count
-        } catch {
-            FileDescriptor.remove(target)
-            throw error
+        return try NewDisk.make(path: target, own, superblock.compression, encryption) {
+            (disk) throws(DiskError) in
+            try copy(snapshot, to: disk, progress)
         }
     }
 
@@ -71,18 +54,18 @@ public enum SnapshotClone {
         in source: Geometry,
         isEncrypted: Bool
     ) throws(DiskError) -> Geometry {
-        let same = source.holding(sizeBytes: record.sizeBytes)
-        if isEncrypted == source.isEncrypted { return same }
-        let least = Geometry(
+        let plan = Geometry(
             sizeBytes: record.sizeBytes,
             sparePercent: DiskOptions.sparePercentMin,
             segmentSizeBytes: source.segmentSizeBytes,
             isEncrypted: isEncrypted
         )
+        let least = isEncrypted == source.isEncrypted ? 0 : plan.segmentCount
+        // Everything where it is in a new container: the source may have been resized.
         return Geometry(
             sizeBytes: record.sizeBytes,
             segmentSizeBytes: source.segmentSizeBytes,
-            segmentCount: max(least.segmentCount, same.segmentCount),
+            segmentCount: max(least, source.segmentCount),
             isEncrypted: isEncrypted
         )
     }
@@ -127,32 +110,28 @@ public enum SnapshotClone {
     private static func copy(
         _ snapshot: DiskSnapshot,
         to disk: Disk,
-        _ total: UInt64,
         _ progress: (CheckProgress) -> Void
     ) throws(DiskError) -> UInt64 {
-        let buffer = AlignedBuffer(count: pieceBytes)
-        var copied: UInt64 = 0
-        var offset: UInt64 = 0
-        while offset < snapshot.sizeBytes {
-            let end = min(offset + stepBytes, snapshot.sizeBytes)
-            for extent in try snapshot.extents(offset..<end, limit: 1024) {
-                if extent.isAllocated {
-                    var at = extent.offset
-                    while at < extent.offset + extent.count {
-                        let count = min(pieceBytes, Int(extent.offset + extent.count - at))
-                        let bytes = unsafe buffer.slice(0..<count)
-                        try unsafe snapshot.read(at: at, into: bytes)
-                        try unsafe disk.write(at: at, UnsafeRawBufferPointer(bytes))
-                        at += UInt64(count)
-                        copied += UInt64(count)
-                        progress(CheckProgress(bytesDone: copied, bytesTotal: max(total, copied)))
-                    }
-                }
-                offset = extent.offset + extent.count
-            }
+        let count = try unsafe snapshot.forEachPiece(progress) {
+            (offset, bytes) throws(DiskError) in
+            try unsafe disk.write(at: offset, bytes)
         }
         try disk.flush()
-        return copied
+        return count
+    }
+
+    /// Opens a snapshot of a container that may be in use, for reading only.
+    ///
+    /// Nothing keeps it from being deleted meanwhile; that is noticed by its checksums.
+    ///
+    /// - Parameter key: what opens the container if it is encrypted.
+    public static func open(
+        path: String,
+        snapshot name: String,
+        key: DiskKey? = nil
+    ) throws(DiskError) -> DiskSnapshot {
+        let store = try FileStore(path: path, access: .readOnly)
+        do throws(DiskError) { return try open(store, name, key).0 } catch { throw error.at(path) }
     }
 }
 

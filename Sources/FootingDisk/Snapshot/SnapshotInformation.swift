@@ -14,8 +14,9 @@ public struct SnapshotInformation: Sendable, Equatable {
     public internal(set) var isPending = false
     /// Bytes that it refers to, shared ones included; nil while it is pending.
     public internal(set) var referencedBytes: UInt64?
-    /// Bytes that deleting it gives back at least: segments that nothing else needs; nil while it
-    /// is pending.
+    /// Bytes in segments that nothing else needs, neither another snapshot nor the disk nor the
+    /// log: deleting it frees them, but for the pages of the map that the deletion itself writes.
+    /// Nil while it is pending.
     public internal(set) var exclusiveBytes: UInt64?
     /// Who reads it now.
     public internal(set) var readerCount = 0
@@ -65,88 +66,73 @@ public struct SnapshotInformation: Sendable, Equatable {
             key: key
         )
         let geometry = found.superblock.geometry
-        let pins = found.snapshots.pins
-        var result: [SnapshotInformation] = []
-        for record in found.snapshots.records {
-            var information = SnapshotInformation(record)
-            let counts = try SnapshotTable.counts(
-                of: record,
-                volume: found.superblock.volume,
-                store,
-                geometry,
-                found.cipher
-            ).counts
-            var bytes: UInt64 = 0
-            for segment in counts.indices where counts[segment] > 0 {
-                let isElseNeeded =
-                    found.segments[segment].liveUnits > 0 || found.lastLSN[segment] > 0
-                if counts[segment] == pins[segment], !isElseNeeded {
-                    bytes += geometry.segmentSizeBytes
-                }
-            }
-            information.exclusiveBytes = bytes
-            result.append(information)
+        let heads = [
+            found.superblock.user, found.superblock.collector, found.replay.user,
+            found.replay.collector,
+        ]
+        let streams = Set(heads.flatMap { [$0.segment, $0.next] })
+        let exclusive = found.snapshots.exclusiveCounts(found.segments) { segment in
+            found.lastLSN[segment] > 0 || streams.contains(UInt32(segment))
         }
         let pending = found.changes.frozen.compactMap { $0.snapshot }
-        return result
+        return found.snapshots.records.map { SnapshotInformation($0, exclusive, geometry) }
             + pending.map { SnapshotInformation($0, sizeBytes: geometry.sizeBytes) }
     }
 
-    /// What deleting a snapshot frees at once.
+    /// - Parameter exclusive: by identifier, the segments that only it needs.
+    init(_ record: SnapshotRecord, _ exclusive: [UInt64: Int], _ geometry: Geometry) {
+        self.init(record)
+        let count = UInt64(exclusive[record.identifier] ?? 0)
+        exclusiveBytes = count * geometry.segmentSizeBytes
+    }
+}
+
+extension SnapshotState {
+    /// How many segments each snapshot alone needs, by its identifier.
     ///
-    /// - Parameters:
-    ///   - counts: what it refers to, by segment.
-    ///   - pins: what all of them do.
-    ///   - isElseNeeded: whether something else keeps a segment.
-    static func exclusiveBytes(
-        _ counts: [UInt32],
-        of pins: [UInt32],
-        _ geometry: Geometry,
+    /// - Parameter isElseNeeded: whether the log keeps a segment.
+    func exclusiveCounts(
+        _ segments: borrowing [SegmentEntry],
         isElseNeeded: (Int) -> Bool
-    ) -> UInt64 {
-        guard counts.count == pins.count else { return 0 }
-        let count = counts.indices.count { segment in
-            counts[segment] > 0 && counts[segment] == pins[segment] && !isElseNeeded(segment)
+    ) -> [UInt64: Int] {
+        var counts: [UInt64: Int] = [:]
+        if pins.isEmpty { return counts }
+        for segment in segments.indices where segments[segment].liveUnits == 0 {
+            guard let owner = pins.soleOwner(segment), !isElseNeeded(segment) else { continue }
+            counts[owner, default: 0] += 1
         }
-        return UInt64(count) * geometry.segmentSizeBytes
+        return counts
     }
 }
 
 extension Engine {
-    /// All snapshots, oldest first.
+    /// All snapshots, oldest first; reads nothing.
     ///
-    /// Reads what they refer to from the container: some kilobytes for each, more on large disks.
-    func snapshots() throws(DiskError) -> [SnapshotInformation] {
-        let (snapshots, pending, needed) = state.withLock { state in
-            let needed = state.segments.indices.map { index in
-                let entry = state.segments[index]
-                return entry.liveUnits > 0 || state.lastLSN[index] > state.superblock.lsn
+    /// - Parameter countsSpace: whether to count what each alone keeps, which takes the longer the
+    ///   more segments there are.
+    func snapshots(countsSpace: Bool = true) -> [SnapshotInformation] {
+        let geometry = geometry
+        return state.withLock { state in
+            var exclusive: [UInt64: Int] = [:]
+            if countsSpace {
+                let streams = segmentsOfStreams(state)
+                let lsn = state.superblock.lsn
+                let lastLSN = state.lastLSN
+                exclusive = state.snapshots.exclusiveCounts(state.segments) { segment in
+                    lastLSN[segment] > lsn || streams.contains(UInt32(segment))
+                }
             }
-            return (state.snapshots, state.pendingSnapshots, needed)
+            var result: [SnapshotInformation] = []
+            for record in state.snapshots.records
+            where !state.snapshots.isGoing(record.identifier) {
+                var information = SnapshotInformation(record, exclusive, geometry)
+                information.readerCount = state.snapshots.readers[record.identifier] ?? 0
+                result.append(information)
+            }
+            let pending = state.pendingSnapshots
+            return result
+                + pending.map { SnapshotInformation($0, sizeBytes: geometry.sizeBytes) }
         }
-        var result: [SnapshotInformation] = []
-        for record in snapshots.records where !snapshots.isGoing(record.identifier) {
-            // One that is deleted meanwhile is read while others use its place: it is left out.
-            guard let reader = openSnapshot(record) else { continue }
-            var information = SnapshotInformation(record)
-            let counts = try SnapshotTable.counts(
-                of: record,
-                volume: volume,
-                store,
-                geometry,
-                cipher
-            ).counts
-            information.exclusiveBytes = SnapshotInformation.exclusiveBytes(
-                counts,
-                of: snapshots.pins,
-                geometry
-            ) { needed[$0] }
-            information.readerCount = snapshots.readers[record.identifier] ?? 0
-            result.append(information)
-            withExtendedLifetime(reader) {}
-        }
-        let size = geometry.sizeBytes
-        return result + pending.map { SnapshotInformation($0, sizeBytes: size) }
     }
 
     /// Opens a snapshot for reading, which keeps it from being deleted.

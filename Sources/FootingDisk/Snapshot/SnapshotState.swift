@@ -18,6 +18,8 @@ struct FrozenChanges: Sendable {
     var snapshot: PendingSnapshot?
     /// They are dropped, and another tree is the current one.
     var rollback: SnapshotRollback?
+    /// What the container becomes with them.
+    var geometry: Geometry?
 
     /// At most so many leaves of the map change.
     var pathCount: Int { overlay.pathCount }
@@ -28,8 +30,8 @@ extension Overlay {
     var pathCount: Int { deltas.count + trims.ranges.count * 2 }
 }
 
-/// A snapshot that is to go.
-struct SnapshotDeletion: Sendable {
+/// What a snapshot needs: one that comes, or is to go.
+struct SnapshotNeeds: Sendable {
     let identifier: UInt64
     /// What it refers to, by segment, and the pages in which that stands.
     let counts: [UInt32]
@@ -48,16 +50,16 @@ struct SnapshotState: Sendable {
     var records: [SnapshotRecord] = []
     /// The table's pages.
     var tablePages: [Location] = []
-    /// By segment: units that snapshots need, added up; empty if there are none.
-    ///
-    /// A segment of which any is needed is neither freed nor emptied.
-    var pins: [UInt32] = []
+    /// What they need of each segment: one of which any is needed is neither freed nor emptied.
+    var pins = SegmentPins()
     /// The identifier given last.
     var lastIdentifier: UInt64 = 0
     /// Who reads which.
     var readers: [UInt64: Int] = [:]
     /// What the next checkpoint is to do.
-    var deletions: [SnapshotDeletion] = []
+    var deletions: [SnapshotNeeds] = []
+    /// Why the last deletion did not happen.
+    var deletionFailure: DiskError?
     var rollback: SnapshotRollback?
     /// Why the last rollback did not happen.
     var rollbackFailure: DiskError?
@@ -70,7 +72,7 @@ struct SnapshotState: Sendable {
     /// Whether a checkpoint is to do something for them.
     var isCheckpointWanted: Bool { !deletions.isEmpty || rollback != nil }
 
-    func isPinned(_ segment: Int) -> Bool { !pins.isEmpty && pins[segment] > 0 }
+    func isPinned(_ segment: Int) -> Bool { pins[segment] > 0 }
 
     /// Gives no identifier again that the log gave.
     mutating func noteIdentifiers(of changes: ReplayedChanges) {
@@ -81,7 +83,7 @@ struct SnapshotState: Sendable {
 
     /// Bytes in segments that snapshots need.
     func pinnedBytes(_ geometry: Geometry) -> UInt64 {
-        UInt64(pins.count { $0 > 0 }) * geometry.segmentSizeBytes
+        UInt64(pins.pinnedCount) * geometry.segmentSizeBytes
     }
 }
 
@@ -101,8 +103,7 @@ extension SnapshotState {
         let table = try SnapshotTable.records(superblock, store, cipher)
         records = table.records
         tablePages = table.pages.locations
-        var pins = [UInt32](repeating: 0, count: segments.count)
-        for page in tablePages { pins.pin(page, geometry) }
+        pins.add(table: tablePages, geometry)
         for record in records {
             let (counts, pages) = try SnapshotTable.counts(
                 of: record,
@@ -111,10 +112,14 @@ extension SnapshotState {
                 geometry,
                 cipher
             )
-            for (segment, count) in counts.enumerated() { pins[segment] += count }
-            for page in pages.locations { pins.pin(page, geometry) }
+            let identifier = record.identifier
+            pins.add(
+                SnapshotNeeds(identifier: identifier, counts: counts, pages: pages.locations),
+                geometry
+            )
         }
-        for (segment, pin) in pins.enumerated() where pin > 0 && segments[segment].state == .free {
+        for segment in segments.indices where isPinned(segment) && segments[segment].state == .free
+        {
             throw DiskError(
                 .corrupt,
                 "open",
@@ -122,19 +127,6 @@ extension SnapshotState {
                 "segment \(segment) is free in the table, and a snapshot needs it"
             )
         }
-        self.pins = pins
-    }
-}
-
-extension [UInt32] {
-    /// Counts a page.
-    mutating func pin(_ page: Location, _ geometry: Geometry) {
-        self[Int(geometry.segment(of: page))] += UInt32(Geometry.unitsPerBlock)
-    }
-
-    /// Counts a page no more.
-    mutating func unpin(_ page: Location, _ geometry: Geometry) {
-        self[Int(geometry.segment(of: page))] -= UInt32(Geometry.unitsPerBlock)
     }
 }
 

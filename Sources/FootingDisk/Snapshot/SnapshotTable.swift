@@ -182,13 +182,13 @@ enum SnapshotTable {
 
     // MARK: - Reading
 
-    /// Reads a chain, which must have so many entries.
+    /// Reads a chain, which must have so many entries, all of its pages but the last full.
     ///
     /// - Throws: kind `corrupt` if a page is not the one that is named.
     private static func read(
         _ chain: Chain,
         from first: MapEntry,
-        entries count: Int,
+        entries counts: ClosedRange<Int>,
         perPage: Int,
         _ store: any BlockStore,
         _ geometry: Geometry,
@@ -198,9 +198,9 @@ enum SnapshotTable {
         if geometry.isEncrypted, cipher == nil { throw DiskError.withoutKey("read snapshots") }
         var pages = Pages(first: first)
         var next = first
+        var total = 0
         let page = AlignedBuffer(count: 4096)
-        let pageCount = (count + perPage - 1) / perPage
-        for number in 0..<pageCount {
+        while next.isMapped || total < counts.lowerBound {
             let offset = next.location.offset
             guard next.isMapped, next.isValidPage(in: geometry) else { throw damage(chain, offset) }
             do throws(Errno) {
@@ -208,20 +208,24 @@ enum SnapshotTable {
             } catch {
                 throw DiskError("read snapshots", offset: offset, cause: error)
             }
-            let expected = min(perPage, count - number * perPage)
+            let count = Int(page.get(UInt32.self, at: 52))
             guard page.get(UInt32.self, at: 0) == magic,
                 page.get(UInt32.self, at: 4) == next.checksum,
                 page.checksum(8..<4096) == next.checksum,
                 page.get(UInt64.self, at: 8) == chain.volume,
                 page.get(UInt64.self, at: 24) == chain.identifier,
                 page.get(UInt8.self, at: 32) == chain.kind.rawValue,
-                page.get(UInt32.self, at: 36) == UInt32(number),
-                page.get(UInt32.self, at: 52) == UInt32(expected),
-                cipher?.open(page: page, next) ?? true
+                page.get(UInt32.self, at: 36) == UInt32(pages.locations.count),
+                (1...perPage).contains(count), total + count <= counts.upperBound,
+                total % perPage == 0
             else { throw damage(chain, offset) }
-            for slot in 0..<expected {
+            do throws(AccelerationError) { try cipher?.open(page: page, next) } catch {
+                throw DiskError("read snapshots", at: next.location, error, damage(chain))
+            }
+            for slot in 0..<count {
                 guard take(page, slot) else { throw damage(chain, offset) }
             }
+            total += count
             pages.locations.append(next.location)
             next = MapEntry(
                 word: page.get(UInt64.self, at: 40),
@@ -232,16 +236,15 @@ enum SnapshotTable {
         return pages
     }
 
-    private static func damage(_ chain: Chain, _ offset: UInt64) -> DiskError {
+    private static func damage(_ chain: Chain) -> String {
         let what =
             chain.kind == .records
             ? "the table of snapshots" : "what snapshot \(chain.identifier) refers to"
-        return DiskError(
-            .corrupt,
-            "read snapshots",
-            offset: offset,
-            "\(what) is not what was written there"
-        )
+        return "\(what) is not what was written there"
+    }
+
+    private static func damage(_ chain: Chain, _ offset: UInt64) -> DiskError {
+        DiskError(.corrupt, "read snapshots", offset: offset, damage(chain))
     }
 
     /// Reads the records that a superblock names.
@@ -256,7 +259,7 @@ enum SnapshotTable {
         let pages = try read(
             Chain(.records, 0, volume: superblock.volume),
             from: superblock.snapshots.table,
-            entries: Int(superblock.snapshots.count),
+            entries: Int(superblock.snapshots.count)...Int(superblock.snapshots.count),
             perPage: recordsPerPage,
             store,
             geometry,
@@ -274,7 +277,7 @@ enum SnapshotTable {
         return (records, pages)
     }
 
-    /// Reads what a snapshot refers to, by segment.
+    /// Reads what a snapshot refers to, by segment: nothing of those that came after it.
     static func counts(
         of record: SnapshotRecord,
         volume: UInt64,
@@ -288,7 +291,7 @@ enum SnapshotTable {
         let pages = try read(
             Chain(.counts, record.identifier, volume: volume),
             from: record.counts,
-            entries: Int(geometry.segmentCount),
+            entries: 1...Int(geometry.segmentCount),
             perPage: countsPerPage(geometry),
             store,
             geometry,
@@ -299,6 +302,8 @@ enum SnapshotTable {
             counts.append(count)
             return true
         }
+        let missing = Int(geometry.segmentCount) - counts.count
+        counts += [UInt32](repeating: 0, count: missing)
         return (counts, pages)
     }
 

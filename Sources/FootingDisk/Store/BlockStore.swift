@@ -61,6 +61,13 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Makes sure that a range has space behind it, without changing what it holds.
     func allocate(_ range: Range<UInt64>) throws(Errno)
 
+    /// Makes the store have at least so many bytes; those it has stay, others read as zeros.
+    ///
+    /// Durable after the next successful ``synchronize()``.
+    ///
+    /// - Throws: `ENOSPC` where it cannot have so many.
+    func grow(toBytes size: UInt64) throws(Errno)
+
     /// Lets others open the store; nothing is written any more.
     func unlock()
 
@@ -100,6 +107,11 @@ extension BlockStore {
             try unsafe write(at: offset, buffer)
             offset += UInt64(buffer.count)
         }
+    }
+
+    /// It has the size that it has.
+    public func grow(toBytes size: UInt64) throws(Errno) {
+        if size > sizeBytes { throw .noSpace }
     }
 
     /// A write and a sync.

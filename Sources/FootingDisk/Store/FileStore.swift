@@ -1,4 +1,5 @@
 public import FootingSystem
+import Synchronization
 
 /// A container in a regular file or on a block device.
 ///
@@ -9,8 +10,9 @@ public import FootingSystem
 public final class FileStore: BlockStore {
     /// The path as the user gave it.
     public let path: String
-    /// Size of the file or device in bytes when it was opened.
-    public let sizeBytes: UInt64
+    /// Size of the file or device in bytes, when it was opened or grew last.
+    public var sizeBytes: UInt64 { size.load(ordering: .acquiring) }
+    private let size: Atomic<UInt64>
     /// Whether it is a block device.
     public let isBlockDevice: Bool
     /// Whether writes, and reads of blocks, go past the page cache.
@@ -61,7 +63,7 @@ public final class FileStore: BlockStore {
             guard isBlockDevice || status.kind == .regular else {
                 throw Errno.invalidArgument
             }
-            sizeBytes = isBlockDevice ? try reading.blockDeviceSize() : status.sizeBytes
+            size = Atomic(isBlockDevice ? try reading.blockDeviceSize() : status.sizeBytes)
             switch access {
             case .readOnly: break
             case .unchanging: try reading.lockShared()
@@ -90,6 +92,10 @@ public final class FileStore: BlockStore {
         }
         try self.init(path: path, access: .exclusive)
     }
+
+    /// A child that another thread has just forked still has the descriptors, until it runs its
+    /// program; closed here alone, they would keep the lock.
+    deinit { reading.unlock() }
 
     /// A second description with `O_DIRECT`, or nil where the file system has no such thing (tmpfs)
     /// or wants more than 4 KiB of alignment.
@@ -294,6 +300,17 @@ extension FileStore {
                 throw error
             }
         }
+    }
+
+    /// Makes a file longer; a device must have become larger by itself.
+    public func grow(toBytes size: UInt64) throws(Errno) {
+        var actual = isBlockDevice ? try reading.blockDeviceSize() : sizeBytes
+        if actual < size {
+            if isBlockDevice { throw .noSpace }
+            try reading.resize(toBytes: size)
+            actual = size
+        }
+        self.size.store(actual, ordering: .releasing)
     }
 
     /// Reserves space in a file; a block device has its space already.

@@ -145,7 +145,7 @@ import Testing
         let location = try #require(
             try driver.engine.reader.find(
                 3,
-                root: driver.engine.state.withLock { $0.superblock.root }
+                root: driver.engine.state.withLock { $0.superblock.mapRoot }
             )
         ).entry.location
         store.put(part(7, 4096), at: location.offset)

@@ -82,7 +82,7 @@ struct Forger: Accelerator {
     private func decoded(_ form: BlockForm, _ stored: [UInt8]) -> [UInt8]? {
         let target = AlignedBuffer(count: 4096)
         let isDecoded = unsafe stored.withUnsafeBytes {
-            unsafe coder.decode(form, $0, into: target.slice(0..<4096))
+            (try? unsafe coder.decode(form, $0, into: target.slice(0..<4096))) != nil
         }
         return isDecoded ? unsafe [UInt8](target.slice(0..<4096)) : nil
     }

@@ -120,7 +120,7 @@ import Testing
         let store = MemoryStore(sizeBytes: geometry.containerSizeBytes)
         let reader = MapReader(
             store: store,
-            geometry: geometry,
+            layout: DiskLayout(geometry),
             volume: 7,
             cache: PageCache(blocks: .small(slabCount: 1)),
             verifies: true
@@ -146,6 +146,7 @@ import Testing
             }
             root = try MapUpdate(
                 reader: reader,
+                geometry: geometry,
                 output: pages,
                 accounting: pages,
                 generation: generation,
@@ -153,11 +154,11 @@ import Testing
                 touches: []
             ).run(root: root)
             for (block, entry) in model {
-                #expect(try reader.find(block, root: root)?.entry == entry)
+                #expect(try reader.find(block, root: MapRoot(root, geometry))?.entry == entry)
             }
             for _ in 0..<200 {
                 let block = random.next() % blockCount
-                let answer = try reader.find(block, root: root)
+                let answer = try reader.find(block, root: MapRoot(root, geometry))
                 #expect(answer?.entry ?? .unmapped == model[block] ?? .unmapped)
                 if let answer, !answer.entry.isMapped {
                     #expect(answer.end > block)
@@ -184,7 +185,7 @@ import Testing
         let reader = { (volume: UInt64) in
             MapReader(
                 store: store,
-                geometry: geometry,
+                layout: DiskLayout(geometry),
                 volume: volume,
                 cache: PageCache(blocks: .small(slabCount: 1)),
                 verifies: true

@@ -1,4 +1,5 @@
 import FootingSystem
+import Glibc
 import Testing
 
 @testable import FootingDisk
@@ -53,7 +54,7 @@ import Testing
         #expect(problems.withLock { $0 } == [])
         bounds.removeAll { $0.name == "1" }
         for bound in bounds { try expectMoment(disk, bound) }
-        #expect(try disk.snapshots().count == 5)
+        #expect(disk.snapshots().count == 5)
         try disk.close()
         #expect(try DiskCheck.run(path: file.path).findings == [])
         #expect(try SnapshotInformation.list(path: file.path).map { $0.name }.count == 5)
@@ -85,6 +86,60 @@ import Testing
             }
             #expect(number == expected, "block \(block) of \(bound.name)")
         }
+    }
+
+    /// As a child has it that another thread has forked, until it runs its program.
+    @Test(arguments: [FileStore.Access.unchanging, .exclusive])
+    func `A lock ends with its owner, whoever else has the descriptor`(
+        access: FileStore.Access
+    ) throws {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try create(file)
+        var copies: [Int32] = []
+        do {
+            let store = try FileStore(path: file.path, access: access)
+            let inode = try FileDescriptor.open(file.path, .readOnly).status().inode
+            for number in 0..<1024 as Range<Int32> {
+                let status = try? FileStatus(directory: number, path: "", followsLink: true)
+                if status?.inode == inode { copies.append(dup(number)) }
+            }
+            withExtendedLifetime(store) {}
+        }
+        #expect(!copies.isEmpty)
+        try Disk(path: file.path).close()
+        for number in copies { close(number) }
+    }
+
+    @Test func `A clone has its name only when it is complete`() throws {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try create(file)
+        let disk = try Disk(path: file.path)
+        let buffer = AlignedBuffer(count: 1 << 20)
+        try unsafe disk.write(at: 0, UnsafeRawBufferPointer(buffer.bytes))
+        try disk.createSnapshot("a")
+        _ = try disk.openSnapshot("a")
+        let target = file.path + ".clone"
+        defer { FileDescriptor.remove(target) }
+        func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+        // What one that was killed left.
+        _ = try FileDescriptor.open(target + ".partial", [.readWrite, .create])
+        _ = try SnapshotClone.run(path: file.path, snapshot: "a", to: target) { _ in
+            #expect(isThere(target + ".partial") && !isThere(target))
+        }
+        #expect(isThere(target) && !isThere(target + ".partial"))
+        FileDescriptor.remove(target)
+        // Somebody else takes the name meanwhile.
+        let error = #expect(throws: DiskError.self) {
+            _ = try SnapshotClone.run(path: file.path, snapshot: "a", to: target) { _ in
+                _ = try? FileDescriptor.open(target, [.readWrite, .create]).write("mine")
+            }
+        }
+        #expect(error?.kind == .invalid)
+        #expect(try FileDescriptor.open(target, .readOnly).status().sizeBytes % 4 == 0)
+        #expect(!isThere(target + ".partial"))
+        try disk.close()
     }
 
     @Test func `A clone is the snapshot, in a container of its own`() throws {

@@ -102,7 +102,10 @@ import Testing
         try disk.engine.createSnapshot("old")
         try disk.engine.checkpoint()
         let record = try disk.engine.engine.settledSnapshot("old", "test")
-        let answer = try disk.engine.engine.reader.find(3, root: record.root)
+        let answer = try disk.engine.engine.reader.find(
+            3,
+            root: MapRoot(record.root, disk.geometry)
+        )
         try disk.write(0, 65536, 2)
         try disk.engine.close()
         #expect(try disk.check().findings == [])
@@ -202,7 +205,7 @@ import Testing
                 ).driver
             else { continue }
             openedCount += 1
-            for snapshot in (try? driver.snapshots()) ?? [] { use(snapshot.name, driver, random) }
+            for snapshot in driver.snapshots() { use(snapshot.name, driver, random) }
             try? driver.close()
         }
         #expect(openedCount > 10)

@@ -45,7 +45,7 @@ import Testing
                 try disk.restart()
             }
         }
-        #expect(try disk.engine.snapshots().map { $0.name } == ["a", "b"])
+        #expect(disk.engine.snapshots().map { $0.name } == ["a", "b"])
     }
 
     /// One write that is durable when it returns, however much has changed: no tree, no table.
@@ -61,7 +61,7 @@ import Testing
         #expect(disk.store.callCount == callsBefore + 1)
         #expect(disk.engine.statistics.mapPagesWritten == before.mapPagesWritten)
         #expect(disk.engine.statistics.checkpoints == before.checkpoints)
-        let snapshots = try disk.engine.snapshots()
+        let snapshots = disk.engine.snapshots()
         #expect(snapshots.last?.isPending == true && snapshots.last?.referencedBytes == nil)
     }
 
@@ -70,11 +70,11 @@ import Testing
         let name = String(repeating: "ä", count: 127) + "!"
         try disk.write(0, 8192, 1)
         try disk.engine.createSnapshot(name)
-        let made = try #require(try disk.engine.snapshots().last)
+        let made = try #require(disk.engine.snapshots().last)
         try disk.write(0, 8192, 2)
         try disk.engine.flush()
         try disk.restart()
-        let found = try #require(try disk.engine.snapshots().last)
+        let found = try #require(disk.engine.snapshots().last)
         #expect(found.name == name && found.identifier == made.identifier)
         #expect(found.createdUnixSeconds == disk.clock.unixSeconds && !found.isPending)
         #expect(try holds(try disk.engine.openSnapshot(name), 0, 8192, 1))
@@ -95,10 +95,10 @@ import Testing
         try disk.engine.checkpoint()
         #expect(throws: DiskError.self) { try disk.engine.createSnapshot("a") }
         try disk.engine.deleteSnapshot("a")
-        #expect(try disk.engine.snapshots().isEmpty)
+        #expect(disk.engine.snapshots().isEmpty)
         #expect(throws: DiskError.self) { try disk.engine.deleteSnapshot("a") }
         try disk.engine.createSnapshot("a")
-        #expect(try disk.engine.snapshots().map { $0.identifier } == [2])
+        #expect(disk.engine.snapshots().map { $0.identifier } == [2])
     }
 
     @Test func `One that is open is not deleted`() throws {
@@ -109,7 +109,7 @@ import Testing
             let snapshot = try disk.engine.openSnapshot("a")
             let error = #expect(throws: DiskError.self) { try disk.engine.deleteSnapshot("a") }
             #expect(error?.kind == .busy)
-            #expect(try disk.engine.snapshots().first?.readerCount == 1)
+            #expect(disk.engine.snapshots().first?.readerCount == 1)
             #expect(try holds(snapshot, 0, 4096, 5))
         }
         try disk.engine.deleteSnapshot("a")
@@ -172,12 +172,12 @@ import Testing
         try disk.engine.createSnapshot("b")
         try disk.write(0, 1 << 20, 2)
         try disk.engine.checkpoint()
-        let both = try disk.engine.snapshots()
+        let both = disk.engine.snapshots()
         // Each alone frees nothing that the other has as well.
         #expect(both.map { $0.exclusiveBytes } == [0, 0])
         #expect(both.allSatisfy { $0.referencedBytes ?? 0 > 1 << 20 })
         try disk.engine.deleteSnapshot("a")
-        let last = try #require(try disk.engine.snapshots().first?.exclusiveBytes)
+        let last = try #require(disk.engine.snapshots().first?.exclusiveBytes)
         #expect(last > 1 << 19)
         func freeCount() -> Int {
             disk.engine.engine.state.withLock { state in

@@ -32,8 +32,14 @@ package struct Layout: Sendable {
         return result
     }
 
-    /// A range of sectors in one window, at most `countMax` long.
-    func pick(_ random: inout SeededRandom, countMax: Int) -> Range<UInt64> {
+    /// The windows of a disk that ends there.
+    func windows(below end: UInt64) -> [Range<UInt64>] {
+        windows.filter { $0.lowerBound < end }.map { $0.clamped(to: 0..<end) }
+    }
+
+    /// A range of sectors in one window, at most `countMax` long, of a disk that ends there.
+    func pick(_ random: inout SeededRandom, countMax: Int, below end: UInt64) -> Range<UInt64> {
+        let windows = windows(below: end)
         let window = windows[random.below(windows.count)]
         let start = window.lowerBound + UInt64(random.below(window.count))
         let count = 1 + random.below(countMax)

@@ -15,6 +15,8 @@ struct SnapshotModel {
     struct Snapshot {
         /// The version of each sector.
         let content: [UInt64]
+        /// What the disk's size was: one that was on its way may be the one.
+        let sizes: [UInt64]
         var existence: Existence
     }
 
@@ -39,8 +41,8 @@ struct SnapshotModel {
 
     var unconfirmed: [String] { names.filter { all[$0]?.existence == .unconfirmed } }
 
-    mutating func add(_ name: String, _ content: [UInt64]) {
-        all[name] = Snapshot(content: content, existence: .unconfirmed)
+    mutating func add(_ name: String, _ content: [UInt64], sizes: [UInt64]) {
+        all[name] = Snapshot(content: content, sizes: sizes, existence: .unconfirmed)
     }
 
     mutating func confirm(_ names: [String]) {

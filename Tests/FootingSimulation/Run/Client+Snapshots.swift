@@ -29,7 +29,7 @@ extension Client {
         let isSwift = engine.admitsSnapshot
         let (name, allowed) = model.withLock { model in
             let name = model.snapshots.newName()
-            model.snapshots.add(name, model.oracle.current)
+            model.snapshots.add(name, model.oracle.current, sizes: model.sizes)
             let allowed = model.allowsInterleaving
             model.allowsInterleaving = allowed && isSwift
             return (name, allowed)
@@ -40,7 +40,7 @@ extension Client {
         } catch {
             judge(error, "create \(name)", before)
             let isThere =
-                store.isDown || ((try? engine.snapshots()) ?? []).contains { $0.name == name }
+                store.isDown || engine.snapshots().contains { $0.name == name }
             if !isThere && !engine.hasFailed { model.withLock { $0.snapshots.remove(name) } }
         }
         model.withLock { $0.allowsInterleaving = allowed }
@@ -53,7 +53,7 @@ extension Client {
             let before = store.counts
             let name = model.withLock { model in
                 let name = model.snapshots.newName()
-                model.snapshots.add(name, model.oracle.current)
+                model.snapshots.add(name, model.oracle.current, sizes: model.sizes)
                 return name
             }
             do throws(DiskError) { try engine.beginSnapshot(name) } catch {
@@ -63,7 +63,7 @@ extension Client {
             return
         }
         // One that is pending would have to wait for a checkpoint, which may be under way.
-        let settled = ((try? engine.snapshots()) ?? []).filter { !$0.isPending }.map { $0.name }
+        let settled = engine.snapshots().filter { !$0.isPending }.map { $0.name }
         if let name = pickName(settled) { readSnapshot(name, engine) }
     }
 
@@ -87,6 +87,11 @@ extension Client {
             if isOpen { report("delete \(name): it was deleted while it was open") }
         } catch {
             if isOpen && error.kind == .busy { return }
+            // It needs what is kept free for the map, and wins space: only the host can refuse it,
+            // and must have been asked.
+            if error.kind == .noSpace, store.counts == before, !model.withLock({ $0.isDamaged }) {
+                return report("delete \(name): no space, and nobody was asked for any: \(error)")
+            }
             judge(error, "delete \(name)", before)
         }
     }
@@ -99,15 +104,18 @@ extension Client {
             model.allowsInterleaving = false
             return (model.snapshots.all[name]?.content ?? [], allowed)
         }
+        let size = engine.snapshots().first { $0.name == name }?.sizeBytes
         do throws(DiskError) {
             try engine.rollBack(to: name)
+            if size != engine.sizeBytes { report("roll back to \(name): it had another size") }
             model.withLock { model in
                 model.oracle.become(content)
                 model.oracle.confirm(model.oracle.changeCount)
                 model.snapshots.rollbackCount += 1
             }
         } catch {
-            judge(error, "roll back to \(name)", before)
+            let isOfOtherSize = error.kind == .invalid && size != engine.sizeBytes
+            if !isOfOtherSize { judge(error, "roll back to \(name)", before) }
             // Whether it happened is not known, unless the engine goes on.
             if store.isDown || engine.hasFailed {
                 model.withLock { $0.oracle.become(content) }
@@ -121,11 +129,15 @@ extension Client {
     /// Reads a part of a snapshot and compares it with what it must be.
     private func readSnapshot(_ name: String, _ engine: EngineDriver) {
         let before = store.counts
-        let sectors = model.withLock { model in
-            profile.layout.pick(&model.random, countMax: 300)
-        }
         do throws(DiskError) {
             let snapshot = try engine.openSnapshot(name)
+            let sectors = model.withLock { model in
+                profile.layout.pick(
+                    &model.random,
+                    countMax: 300,
+                    below: snapshot.sizeBytes / 512
+                )
+            }
             if let wrong = try compare(snapshot, sectors) { report(wrong) }
         } catch {
             judge(error, "read \(name)", before)
@@ -166,15 +178,16 @@ extension Client {
     /// - Parameter allowsLoss: whether what was confirmed may be gone.
     func verifySnapshots(_ engine: EngineDriver, allowsLoss: Bool) {
         let before = FaultCounts()
-        do throws(DiskError) {
-            let found = try engine.snapshots().map { $0.name }
-            let wrong = model.withLock { $0.snapshots.recover(found, allowsLoss: allowsLoss) }
-            if let wrong { return report("after recovery, snapshots: \(wrong)") }
-        } catch {
-            return judge(error, "list snapshots after recovery", before)
-        }
+        let found = engine.snapshots().map { $0.name }
+        let wrong = model.withLock { $0.snapshots.recover(found, allowsLoss: allowsLoss) }
+        if let wrong { return report("after recovery, snapshots: \(wrong)") }
         for name in model.withLock({ $0.snapshots.names }) {
-            for window in profile.layout.windows {
+            let sizes = model.withLock { $0.snapshots.all[name]?.sizes ?? [] }
+            let size = engine.snapshots().first { $0.name == name }?.sizeBytes ?? 0
+            guard sizes.contains(size) else {
+                return report("after recovery: \(name) has \(size) bytes, not of \(sizes)")
+            }
+            for window in profile.layout.windows(below: size / 512) {
                 var start = window.lowerBound
                 while start < window.upperBound {
                     let end = min(window.upperBound, start + 64)

@@ -23,6 +23,11 @@ final class Client: Sendable {
         /// those that were asked for since.
         var policies: [CompressionPolicy]
         var snapshots = SnapshotModel()
+        /// The sizes that the disk may have after a restart, in bytes.
+        var sizes: [UInt64]
+        var resizeCount = 0
+        var compactionCount = 0
+        var returnedBytes: UInt64 = 0
     }
 
     let store: SimulatedStore
@@ -39,12 +44,16 @@ final class Client: Sendable {
                 oracle: Oracle(sectorCount: profile.layout.sectorCount),
                 engine: nil,
                 random: SeededRandom(seed: seed),
-                policies: [profile.compression]
+                policies: [profile.compression],
+                sizes: [profile.geometry.sizeBytes]
             )
         )
     }
 
     var engine: EngineDriver? { model.withLock { $0.engine } }
+
+    /// Sectors that the disk has now.
+    var sectorCount: UInt64 { (engine?.sizeBytes ?? profile.geometry.sizeBytes) / 512 }
 
     /// Whether the run goes on with this engine.
     var canGoOn: Bool {
@@ -164,7 +173,7 @@ extension Client {
     /// The sectors of the blocks that are wholly within a range; the last block ends with the disk.
     private func wholeBlocks(_ sectors: Range<UInt64>) -> Range<UInt64> {
         let first = (sectors.lowerBound + 7) / 8 * 8
-        let isTail = sectors.upperBound == profile.geometry.sizeBytes / 512
+        let isTail = sectors.upperBound == sectorCount
         let end = isTail ? sectors.upperBound : sectors.upperBound / 8 * 8
         return first < end ? first..<end : sectors.lowerBound..<sectors.lowerBound
     }
@@ -272,6 +281,18 @@ extension Client {
         }
         if !allowed.contains(engine.compression) {
             throw SimulationFailure("the policy is \(engine.compression), not of \(allowed)")
+        }
+    }
+
+    /// After a restart the size must be the last one set, or one that was on its way.
+    func requireSizeKept() throws(SimulationFailure) {
+        guard let engine else { return }
+        let allowed = model.withLock { model in
+            defer { model.sizes = [engine.sizeBytes] }
+            return model.sizes
+        }
+        if !allowed.contains(engine.sizeBytes) {
+            throw SimulationFailure("the size is \(engine.sizeBytes), not of \(allowed)")
         }
     }
 

@@ -36,6 +36,8 @@ package struct Profile: Sendable {
     package var snapshotCountMax = 0
     /// Whether the disk is encrypted.
     package var isEncrypted = false
+    /// Sectors that the disk has at most, if its size changes; 0 if not.
+    package var sectorCountMax: UInt64 = 0
     /// Whether clients are active while the engine writes.
     package var isInterleaved: Bool
 
@@ -55,14 +57,19 @@ package struct Profile: Sendable {
             snapshotReservePercent: snapshotCountMax > 0 ? reserves[random.below(4)] : 0,
             segmentSizeBytes: segment
         )
+        if random.oneIn(3) { sectorCountMax = sectors * 2 + UInt64(random.below(16)) }
         if isLarge {
             let middle = UInt64(random.below(Int(sectors - 2048))) / 8 * 8
             layout = Layout(windows: [
                 0..<256, max(256, middle)..<max(256, middle) + 512,
                 (sectors - 512) / 8 * 8..<sectors,
             ])
+            if sectorCountMax > 0 {
+                let last = (sectorCountMax - 512) / 8 * 8..<sectorCountMax
+                layout = Layout(windows: layout.windows + [last])
+            }
         } else {
-            layout = Layout(windows: [0..<sectors])
+            layout = Layout(windows: [0..<max(sectors, sectorCountMax)])
         }
         options = EngineOptions()
         // Few frames, so that they are fought over.

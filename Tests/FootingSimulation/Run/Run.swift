@@ -60,6 +60,9 @@ struct Run {
         run.client.model.withLock { model in
             run.summary.snapshotCount = model.snapshots.madeCount
             run.summary.rollbackCount = model.snapshots.rollbackCount
+            run.summary.resizeCount = model.resizeCount
+            run.summary.compactionCount = model.compactionCount
+            run.summary.returnedBytes = model.returnedBytes
         }
         run.summary.nonceCount = run.keys?.ledger.count ?? 0
         run.summary.rotationCount = run.keys?.rotationCount ?? 0
@@ -75,7 +78,7 @@ struct Run {
 
     /// Writes everything once.
     private func fill() {
-        for window in profile.layout.windows {
+        for window in profile.layout.windows(below: client.sectorCount) {
             var start = window.lowerBound
             while start < window.upperBound, client.canGoOn, let engine = client.engine {
                 let end = min(window.upperBound, start + 64)
@@ -248,6 +251,7 @@ struct Run {
         }
         summary.restartCount += 1
         try client.requirePolicyKept()
+        try client.requireSizeKept()
         try verify()
         try check()
         if random.oneIn(4) { try checkImage(isRecovered: true) }
@@ -269,13 +273,17 @@ struct Run {
         guard let engine = client.engine else { return }
         var observed: [UInt64] = []
         observed.reserveCapacity(profile.layout.sectorCount)
+        let size = client.sectorCount
         for window in profile.layout.windows {
             var start = window.lowerBound
-            while start < window.upperBound {
-                let end = min(window.upperBound, (start / 64 + 1) * 64)
+            let stop = min(window.upperBound, max(size, start))
+            while start < stop {
+                let end = min(stop, (start / 64 + 1) * 64)
                 observed.append(contentsOf: try observe(start..<end, engine))
                 start = end
             }
+            // What is not there is as if it had never been written.
+            observed += [UInt64](repeating: 0, count: Int(window.upperBound - stop))
         }
         let misdirected = store.counts.misdirectedWrites > 0
         let result = client.model.withLock { model -> Result<Int, SimulationFailure> in

@@ -29,6 +29,11 @@ package struct Simulation: Sendable {
         package var nonceCount = 0
         /// Times a disk got another key.
         package var rotationCount = 0
+        /// Times the disk got another size.
+        package var resizeCount = 0
+        /// Compactions, and bytes that they gave back.
+        package var compactionCount = 0
+        package var returnedBytes: UInt64 = 0
     }
 
     /// What is left out, to show that it is noticed.
@@ -120,7 +125,8 @@ extension Profile {
             snapshotReservePercent: 100 + random.below(100),
             segmentSizeBytes: 64 << 10
         )
-        layout = Layout(windows: [0..<sectors])
+        sectorCountMax = random.oneIn(4) ? sectors * 3 / 2 : 0
+        layout = Layout(windows: [0..<max(sectors, sectorCountMax)])
         startsFull = true
         isInterleaved = true
         operationCount = 200 + random.below(200)
@@ -135,7 +141,8 @@ extension Profile {
             snapshotReservePercent: 200,
             segmentSizeBytes: 64 << 10
         )
-        layout = Layout(windows: [0..<sectors])
+        sectorCountMax = sectors * 2
+        layout = Layout(windows: [0..<sectorCountMax])
         trouble = .crashesOnly
         cycleCount = 1
         operationCount = 50

@@ -27,7 +27,15 @@ extension Client {
         case ..<77: checkpoint(engine)
         case ..<86: step(engine, commits: true)
         case ..<95: step(engine, commits: false)
-        case ..<96: _ = engine.readAheadStep()
+        case ..<96:
+            let choice = model.withLock { $0.random.below(6) }
+            if profile.sectorCountMax > 0, choice < 3 {
+                resize(engine)
+            } else if choice < 4 {
+                compact(engine)
+            } else {
+                _ = engine.readAheadStep()
+            }
         case ..<98: changeBudget(engine)
         case ..<99:
             let policies = CompressionPolicy.allCases
@@ -48,12 +56,13 @@ extension Client {
     }
 
     private func pick(countMax: Int) -> Range<UInt64> {
-        model.withLock { model in
+        let size = sectorCount
+        return model.withLock { model in
             let limit = model.random.oneIn(2) ? countMax : 1 + countMax / 16
-            var sectors = profile.layout.pick(&model.random, countMax: limit)
+            var sectors = profile.layout.pick(&model.random, countMax: limit, below: size)
             if model.random.below(3) > 0 {
                 let start = sectors.lowerBound / 8 * 8
-                let end = min(sectors.upperBound + 7, profile.geometry.sizeBytes / 512) / 8 * 8
+                let end = min(sectors.upperBound + 7, size) / 8 * 8
                 if start < end { sectors = start..<end }
             }
             return profile.layout.clamped(sectors)
@@ -91,7 +100,7 @@ extension Client {
 
     /// Trims a range far beyond the watched windows.
     private func trimMuch(_ engine: EngineDriver) {
-        let end = profile.geometry.sizeBytes / 512
+        let end = sectorCount
         let (low, high, all) = model.withLock { model in
             (
                 UInt64(model.random.below(Int(end))), UInt64(model.random.below(Int(end) + 1)),

@@ -47,6 +47,7 @@ extension SimulatedStore {
     package func restart(_ survival: Survival) {
         state.withLock { state in
             state.survive(survival)
+            state.surviveSize(survival)
             state.isDown = false
             state.hasSyncFailed = false
             state.crashAtCall = .max

@@ -79,6 +79,16 @@ extension SimulatedStore.State {
         }
     }
 
+    /// A size that was not synced is there or not.
+    mutating func surviveSize(_ survival: Survival) {
+        switch survival {
+        case .all: break
+        case .none: sizeBytes = durableSizeBytes
+        case .random, .subset: if random.oneIn(2) { sizeBytes = durableSizeBytes }
+        }
+        durableSizeBytes = sizeBytes
+    }
+
     /// Makes a part of what was not synced durable, and forgets the rest.
     mutating func survive(_ survival: Survival) {
         settle(next: nil)

@@ -12,6 +12,9 @@ package final class SimulatedStore: BlockStore {
     }
 
     struct State: ~Copyable {
+        var sizeBytes: UInt64
+        /// What is left of a size that was not synced.
+        var durableSizeBytes: UInt64
         var current = SparseImage()
         var durable = SparseImage()
         /// Written since the last sync, oldest first.
@@ -34,6 +37,12 @@ package final class SimulatedStore: BlockStore {
         var isDown = false
         var spaceUnits: Set<UInt64> = []
         var trace: UInt64 = 0xcbf2_9ce4_8422_2325
+
+        init(sizeBytes: UInt64, random: SeededRandom) {
+            self.sizeBytes = sizeBytes
+            durableSizeBytes = sizeBytes
+            self.random = random
+        }
     }
 
     let state: Locked<State>
@@ -43,12 +52,11 @@ package final class SimulatedStore: BlockStore {
     /// What it is called in errors.
     package let path = "simulated disk"
     /// Bytes there are.
-    package let sizeBytes: UInt64
+    package var sizeBytes: UInt64 { state.withLock { $0.sizeBytes } }
 
     /// An empty disk whose misfortunes follow from a seed.
     package init(sizeBytes: UInt64, seed: UInt64) {
-        self.sizeBytes = sizeBytes
-        state = Locked(State(random: SeededRandom(seed: seed)))
+        state = Locked(State(sizeBytes: sizeBytes, random: SeededRandom(seed: seed)))
     }
 
     /// Sets what is called before every write and sync.
@@ -70,8 +78,8 @@ extension SimulatedStore {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {
         let count = buffer.count
-        precondition(offset + UInt64(count) <= sizeBytes, "a read beyond the end")
         try state.withLock { (state) throws(Errno) in
+            precondition(offset + UInt64(count) <= state.sizeBytes, "a read beyond the end")
             state.settle(next: nil)
             if state.isDown { throw .inputOutput }
             let wanted = offset..<offset + UInt64(count)
@@ -125,7 +133,7 @@ extension SimulatedStore {
             var target = offset
             if state.strikes(state.faults.misdirectedWriteOneIn) {
                 state.counts.misdirectedWrites += 1
-                let pages = Int((sizeBytes - UInt64(count)) / 4096)
+                let pages = Int((state.sizeBytes - UInt64(count)) / 4096)
                 target = UInt64(state.random.below(pages + 1)) * 4096
             }
             state.accept(Write(offset: target, bytes: copy))
@@ -166,7 +174,7 @@ extension SimulatedStore {
             var target = write
             if state.strikes(state.faults.misdirectedWriteOneIn) {
                 state.counts.misdirectedWrites += 1
-                let pages = Int((sizeBytes - UInt64(bytes.count)) / 4096)
+                let pages = Int((state.sizeBytes - UInt64(bytes.count)) / 4096)
                 target = Write(
                     offset: UInt64(state.random.below(pages + 1)) * 4096,
                     bytes: bytes
@@ -194,7 +202,16 @@ extension SimulatedStore {
                 throw .inputOutput
             }
             state.deferredCount = state.pending.count
+            state.durableSizeBytes = state.sizeBytes
             if state.sabotage == .none { state.settle(next: nil) }
+        }
+    }
+
+    /// Makes it longer, which a crash may undo until the next sync.
+    package func grow(toBytes size: UInt64) throws(Errno) {
+        try state.withLock { (state) throws(Errno) in
+            if state.isDown { throw .inputOutput }
+            state.sizeBytes = max(state.sizeBytes, size)
         }
     }
 

@@ -44,7 +44,7 @@ final class RunningDisk: Sendable {
             switch request.command {
             case "status": return status
             case "compression": return try compressionAnswer(to: request)
-            default: return try snapshotAnswer(to: request)
+            default: return try diskAnswer(to: request)
             }
         }
         try server.start(duties)
@@ -119,6 +119,8 @@ final class RunningDisk: Sendable {
             "io": disk.inputOutput.json,
             "container": container,
             "snapshots": snapshots,
+            "compaction": disk.compaction.json,
+            "scrub": disk.scrubJSON,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
         ]
@@ -148,6 +150,7 @@ final class RunningDisk: Sendable {
             "allocatedBytes": allocatedBytes.map { JSONValue($0) } ?? .null,
             "liveBytes": JSONValue(space.liveBytes),
             "deadBytes": JSONValue(space.deadBytes),
+            "pinnedBytes": JSONValue(space.pinnedBytes),
             "segmentBytes": JSONValue(space.segmentBytes),
             "segments": [
                 "used": JSONValue(space.usedSegmentCount),
@@ -167,11 +170,7 @@ final class RunningDisk: Sendable {
         ]
     }
 
-    /// Those that there are; null if what they keep cannot be read.
-    private var snapshots: JSONValue {
-        guard let snapshots = try? disk.snapshots() else { return .null }
-        return .array(snapshots.map { $0.json })
-    }
+    private var snapshots: JSONValue { .array(disk.snapshots().map { $0.json }) }
 
     private var engine: JSONValue {
         let engine = disk.statistics

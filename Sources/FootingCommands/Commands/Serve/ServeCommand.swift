@@ -174,6 +174,12 @@ enum ServeCommand {
         do throws(ControlError) { try running.listen(in: .user()) } catch {
             console.remark("'footing status' will not find this disk: \(error)")
         }
+        if disk.hasScrubToFinish {
+            let rate = ScrubCommand.defaultBytesPerSecond
+            do throws(DiskError) { try disk.startScrub(bytesPerSecond: rate) } catch {
+                console.remark("scrubbing does not go on: \(error)")
+            }
+        }
         // The last thing: who waits for "ready" may ask for the status at once.
         ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
             console,

@@ -1,0 +1,151 @@
+import FootingSystem
+
+/// How far a compaction has come.
+public struct CompactionStatus: Sendable, Equatable {
+    /// Whether one is under way.
+    public internal(set) var isRunning = false
+    /// Segments that were emptied.
+    public internal(set) var doneCount = 0
+    /// Segments of which some part was outdated when it began; not all of them pay.
+    public internal(set) var totalCount = 0
+    /// Bytes that were given back to the host at its end.
+    public internal(set) var returnedBytes: UInt64 = 0
+    /// Why the last one ended early; nil if it did not.
+    public internal(set) var failure: DiskError?
+
+    /// None was asked for.
+    public init() {}
+
+    /// Two are the same; failures by what they say.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.isRunning == right.isRunning && left.doneCount == right.doneCount
+            && left.totalCount == right.totalCount && left.returnedBytes == right.returnedBytes
+            && left.failure?.description == right.failure?.description
+    }
+}
+
+/// A compaction that is under way or has ended.
+struct Compaction: Sendable {
+    var status = CompactionStatus()
+    /// Segments whose use began before: each is emptied once at most.
+    var sequenceEnd: UInt64 = 0
+    /// The checkpoint at the beginning, which tells what is outdated, and the one at the end.
+    var hasBegun = false
+    var hasSettled = false
+    var isStopping = false
+    /// Rounds in which there was no room to empty a segment.
+    var waitCount = 0
+
+    /// Without room for so many rounds there will be none.
+    static let waitCountMax = 64
+
+    /// There is no space to go on with.
+    mutating func giveUp(_ error: DiskError) {
+        guard status.isRunning else { return }
+        status.isRunning = false
+        status.failure = error
+    }
+}
+
+// Making a container as small as its content.
+extension Engine {
+    /// Begins to empty every segment that has enough outdated in it; one that is under way goes on.
+    func startCompaction() throws(DiskError) {
+        try state.withLock { (state) throws(DiskError) in
+            try requireWritable(state)
+            if state.compaction.status.isRunning { return }
+            state.compaction = Compaction()
+            state.compaction.status.isRunning = true
+            state.compaction.status.totalCount = worthwhileCount(state)
+            state.compaction.sequenceEnd = state.nextSequence
+            // What found no space to be won may find some in fuller segments.
+            state.isStuck = false
+            callMaintenance(&state)
+        }
+    }
+
+    /// Ends it soon: what was won is kept.
+    func stopCompaction() {
+        state.withLock { state in
+            state.compaction.isStopping = true
+            callMaintenance(&state)
+        }
+    }
+
+    var compaction: CompactionStatus {
+        state.withLock { state in
+            var status = state.compaction.status
+            guard status.isRunning, state.failure != nil || state.isClosed else { return status }
+            status.isRunning = false
+            status.failure = state.failure ?? DiskError(.closed, "compact", "the disk was closed")
+            return status
+        }
+    }
+
+    private func worthwhileCount(_ state: borrowing EngineState) -> Int {
+        var count = 0
+        for segment in state.segments.indices where state.segments[segment].state != .free {
+            let entry = state.segments[segment]
+            let isOutdated = Int(entry.liveUnits) < entry.pagesWritten * 8 * 31 / 32
+            if isOutdated && !isPinned(segment, state) { count += 1 }
+        }
+        return count
+    }
+
+    /// What a compaction does next, while nothing is more urgent.
+    func compactionTask(_ state: inout EngineState) -> MaintenanceTask {
+        guard state.compaction.status.isRunning else { return .none }
+        if !state.compaction.hasBegun {
+            state.compaction.hasBegun = true
+            return .checkpoint
+        }
+        if !state.compaction.isStopping, let task = emptyingTask(&state) { return task }
+        if !state.evacuated.isEmpty { return .release }
+        if !state.compaction.hasSettled {
+            state.compaction.hasSettled = true
+            return .checkpoint
+        }
+        return .finishCompaction
+    }
+
+    /// - Returns: nil if nothing is left to be emptied, or there is no room for it.
+    private func emptyingTask(_ state: inout EngineState) -> MaintenanceTask? {
+        let isLow = state.ready.count <= segmentsForMap(state) + Geometry.collectorWork
+        if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
+            return .release
+        }
+        guard let victim = chooseVictim(state, before: state.compaction.sequenceEnd) else {
+            return nil
+        }
+        if !isLow {
+            state.compaction.status.doneCount += 1
+            return .collect(victim)
+        }
+        state.compaction.waitCount += 1
+        guard state.compaction.waitCount < Compaction.waitCountMax else { return nil }
+        if !state.active.isEmpty || !state.frozen.isEmpty || !state.touches.isEmpty {
+            return .checkpoint
+        }
+        return state.virgin.isEmpty || state.hostIsFull ? nil : .grow
+    }
+
+    /// Gives what was won back to the host.
+    func finishCompaction() {
+        let bytes = returnSurplus(keeping: { self.segmentsWanted($0) })
+        discardUnused()
+        state.withLock { state in
+            state.compaction.status.isRunning = false
+            state.compaction.status.returnedBytes = bytes
+        }
+        state.wakeAll(on: Condition.progress)
+    }
+
+    /// Gives all free segments back to the host; nothing is written any more.
+    func discardFreeSegments() {
+        _ = returnSurplus(keeping: { _ in 0 })
+        discardUnused()
+    }
+
+    /// What is free and not to be written soon may have space from an earlier opening.
+    private func discardUnused() { discard(state.withLock { $0.virgin }) }
+}

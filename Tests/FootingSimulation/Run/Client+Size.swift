@@ -1,0 +1,78 @@
+import FootingDisk
+import FootingSystem
+
+// What the client does with the size of the disk, and of its container.
+extension Client {
+    /// Makes the disk larger or smaller.
+    func resize(_ engine: EngineDriver) {
+        let now = sectorCount
+        var target = model.withLock {
+            64 + UInt64($0.random.below(Int(profile.sectorCountMax - 63)))
+        }
+        // Zeros in a part of a block are a piece of their own.
+        if isSinglePiece || model.withLock({ $0.random.oneIn(2) }) { target = target / 8 * 8 }
+        var isEmptied = false
+        if target < now, model.withLock({ !$0.random.oneIn(8) }) {
+            if target % 8 == 0 {
+                trim(target..<now, engine)
+            } else {
+                writeZeroes(target..<now, keepsSpace: false, engine)
+            }
+            isEmptied = true
+            guard canGoOn else { return }
+        }
+        resize(engine, from: now, to: target, isEmptied: isEmptied)
+    }
+
+    private func resize(
+        _ engine: EngineDriver,
+        from now: UInt64,
+        to target: UInt64,
+        isEmptied: Bool
+    ) {
+        let before = store.counts
+        // Nobody may write beyond the end of a smaller disk meanwhile.
+        let allowed = model.withLock { model in
+            let allowed = model.allowsInterleaving
+            if target < now { model.allowsInterleaving = false }
+            model.sizes.append(target * 512)
+            return allowed
+        }
+        defer { model.withLock { $0.allowsInterleaving = allowed } }
+        do throws(DiskError) {
+            try engine.resize(toBytes: target * 512)
+            if store.isDown { return }
+            model.withLock { model in
+                model.sizes = [target * 512]
+                model.resizeCount += 1
+            }
+            if engine.sizeBytes != target * 512 { report("resize to \(target): it did not") }
+        } catch {
+            if !store.isDown, !engine.hasFailed {
+                model.withLock { $0.sizes = [now * 512] }
+                if engine.sizeBytes != now * 512 { report("resize: it failed, and did") }
+            }
+            // A trim may not have been made for want of space.
+            let isInUse = error.kind == .invalid && target < now
+            if isInUse && (!isEmptied || profile.trouble == .fullHost) { return }
+            if isInUse, model.withLock({ !$0.snapshots.all.isEmpty }) { return }
+            judge(error, "resize from \(now) to \(target)", before)
+        }
+    }
+
+    /// Makes the container as small as its content.
+    func compact(_ engine: EngineDriver) {
+        let before = store.counts
+        do throws(DiskError) {
+            let status = try engine.compact()
+            if let failure = status.failure { throw failure }
+            if store.isDown { return }
+            model.withLock { model in
+                model.compactionCount += 1
+                model.returnedBytes += status.returnedBytes
+            }
+        } catch {
+            judge(error, "compact", before)
+        }
+    }
+}
