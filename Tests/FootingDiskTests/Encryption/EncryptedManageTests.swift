@@ -209,7 +209,7 @@ import Testing
         }
         let key = EncryptedDisk.key
         let snapshot = try SnapshotClone.open(path: source.path, snapshot: "one", key: key)
-        #expect(try RawImage.export(snapshot, to: image.path) == 64 << 10)
+        #expect(try RawImage.export(snapshot, to: image.path) == 4096)
         try disk.close()
         #expect(try DiskCheck.run(path: source.path, key: key).findings == [])
     }
