@@ -35,12 +35,18 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
         "FootingNBDKit",
         ["FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit"]
     ),
+    ("FootingKubeVirt", ["FootingSystem", "CFootingXML", "CLibYAML"]),
+    (
+        "FootingKubeVirtCommands",
+        ["FootingKubeVirt", "FootingCommands", "FootingSystem"]
+    ),
 ]
 
 let package = Package(
     name: "footing",
     products: modules.map { .library(name: $0.name, targets: [$0.name]) } + [
         .executable(name: "footing", targets: ["footing"]),
+        .executable(name: "footing-kubevirt", targets: ["footing-kubevirt"]),
         // For tests alone, which load it by its path.
         .library(name: "footing-qat-stand-in", type: .dynamic, targets: ["CQATStandIn"]),
     ],
@@ -79,9 +85,32 @@ let package = Package(
         .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CLibXML2",
+            pkgConfig: "libxml-2.0",
+            providers: [.apt(["libxml2-dev"])]
+        ),
+        .systemLibrary(
+            name: "CLibYAML",
+            pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"])]
+        ),
+        // What libxml2 reads, as a table: its callbacks are made for C.
+        .target(
+            name: "CFootingXML",
+            dependencies: ["CLibXML2"],
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ]
+        ),
         .executableTarget(
             name: "footing",
             dependencies: ["FootingCommands"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "footing-kubevirt",
+            dependencies: ["FootingKubeVirtCommands"],
             swiftSettings: strict
         ),
         .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
@@ -155,6 +184,15 @@ let package = Package(
             .testTarget(
                 name: "FootingCommandsTests",
                 dependencies: ["FootingCommands", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingKubeVirtTests",
+                dependencies: [
+                    "FootingKubeVirt", "FootingKubeVirtCommands", "FootingTestSupport",
+                    "FootingSystem",
+                ],
+                exclude: ["Fixtures"],
                 swiftSettings: strict
             ),
             .testTarget(

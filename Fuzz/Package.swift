@@ -27,6 +27,8 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzArchive", "FootingHost"),
     ("FuzzHostText", "FootingHost"),
     ("FuzzVirtioLayout", "FootingHost"),
+    ("FuzzDomain", "FootingKubeVirt"),
+    ("FuzzManifest", "FootingKubeVirt"),
 ]
 
 let footing: (String) -> Target.Dependency = { .product(name: $0, package: "Footing") }

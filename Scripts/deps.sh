@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build, tests, demo and benchmarks need and that are missing.
+# Linked into footing-kubevirt: libxml2-dev (and libicu-dev, whose headers it needs) and libyaml-dev.
 # Linked into the program: zlib1g-dev, which packs recordings and which Swift itself needs too;
 # liblz4-dev, libdeflate-dev and libssl-dev (libcrypto), which compress and encrypt disks;
 # liburing-dev, by which disks are read.
@@ -7,6 +8,8 @@ set -euo pipefail
 
 packages=(
     zlib1g-dev liblz4-dev libdeflate-dev libssl-dev liburing-dev
+    # KubeVirt's part, and what checks its XML.
+    libxml2-dev libyaml-dev pkg-config libxml2-utils libvirt-clients
     nbdkit qemu-utils libnbd-bin python3-libnbd python3-prometheus-client
     fio e2fsprogs xfsprogs btrfs-progs iproute2
     # The plugin, and certificates for its tests.

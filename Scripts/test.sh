@@ -71,7 +71,7 @@ tests() {
     echo "== $name tests: $ran in $((SECONDS - start)) s, $wrong failed, $left skipped"
 }
 
-sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands)Tests\.'
+sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt)Tests\.'
 
 step "format and project rules" make --no-print-directory check
 step "static program and plugin" Scripts/release.sh plugin

@@ -81,6 +81,16 @@ int footing_ring_poll(struct footing_ring *ring, int descriptor, uint64_t tag)
 	return 0;
 }
 
+int footing_ring_nothing(struct footing_ring *ring, uint64_t tag)
+{
+	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
+	if (!entry)
+		return -EBUSY;
+	io_uring_prep_nop(entry);
+	io_uring_sqe_set_data64(entry, tag);
+	return 0;
+}
+
 int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nanoseconds)
 {
 	if (count == 0)
@@ -93,6 +103,14 @@ int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nano
 	};
 	struct io_uring_cqe *first;
 	return io_uring_submit_and_wait_timeout(&ring->uring, &first, count, &limit, NULL);
+}
+
+int footing_ring_wait(struct footing_ring *ring, unsigned count)
+{
+	if (count == 0)
+		return io_uring_get_events(&ring->uring);
+	struct io_uring_cqe *first;
+	return io_uring_wait_cqe_nr(&ring->uring, &first, count);
 }
 
 unsigned footing_ring_unsubmitted(const struct footing_ring *ring)

@@ -10,12 +10,17 @@ public enum FootingProgram {
 
     /// Runs the process's own command line and ends the process.
     public static func main() -> Never {
+        main(RootCommand.declaration)
+    }
+
+    /// The same for another program of the same make.
+    package static func main(_ root: Command) -> Never {
         let words = Array(ProcessArguments.all.dropFirst())
-        exit(run(words, root: RootCommand.declaration, console: .standard()))
+        exit(run(words, root: root, console: .standard()))
     }
 
     /// Runs one command line and gives the exit status.
-    static func run(_ words: [String], root: Command, console: Console) -> Int32 {
+    package static func run(_ words: [String], root: Command, console: Console) -> Int32 {
         let request: Request
         do throws(UsageError) {
             request = try CommandLineParser.parse(words, root: root)
@@ -36,6 +41,8 @@ public enum FootingProgram {
             console.write(HelpText(path: path, columns: console.columns).text)
         case .version:
             console.print(Release.version)
+        case .become(let program, let path, let words):
+            return report(NeighbourProgram.become(program, as: path, words), of: path, console)
         case .run(let path, let invocation):
             do throws(CommandError) {
                 try path.command.body?(invocation, console)

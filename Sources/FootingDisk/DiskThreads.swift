@@ -74,6 +74,9 @@ struct DiskThreads: ~Copyable {
     private static func commit(_ engine: Engine, _ isStopping: Stop) {
         // Nobody else would answer those that came too late.
         defer { engine.endFlushes(DiskError(.closed, "flush", "the disk was closed")) }
+        // After work more is likely. Who begins a commit then need not wake this thread: that costs
+        // a lone writer as much as its write. It looks by itself after a while.
+        var hasRested = false
         while !isStopping.withLock({ $0.commits }) {
             engine.gather()
             var didWork = false
@@ -82,16 +85,24 @@ struct DiskThreads: ~Copyable {
             } catch {
                 // The engine has told whoever waited; without space it is tried again below.
             }
-            if didWork { continue }
+            if didWork {
+                hasRested = false
+                continue
+            }
             engine.state.withLock { state in
                 if engine.hasCommitWork(state) || isStopping.withLock({ $0.commits }) { return }
                 let isVolatile = state.unsyncedBytes > 0 || !(state.user.open?.isEmpty ?? true)
                 let isBlocked = !state.sealed.isEmpty && state.isCommitBlocked
+                let isWatching = isVolatile || isBlocked
+                let sleeps = !isWatching && hasRested
+                state.isCommitterAsleep = sleeps
                 engine.state.wait(
                     &state,
                     on: Engine.Condition.committer,
-                    nanoseconds: isVolatile || isBlocked ? idleNanoseconds : nil
+                    nanoseconds: sleeps ? nil : engine.rest(state, atMost: idleNanoseconds)
                 )
+                state.isCommitterAsleep = false
+                hasRested = !isWatching && !sleeps
             }
         }
     }
@@ -138,6 +149,19 @@ extension Engine {
         if state.failure != nil || state.isCommitting { return false }
         if !state.sealed.isEmpty { return !state.isCommitBlocked }
         return !state.flushWaiters.isEmpty
+    }
+
+    /// How long the committer may rest: until the open commit has been volatile for long enough.
+    ///
+    /// While earlier ones wait for space, and after the engine's end, its age does not matter.
+    func rest(_ state: borrowing EngineState, atMost limit: UInt64) -> UInt64 {
+        if state.failure != nil || !state.sealed.isEmpty { return limit }
+        let ageMax = options.unflushedNanosecondsMax
+        var rest = ageMax / 2
+        if let open = state.user.open, !open.isEmpty {
+            rest = ageMax - min(clock.nanoseconds &- open.openedNanoseconds, ageMax)
+        }
+        return max(1_000_000, min(limit, rest))
     }
 
     /// Waits a little for more writes to share a flush, where a flush is slow.

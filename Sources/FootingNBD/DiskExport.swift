@@ -146,6 +146,10 @@ final class DiskReads: ExportReadQueue {
         }
     }
 
+    var isBroken: Bool { queue.isBroken }
+
+    func submit() { queue.submit() }
+
     func wait(for descriptors: [Int32]) { queue.wait(for: descriptors) }
 
     func settle() { queue.settle() }

@@ -136,6 +136,12 @@ public protocol ExportReadQueue: AnyObject {
         token: UInt64
     ) throws(Errno) -> Bool
 
+    /// Whether reads now wait one after the other: without a queue they do better.
+    var isBroken: Bool { get }
+
+    /// Sends off what was started, without waiting.
+    func submit()
+
     /// Sends off what was started, and waits until a read has ended or a descriptor is readable.
     func wait(for descriptors: [Int32])
 

@@ -75,6 +75,13 @@ public struct Ring: ~Copyable, @unchecked Sendable {
         unsafe footing_ring_poll(ring, descriptor, tag) == 0
     }
 
+    /// Prepares a request that does nothing, to see whether requests are answered at all.
+    ///
+    /// - Returns: false if there is no room.
+    public mutating func prepareNothing(tag: UInt64) -> Bool {
+        unsafe footing_ring_nothing(ring, tag) == 0
+    }
+
     /// Hands over what is prepared, and lets the kernel post what has ended; does not wait.
     public mutating func submit() throws(Errno) {
         try enter(0, nanoseconds: 0)
@@ -90,6 +97,17 @@ public struct Ring: ~Copyable, @unchecked Sendable {
             try enter(1, nanoseconds: nanoseconds ?? 0)
         } catch {
             if error.rawValue != ETIME, error != .interrupted { throw error }
+        }
+    }
+
+    /// Lets the kernel post what has ended, and hands nothing over.
+    ///
+    /// - Parameter waits: whether to wait for a completion; after a signal there may be none.
+    public mutating func collect(waits: Bool) throws(Errno) {
+        do throws(Errno) {
+            _ = try checked(unsafe footing_ring_wait(ring, waits ? 1 : 0))
+        } catch {
+            if error != .interrupted { throw error }
         }
     }
 

@@ -26,6 +26,20 @@ public enum StandardStream: Int32, Sendable {
         _ = file.release()
         try result.get()
     }
+
+    /// Writes all the bytes, which need not be text.
+    public func write(_ bytes: [UInt8]) throws(Errno) {
+        let file = FileDescriptor(owning: rawValue)
+        let result: Result<Void, Errno> = unsafe bytes.withUnsafeBytes { buffer in
+            do throws(Errno) {
+                return .success(try unsafe file.write(buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        _ = file.release()
+        try result.get()
+    }
 }
 
 /// The process's environment.

@@ -134,6 +134,36 @@ import Testing
         #expect(found.text == path)
     }
 
+    static let neighbours: [(words: [String], rest: [String])] = [
+        (["kubevirt"], []), (["kubevirt", "gates", "-"], ["gates", "-"]),
+        (["kubevirt", "--help"], ["--help"]), (["kubevirt", "--", "-x"], ["--", "-x"]),
+    ]
+
+    @Test(arguments: neighbours)
+    func `another program gets its words as they are`(words: [String], rest: [String]) throws {
+        let request = try CommandLineParser.parse(words, root: RootCommand.declaration)
+        guard case .become(let program, let path, let left) = request else {
+            Issue.record("no other program: \(request)")
+            return
+        }
+        #expect(program == "footing-kubevirt")
+        #expect(path.text == NeighbourProgram.kubeVirtName)
+        #expect(left == rest)
+    }
+
+    @Test func `help for another program is this one's`() throws {
+        let request = try CommandLineParser.parse(
+            ["help", "kubevirt"],
+            root: RootCommand.declaration
+        )
+        guard case .help(let path) = request else {
+            Issue.record("no help: \(request)")
+            return
+        }
+        let text = HelpText(path: path, columns: 80).text
+        #expect(text.contains("USAGE: footing kubevirt <subcommand>\n"))
+    }
+
     @Test func `distances count typing mistakes`() {
         #expect(Spelling.distance("", "abc") == 3)
         #expect(Spelling.distance("serve", "serve") == 0)

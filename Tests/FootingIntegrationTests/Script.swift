@@ -15,6 +15,8 @@ enum Script {
         case storageDaemon = "qemu-storage-daemon"
         case nbdfuse
         case openSSL = "openssl"
+        case xmllint, virsh
+        case validate = "virt-xml-validate"
     }
 
     private static let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]

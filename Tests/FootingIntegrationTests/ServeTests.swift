@@ -193,13 +193,29 @@ struct ServeTests {
             h.flush()
             assert h.pread(len(data), 0) == data
             END
+            cat >reader.py <<'END'
+            import json, nbd, subprocess, sys
+            h = nbd.NBD()
+            h.connect_uri(sys.argv[1])
+            data = bytes(range(256)) * 16384
+            def misses():
+                text = subprocess.check_output([sys.argv[2], "status", "disk.footing", "--json"])
+                disk, = json.loads(text)["disks"]
+                return disk["disk"]["blockCache"]["misses"]
+            before = misses()
+            assert h.pread(len(data), 0) == data
+            assert misses() > before, "nothing was read from the device"
+            END
             python3 client.py "$uri"
+            stop
+            serve
+            python3 reader.py "$uri" "$program"
             stop
             expect 1 'EPERM' "$footing" serve disk.footing --io io_uring --socket "$socket"
             footing=$program
             serve --io=threads "--socket=$socket"
             grep -q '^io *threads$' serve.log || fail "$(cat serve.log)"
-            python3 client.py "$uri"
+            python3 reader.py "$uri" "$program"
             stop
             expect 64 'auto, io_uring, threads' "$footing" serve disk.footing --io aio
             """

@@ -26,7 +26,13 @@ enum ImportRules {
         "FootingNBDKit": [
             "FootingCommands", "FootingNBD", "FootingDisk", "FootingSystem", "CNBDKit",
         ],
+        "CLibXML2": [],
+        "CLibYAML": [],
+        "CFootingXML": ["CLibXML2"],
+        "FootingKubeVirt": ["FootingSystem", "CFootingXML", "CLibYAML"],
+        "FootingKubeVirtCommands": ["FootingKubeVirt", "FootingCommands", "FootingSystem"],
         "footing": ["FootingCommands"],
+        "footing-kubevirt": ["FootingKubeVirtCommands"],
     ]
 
     /// The only modules that may load Foundation: it costs start-up time and memory.

@@ -31,10 +31,17 @@ int footing_ring_read(
 /* Prepares IORING_OP_POLL_ADD: one completion when the descriptor is readable or has failed. */
 int footing_ring_poll(struct footing_ring *ring, int descriptor, uint64_t tag);
 
+/* Prepares IORING_OP_NOP, which completes at once. -EBUSY if too many are prepared. */
+int footing_ring_nothing(struct footing_ring *ring, uint64_t tag);
+
 /* Submits what is prepared, and waits until `count` completions are there, at most
  * `nanoseconds` (0: without limit). 0 or more, or -errno; -ETIME only if nothing was submitted and
  * the time ran out. */
 int footing_ring_submit(struct footing_ring *ring, unsigned count, uint64_t nanoseconds);
+
+/* Waits until `count` completions are there, without submitting anything; with 0 only lets the
+ * kernel post those that have ended. 0 or -errno. */
+int footing_ring_wait(struct footing_ring *ring, unsigned count);
 
 /* How many prepared requests the kernel has not taken yet: the last ones. */
 unsigned footing_ring_unsubmitted(const struct footing_ring *ring);

@@ -1,23 +1,25 @@
 /// The declaration of a command: one model for parser, help, errors and completions.
 ///
 /// A command either has subcommands or does something itself.
-struct Command: Sendable {
-    typealias Body = @Sendable (Invocation, Console) throws(CommandError) -> Void
+package struct Command: Sendable {
+    package typealias Body = @Sendable (Invocation, Console) throws(CommandError) -> Void
 
-    let name: String
+    package let name: String
     /// One sentence with a full stop.
-    let overview: String
+    package let overview: String
     /// Paragraphs below the overview, for what a user cannot guess.
-    let discussion: String?
+    package let discussion: String?
     private let declared: @Sendable () -> [ParameterModel]
-    let subcommands: [Command]
-    let body: Body?
+    package let subcommands: [Command]
+    package let body: Body?
+    /// The program beside this one that goes on with the words that follow.
+    package let program: String?
 
     /// A command that does something.
     ///
     /// - Parameter parameters: asked for only when the command is used, so that a program of many
     ///   commands starts as fast as one of few.
-    init(
+    package init(
         name: String,
         overview: String,
         discussion: String? = nil,
@@ -30,41 +32,55 @@ struct Command: Sendable {
         declared = parameters
         self.body = body
         subcommands = []
+        program = nil
     }
 
     /// A command that only groups others.
-    init(name: String, overview: String, discussion: String? = nil, subcommands: [Command]) {
+    package init(name: String, overview: String, discussion: String? = nil, subcommands: [Command])
+    {
         self.name = name
         self.overview = overview
         self.discussion = discussion
         self.subcommands = subcommands
         declared = { [] }
         body = nil
+        program = nil
+    }
+
+    /// A command that a program of its own does, which is installed beside this one.
+    package init(name: String, overview: String, discussion: String, program: String) {
+        self.name = name
+        self.overview = overview
+        self.discussion = discussion
+        self.program = program
+        declared = { [] }
+        body = nil
+        subcommands = []
     }
 
     /// What it takes, in the order of its help.
-    var parameters: [ParameterModel] { declared() }
+    package var parameters: [ParameterModel] { declared() }
 
     /// What every command understands besides its own parameters.
-    static let common = [
+    package static let common = [
         Flag("version", help: "Show the version.").model,
         Flag("help", letter: "h", help: "Show help information.").model,
     ]
 
-    var arguments: [ParameterModel] { parameters.filter { $0.kind == .argument } }
+    package var arguments: [ParameterModel] { parameters.filter { $0.kind == .argument } }
 
     /// Flags and options, its own first.
-    var options: [ParameterModel] {
+    package var options: [ParameterModel] {
         parameters.filter { $0.kind != .argument } + Self.common
     }
 }
 
 /// A command and the names that lead to it, the program's first.
-struct CommandPath: Sendable {
-    let command: Command
-    let names: [String]
+package struct CommandPath: Sendable {
+    package let command: Command
+    package let names: [String]
 
-    init(root: Command) {
+    package init(root: Command) {
         command = root
         names = [root.name]
     }
@@ -75,14 +91,14 @@ struct CommandPath: Sendable {
     }
 
     /// One step down; nil if there is no such subcommand.
-    func descending(to name: String) -> CommandPath? {
+    package func descending(to name: String) -> CommandPath? {
         command.subcommands.first { $0.name == name }.map {
             CommandPath(command: $0, names: names + [name])
         }
     }
 
     /// This command and everything below it, depth first.
-    var all: [CommandPath] {
+    package var all: [CommandPath] {
         [self]
             + command.subcommands.flatMap { child in
                 CommandPath(command: child, names: names + [child.name]).all
@@ -90,5 +106,5 @@ struct CommandPath: Sendable {
     }
 
     /// `footing disk create`.
-    var text: String { names.joined(separator: " ") }
+    package var text: String { names.joined(separator: " ") }
 }

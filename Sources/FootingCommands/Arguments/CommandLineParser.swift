@@ -3,6 +3,8 @@ enum Request: Sendable {
     case run(CommandPath, Invocation)
     case help(CommandPath)
     case version
+    /// Another program does it, with these words.
+    case become(program: String, CommandPath, words: [String])
 }
 
 /// Reads a command line against the declaration of a program.
@@ -29,6 +31,9 @@ struct CommandLineParser {
 
     private mutating func parse() throws(UsageError) -> Request {
         if let request = try descend() { return request }
+        if let program = path.command.program {
+            return .become(program: program, path, words: Array(words))
+        }
         // Help wins over every other mistake: who asks for it should get it.
         for word in words.prefix(while: { $0 != "--" }) {
             if word == "--help" || word == "-h" { return .help(path) }

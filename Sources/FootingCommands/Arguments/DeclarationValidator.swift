@@ -24,7 +24,7 @@ enum DeclarationValidator {
         problems += command.arguments.dropLast().filter { $0.isRepeated }.map {
             "\($0.label) takes all that is left but is not the last argument"
         }
-        if command.body == nil, command.subcommands.isEmpty {
+        if command.body == nil, command.subcommands.isEmpty, command.program == nil {
             problems.append("does nothing and has no subcommands")
         }
         if command.subcommands.contains(where: { $0.name == "help" }) {

@@ -10,7 +10,9 @@ struct HelpText {
 
     /// The synopsis behind `USAGE:`; options are folded into one word where they fill a line.
     var usage: String {
-        if !path.command.subcommands.isEmpty { return "\(path.text) <subcommand>" }
+        if !path.command.subcommands.isEmpty || path.command.program != nil {
+            return "\(path.text) <subcommand>"
+        }
         let full = ([path.text] + path.command.parameters.map(\.synopsis)).joined(separator: " ")
         if full.count + "USAGE: ".count <= columns { return full }
         let optional = path.command.parameters.filter { $0.kind != .argument && !$0.isRequired }

@@ -2,33 +2,35 @@
 ///
 /// Kept as the texts that they were given as, which the parser has checked: a value of each type in
 /// a box would have the runtime make that box's type.
-struct Invocation: Sendable {
+package struct Invocation: Sendable {
     private let declared: [ParameterModel]
     /// The names of what was given, and a text for each; empty for a flag.
     private(set) var names: [String] = []
     private var texts: [String] = []
 
-    init(declared: [ParameterModel]) {
+    package init(declared: [ParameterModel]) {
         self.declared = declared
     }
 
     /// Whether the flag was given.
-    subscript(flag: Flag) -> Bool { isGiven(flag.model) }
+    package subscript(flag: Flag) -> Bool { isGiven(flag.model) }
 
     /// The option's value.
-    subscript<Value>(option: Option<Value>) -> Value { value(option.model, option.read) }
+    package subscript<Value>(option: Option<Value>) -> Value { value(option.model, option.read) }
 
     /// The argument's value.
-    subscript<Value>(argument: Argument<Value>) -> Value { value(argument.model, argument.read) }
+    package subscript<Value>(argument: Argument<Value>) -> Value {
+        value(argument.model, argument.read)
+    }
 
     /// Whether a parameter was given.
-    func isGiven(_ model: ParameterModel) -> Bool {
+    package func isGiven(_ model: ParameterModel) -> Bool {
         precondition(isDeclared(model), Self.undeclared(model))
         return names.contains(model.name)
     }
 
     /// Adds what the parser has checked.
-    mutating func give(_ model: ParameterModel, _ text: String) {
+    package mutating func give(_ model: ParameterModel, _ text: String) {
         names.append(model.name)
         texts.append(text)
     }

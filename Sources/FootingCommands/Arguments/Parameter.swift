@@ -2,8 +2,8 @@
 ///
 /// One type for all, as a type for each kind of value would have to be made at run time: that took
 /// a tenth of a start.
-final class ParameterModel: Sendable {
-    enum Kind: Sendable {
+package final class ParameterModel: Sendable {
+    package enum Kind: Sendable {
         /// `--json`: there or not.
         case flag
         /// `--size 10G`: a name and a value.
@@ -12,24 +12,24 @@ final class ParameterModel: Sendable {
         case argument
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// Without dashes or brackets; unique within a command.
-    let name: String
+    package let name: String
     /// The letter of the short form, if there is one.
-    let letter: Character?
+    package let letter: Character?
     /// What stands between the angle brackets; empty for a flag.
-    let placeholder: String
-    let help: String
-    let isRequired: Bool
+    package let placeholder: String
+    package let help: String
+    package let isRequired: Bool
     /// Whether it may be given more than once.
-    let isRepeated: Bool
+    package let isRepeated: Bool
     /// What holds when the parameter is left out, as text; nil where there is nothing to show.
-    let defaultText: String?
+    package let defaultText: String?
     private let completions: @Sendable () -> CompletionKind
     /// Whether a text is a value of it.
-    let check: @Sendable (String) throws(InvalidValue) -> Void
+    package let check: @Sendable (String) throws(InvalidValue) -> Void
 
-    init(
+    package init(
         _ kind: Kind,
         _ name: String,
         letter: Character? = nil,
@@ -54,28 +54,28 @@ final class ParameterModel: Sendable {
     }
 
     /// What a shell offers for it.
-    var completion: CompletionKind { completions() }
+    package var completion: CompletionKind { completions() }
 }
 
 /// How the texts that were given become a value; none were if the parameter was left out.
-typealias Reading<Value> = @Sendable ([String]) throws(InvalidValue) -> Value
+package typealias Reading<Value> = @Sendable ([String]) throws(InvalidValue) -> Value
 
 /// A switch that is off unless its name is given.
-struct Flag: Sendable {
-    let model: ParameterModel
+package struct Flag: Sendable {
+    package let model: ParameterModel
 
-    init(_ name: String, letter: Character? = nil, help: String) {
+    package init(_ name: String, letter: Character? = nil, help: String) {
         model = ParameterModel(.flag, name, letter: letter, help: help, check: { _ in })
     }
 }
 
 /// A named value.
-struct Option<Value: Sendable>: Sendable {
-    let model: ParameterModel
-    let read: Reading<Value>
+package struct Option<Value: Sendable>: Sendable {
+    package let model: ParameterModel
+    package let read: Reading<Value>
 
     /// An option with a default; without one it is required.
-    init(
+    package init(
         _ name: String,
         letter: Character? = nil,
         _ type: ValueType<Value>,
@@ -98,7 +98,7 @@ struct Option<Value: Sendable>: Sendable {
     }
 
     /// An option that may be left out, which gives nil.
-    init<Wrapped: Sendable>(
+    package init<Wrapped: Sendable>(
         optional name: String,
         letter: Character? = nil,
         _ type: ValueType<Wrapped>,
@@ -119,12 +119,17 @@ struct Option<Value: Sendable>: Sendable {
 }
 
 /// A value known by its position.
-struct Argument<Value: Sendable>: Sendable {
-    let model: ParameterModel
-    let read: Reading<Value>
+package struct Argument<Value: Sendable>: Sendable {
+    package let model: ParameterModel
+    package let read: Reading<Value>
 
     /// An argument with a default; without one it is required.
-    init(_ name: String, _ type: ValueType<Value>, default value: Value? = nil, help: String) {
+    package init(
+        _ name: String,
+        _ type: ValueType<Value>,
+        default value: Value? = nil,
+        help: String
+    ) {
         model = ParameterModel(
             .argument,
             name,
@@ -139,7 +144,7 @@ struct Argument<Value: Sendable>: Sendable {
     }
 
     /// An argument that may be left out, which gives nil.
-    init<Wrapped: Sendable>(
+    package init<Wrapped: Sendable>(
         optional name: String,
         _ type: ValueType<Wrapped>,
         help: String
@@ -156,7 +161,7 @@ struct Argument<Value: Sendable>: Sendable {
     }
 
     /// All arguments that are left, possibly none: the last one of a command.
-    init<Element: Sendable>(
+    package init<Element: Sendable>(
         repeating name: String,
         _ type: ValueType<Element>,
         help: String
@@ -201,7 +206,7 @@ extension ValueType {
 
 extension ParameterModel {
     /// `--size <size>`, `-j, --json` or `<path>`: how help and errors name the parameter.
-    var label: String {
+    package var label: String {
         let short = letter.map { "-\($0), " } ?? ""
         switch kind {
         case .flag: return short + "--\(name)"
@@ -211,7 +216,7 @@ extension ParameterModel {
     }
 
     /// The label without the short form, in square brackets if it may be left out.
-    var synopsis: String {
+    package var synopsis: String {
         let plain =
             switch kind {
             case .flag: "--\(name)"

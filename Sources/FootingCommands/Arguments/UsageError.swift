@@ -1,19 +1,19 @@
 /// A command line that does not fit the declaration.
-struct UsageError: Error {
+package struct UsageError: Error {
     /// One sentence without the full stop.
-    let message: String
+    package let message: String
     /// The parameter that was misused, whose help is repeated.
-    let parameter: ParameterModel?
-    let path: CommandPath
+    package let parameter: ParameterModel?
+    package let path: CommandPath
 
-    init(_ message: String, parameter: ParameterModel? = nil, at path: CommandPath) {
+    package init(_ message: String, parameter: ParameterModel? = nil, at path: CommandPath) {
         self.message = message
         self.parameter = parameter
         self.path = path
     }
 
     /// The whole text for standard error.
-    func text(columns: Int) -> String {
+    package func text(columns: Int) -> String {
         let help = HelpText(path: path, columns: columns)
         var lines = ["Error: \(message)"]
         if let parameter, !parameter.help.isEmpty {
@@ -26,9 +26,9 @@ struct UsageError: Error {
 }
 
 /// Guesses at what a misspelt word was meant to be.
-enum Spelling {
+package enum Spelling {
     /// `. Did you mean 'x'?`, or nothing where no candidate is near.
-    static func suggestion(for word: String, among candidates: [String]) -> String {
+    package static func suggestion(for word: String, among candidates: [String]) -> String {
         let limit = max(1, word.count / 3)
         let nearest = candidates.map { ($0, distance(word, $0)) }
             .filter { $0.1 <= limit }
@@ -37,7 +37,7 @@ enum Spelling {
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that lead from one to the other.
-    static func distance(_ first: String, _ second: String) -> Int {
+    package static func distance(_ first: String, _ second: String) -> Int {
         let first = Array(first)
         let second = Array(second)
         var rows = [Array(0...second.count)]

@@ -1,11 +1,11 @@
 /// Why a text is not a value of the type that was asked for.
-struct InvalidValue: Error, Equatable {
+package struct InvalidValue: Error, Equatable {
     /// What would have been right, such as "a size like 512M or 10G".
-    let expectation: String
+    package let expectation: String
 }
 
 /// What a shell offers when the user asks it to complete a value.
-enum CompletionKind: Sendable, Equatable {
+package enum CompletionKind: Sendable, Equatable {
     case none
     case file
     case directory
@@ -13,14 +13,14 @@ enum CompletionKind: Sendable, Equatable {
 }
 
 /// How the text of an option or an argument becomes a value, and how the value is shown again.
-struct ValueType<Value: Sendable>: Sendable {
+package struct ValueType<Value: Sendable>: Sendable {
     /// What stands between the angle brackets unless the declaration names something better.
-    let placeholder: String
-    let completions: @Sendable () -> CompletionKind
-    let parse: @Sendable (String) throws(InvalidValue) -> Value
-    let format: @Sendable (Value) -> String
+    package let placeholder: String
+    package let completions: @Sendable () -> CompletionKind
+    package let parse: @Sendable (String) throws(InvalidValue) -> Value
+    package let format: @Sendable (Value) -> String
 
-    init(
+    package init(
         placeholder: String,
         completion: @escaping @autoclosure @Sendable () -> CompletionKind = .none,
         parse: @escaping @Sendable (String) throws(InvalidValue) -> Value,
@@ -35,15 +35,15 @@ struct ValueType<Value: Sendable>: Sendable {
 
 extension ValueType<String> {
     /// Any text, the empty one included.
-    static var text: ValueType<String> {
+    package static var text: ValueType<String> {
         ValueType(placeholder: "text", parse: { text throws(InvalidValue) in text }, format: { $0 })
     }
 
     /// The path of a file; it need not exist.
-    static var file: ValueType<String> { path(placeholder: "path", .file) }
+    package static var file: ValueType<String> { path(placeholder: "path", .file) }
 
     /// The path of a directory; it need not exist.
-    static var directory: ValueType<String> { path(placeholder: "directory", .directory) }
+    package static var directory: ValueType<String> { path(placeholder: "directory", .directory) }
 
     private static func path(
         placeholder: String,
@@ -65,14 +65,14 @@ extension ValueType<String> {
 
 extension ValueType<UInt64> {
     /// Bytes, with an optional binary unit: `4096`, `512M`, `10G`, `1TiB`.
-    static var byteSize: ValueType<UInt64> {
+    package static var byteSize: ValueType<UInt64> {
         ValueType(placeholder: "size", parse: ByteSize.parse, format: ByteSize.exactText)
     }
 }
 
 extension ValueType<Duration> {
     /// A time with its unit: `250ms`, `5s`, `2m`.
-    static var duration: ValueType<Duration> {
+    package static var duration: ValueType<Duration> {
         ValueType(
             placeholder: "duration",
             parse: DurationText.parse,
@@ -83,7 +83,7 @@ extension ValueType<Duration> {
 
 extension ValueType<Int> {
     /// A whole number within a range.
-    static func integer(_ range: ClosedRange<Int>) -> ValueType<Int> {
+    package static func integer(_ range: ClosedRange<Int>) -> ValueType<Int> {
         ValueType(
             placeholder: "number",
             parse: { text throws(InvalidValue) in
@@ -98,7 +98,7 @@ extension ValueType<Int> {
     }
 
     /// A percentage from 0 to 100; the sign may be left out.
-    static var percent: ValueType<Int> {
+    package static var percent: ValueType<Int> {
         ValueType(
             placeholder: "percent",
             parse: { text throws(InvalidValue) in
@@ -115,7 +115,7 @@ extension ValueType<Int> {
 
 extension ValueType where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     /// One of the texts of an enumeration.
-    static func choice(of type: Value.Type = Value.self) -> ValueType<Value> {
+    package static func choice(of type: Value.Type = Value.self) -> ValueType<Value> {
         ValueType(
             placeholder: "choice",
             completion: .choices(Value.allCases.map(\.rawValue)),

@@ -1,5 +1,5 @@
 /// `footing completions`: the script that teaches a shell this program's commands.
-enum CompletionsCommand {
+package enum CompletionsCommand {
     /// The shells that are served.
     enum Shell: String, CaseIterable, Sendable {
         case bash
@@ -19,6 +19,18 @@ enum CompletionsCommand {
         parameters: [shell.model],
         run: run
     )
+
+    /// The same for a neighbour of this program.
+    package static func declaration(of root: @escaping @Sendable () -> Command) -> Command {
+        Command(
+            name: "completions",
+            overview: "Print a completion script for a shell.",
+            parameters: [shell.model],
+            run: { input, console throws(CommandError) in
+                console.write(script(for: input[shell], root: root()))
+            }
+        )
+    }
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {

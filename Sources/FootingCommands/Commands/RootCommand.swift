@@ -12,12 +12,13 @@ enum RootCommand {
             StatusCommand.declaration,
             PlacementCommand.declaration,
             AcceleratorsCommand.declaration,
+            NeighbourProgram.kubeVirt,
             CompletionsCommand.declaration,
         ]
     )
 }
 
 /// Parameters that several commands share, so that they mean the same everywhere.
-enum SharedParameters {
-    static let json = Flag("json", help: "Print JSON with sorted keys.")
+package enum SharedParameters {
+    package static let json = Flag("json", help: "Print JSON with sorted keys.")
 }

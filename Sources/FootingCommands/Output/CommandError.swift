@@ -1,8 +1,8 @@
-internal import FootingSystem
+package import FootingSystem
 
 /// Why a command did not do what it was asked to, written for the person who asked.
-struct CommandError: Error, Equatable {
-    enum Kind: Equatable {
+package struct CommandError: Error, Equatable {
+    package enum Kind: Equatable {
         /// It was tried and failed: exit status 1.
         case failure
         /// The options do not go together: exit status 64, with the usage.
@@ -11,12 +11,12 @@ struct CommandError: Error, Equatable {
         case answer
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// What failed, on what, why, and what to do; one or two sentences without the last full stop.
-    let message: String
+    package let message: String
 
     /// The answer is "no"; it is printed already, and no error.
-    static let answerIsNo = CommandError(kind: .answer, message: "")
+    package static let answerIsNo = CommandError(kind: .answer, message: "")
 
     private init(kind: Kind, message: String) {
         self.kind = kind
@@ -24,13 +24,13 @@ struct CommandError: Error, Equatable {
     }
 
     /// A failure with a text of its own.
-    init(_ message: String) {
+    package init(_ message: String) {
         kind = .failure
         self.message = message
     }
 
     /// Options that do not go together, or a value that only makes sense with another.
-    init(usage message: String) {
+    package init(usage message: String) {
         kind = .usage
         self.message = message
     }
@@ -39,12 +39,12 @@ struct CommandError: Error, Equatable {
     ///
     /// `CommandError("cannot open", "disk.footing", .noSuchFile, remedy: "create it with ...")`
     /// reads `cannot open 'disk.footing': No such file or directory (ENOENT). Create it with ...`.
-    init(_ failed: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
+    package init(_ failed: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
         self.init(failed, subject, cause.description, remedy: remedy)
     }
 
     /// The same with a cause in words.
-    init(_ failed: String, _ subject: String, _ cause: String, remedy: String? = nil) {
+    package init(_ failed: String, _ subject: String, _ cause: String, remedy: String? = nil) {
         let advice = remedy.map { ". " + $0.prefix(1).uppercased() + $0.dropFirst() } ?? ""
         self.init("\(failed) '\(subject)': \(cause)\(advice)")
     }

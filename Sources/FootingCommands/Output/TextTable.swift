@@ -1,6 +1,6 @@
 /// Rows with aligned columns, two spaces apart.
-struct TextTable {
-    enum Alignment: Sendable {
+package struct TextTable {
+    package enum Alignment: Sendable {
         /// Text.
         case left
         /// Numbers.
@@ -11,24 +11,24 @@ struct TextTable {
     private var rows: [[String]] = []
 
     /// A table with a first row of titles.
-    init(_ columns: [(title: String, alignment: Alignment)]) {
+    package init(_ columns: [(title: String, alignment: Alignment)]) {
         alignments = columns.map(\.alignment)
         rows = [columns.map(\.title)]
     }
 
     /// A table without titles, as for names and their values.
-    init(alignments: [Alignment]) {
+    package init(alignments: [Alignment]) {
         self.alignments = alignments
     }
 
     /// Adds a row with one cell for each column.
-    mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == alignments.count, "\(cells.count) cells: \(cells)")
         rows.append(cells)
     }
 
     /// All rows, each ended by a line feed, without spaces at the end of a line.
-    func text(indentation: Int = 0) -> String {
+    package func text(indentation: Int = 0) -> String {
         let widths = alignments.indices.map { column in
             rows.map { $0[column].count }.max() ?? 0
         }

@@ -211,6 +211,10 @@ final class BlockFetch {
             try completePage(page, requests[0].error)
             return false
         }
+        if let lost = requests.first(where: \.isLost) {
+            // Nothing may be read to that memory again, nor taken from it.
+            throw DiskError("read", offset: lost.offset, cause: .inputOutput)
+        }
         for index in runs.indices { try complete(run: index, requests[runs[index].request]) }
         return true
     }

@@ -130,16 +130,21 @@ public final class DiskReadQueue {
     /// Whether any read is under way or has ended untold.
     public var isEmpty: Bool { queue.pendingCount == 0 && ended.isEmpty }
 
+    /// Whether reads now wait one after the other: a new queue may do better.
+    public var isBroken: Bool { queue.isBroken }
+
     /// A read that has ended.
     public func next() -> (token: UInt64, error: DiskError?)? { ended.popLast() }
 
     private func collect() {
-        while let (tag, error) = queue.next() {
+        while let (tag, error, isLost) = queue.next() {
             let index = Int(tag >> 32)
             guard var read = reads[index] else { preconditionFailure("a read that ended twice") }
             // One owner of the requests: they would be copied otherwise.
             reads[index] = nil
-            read.requests[Int(tag & 0xffff_ffff)].error = error
+            let place = Int(tag & 0xffff_ffff)
+            read.requests[place].error = error
+            read.requests[place].isLost = isLost
             read.rest -= 1
             if read.rest > 0 { reads[index] = read } else { complete(read, index) }
         }

@@ -131,7 +131,7 @@ extension Engine {
         )
         stream.open = batch
         // It must not stay volatile for longer than the limit: the committer watches its age.
-        self.state.wakeAll(on: Condition.committer)
+        if state.isCommitterAsleep { self.state.wakeAll(on: Condition.committer) }
         state.lastWriteNanoseconds = now
         state.hasReturnedMemory = false
         if kind == .user { state.user = stream } else { state.collector = stream }
@@ -186,6 +186,7 @@ extension Engine {
         state.logBytesSinceCheckpoint += batch.sizeBytes
         state.statistics.commits += 1
         state.statistics.logBytes += UInt64(batch.sizeBytes)
-        self.state.wakeAll(on: Condition.committer)
+        // Whoever commits just now looks for more at the end.
+        if !state.isCommitting { self.state.wakeAll(on: Condition.committer) }
     }
 }

@@ -21,10 +21,13 @@ extension Engine {
             state.flushWaiters.append(
                 EngineState.FlushWaiter(serial: target, completion: completion)
             )
-            // On a slow device more writes come while it works: the committer gathers them.
-            commitsHere =
-                mayCommit && !state.isCommitting && state.sealed.isEmpty
-                && state.commitNanoseconds <= options.gatherThresholdNanoseconds
+            // On a slow device more writes come while it works: the committer gathers them. And
+            // where processors are short, two threads get on faster than one. Few flushes at a
+            // time can wait for each other less.
+            let isFast =
+                state.commitNanoseconds / (state.lastFlushCount > 1 ? 1 : 2)
+                <= options.gatherThresholdNanoseconds
+            commitsHere = mayCommit && !state.isCommitting && state.sealed.isEmpty && isFast
             return (false, nil)
         }
         if isDone { return completion(failure) }
@@ -55,7 +58,8 @@ extension Engine {
         // A single thread may come here again from who was told of a flush.
         if drive == .callers { return try commitNext() }
         let isMine = state.withLock { state in
-            if state.isCommitting { return false }
+            // Whoever looks without finding anything does not keep a flush from its own thread.
+            if state.isCommitting || !mayHaveCommitWork(state) { return false }
             state.isCommitting = true
             return true
         }
@@ -68,6 +72,14 @@ extension Engine {
             if hasMore { state.wakeAll(on: Condition.committer) }
         }
         return try commitNext()
+    }
+
+    private func mayHaveCommitWork(_ state: borrowing EngineState) -> Bool {
+        if state.failure != nil { return false }
+        if !state.sealed.isEmpty || !state.flushWaiters.isEmpty { return true }
+        if state.unsyncedBytes > 0 { return true }
+        guard let open = state.user.open, !open.isEmpty else { return false }
+        return clock.nanoseconds &- open.openedNanoseconds >= options.unflushedNanosecondsMax
     }
 
     private func commitNext() throws(DiskError) -> Bool {
@@ -85,9 +97,12 @@ extension Engine {
                 throw commitFailure(error)
             }
             for batch in batches { refreshCache(from: batch) }
-            let due = state.withLock { state -> [EngineState.FlushWaiter] in
+            let due = try state.withLock {
+                (state) throws(DiskError) -> [EngineState.FlushWaiter] in
                 for batch in batches { finishWrite(batch, &state) }
                 guard isDurable else { return [] }
+                // What failed for another thread meanwhile may concern these commits.
+                if let failure = state.failure { throw failure }
                 state.unsyncedBytes = 0
                 state.statistics.synchronizations += 1
                 return finishFlush(SyncTarget(state), since: start, &state)
@@ -268,10 +283,14 @@ extension Engine {
         state.durableLSN = max(state.durableLSN, target.lsn)
         state.user.durableSerial = max(state.user.durableSerial, target.user)
         state.collector.durableSerial = max(state.collector.durableSerial, target.collector)
-        state.commitNanoseconds = (state.commitNanoseconds * 7 + elapsed) / 8
+        // A single slow one, whatever held it up, says little of the next.
+        let usual = state.commitNanoseconds
+        let part = usual == 0 ? elapsed : min(elapsed, usual * 4 + 50_000)
+        state.commitNanoseconds = usual == 0 ? elapsed : (usual * 7 + part) / 8
         let due = state.flushWaiters.filter { $0.serial <= target.user }
         state.flushWaiters.removeAll { $0.serial <= target.user }
         state.statistics.flushGroups.add(due.count)
+        if !due.isEmpty { state.lastFlushCount = due.count }
         return due
     }
 

@@ -308,7 +308,9 @@ enum ReadMode: Sendable {
     var waits: Bool { self == .complete || self == .ahead }
 }
 
-/// The client's buffer, seen as blocks; used only while the client's call lasts.
+/// The client's buffer, seen as blocks.
+///
+/// Used while the client's call lasts or, by a ``DiskReadQueue``, until it has told of the end.
 @safe
 struct ReadTarget {
     /// Marks a block whose bytes are already in place; not a location that can be.

@@ -46,8 +46,12 @@ struct EngineState: ~Copyable {
     var unsyncedBytes = 0
     var logBytesSinceCheckpoint = 0
     var flushWaiters: [FlushWaiter] = []
+    /// The committer sleeps until it is woken, not for a while.
+    var isCommitterAsleep = false
     /// How long a commit and its flush take, smoothed; how many blocks the last one held.
     var commitNanoseconds: UInt64 = 0
+    /// How many flushes the last sync answered.
+    var lastFlushCount = 0
     var lastFlushBlocks = 0
     var lastWriteNanoseconds: UInt64 = 0
 

@@ -63,6 +63,8 @@ struct MapReader: Sendable {
     }
 
     /// The first page on the way to a block that is not in the cache; nil if all are, by now.
+    ///
+    /// It counts as a miss, which ``find(_:root:waits:)`` has left to whoever reads the page.
     func missing(_ block: UInt64, root: MapRoot) -> Missing? {
         var page = root.entry
         var level = root.levels - 1
@@ -70,7 +72,7 @@ struct MapReader: Sendable {
             let span = layout.span(level: level)
             let entries = UInt64(layout.entriesPerPage)
             let slot = Int(block / span % entries)
-            guard let entry = cache.entry(of: page, slot: slot, countsMiss: false) else {
+            guard let entry = cache.entry(of: page, slot: slot, countsMiss: true) else {
                 let identity = MapPage.Identity(level: level, index: block / (span * entries))
                 return Missing(page: page, identity: identity)
             }

@@ -16,6 +16,8 @@ public struct DirectRead {
     public let owner: AnyObject?
     /// What became of it, once it has ended; nil for success.
     public var error: Errno?
+    /// Whether the kernel may still write to its memory, as it has stopped to answer.
+    public var isLost = false
 
     /// A read of one or more parts that follow each other in the store.
     public init(
@@ -75,5 +77,10 @@ public protocol DirectReadQueue: AnyObject {
     func wait(for descriptors: [Int32])
 
     /// The next read that has ended, and its error.
-    func next() -> (tag: UInt64, error: Errno?)?
+    ///
+    /// One that is lost has an error, and its memory must never be used again.
+    func next() -> (tag: UInt64, error: Errno?, isLost: Bool)?
+
+    /// Whether it has stopped to read side by side: a new queue may do so again.
+    var isBroken: Bool { get }
 }

@@ -30,6 +30,8 @@ public final class FileStore: BlockStore {
     /// The kernel tells it to one caller of several: the lock is held
     /// during the call, so that no other can take the next one's success for its own.
     private let syncFailure = Locked<Errno?>(nil)
+    /// Whether a write can be durable when it returns.
+    let writesDurably: Atomic<Bool>
 
     /// How to open.
     public enum Access: Sendable {
@@ -71,6 +73,9 @@ public final class FileStore: BlockStore {
             }
             writing = isReadOnly ? nil : try Self.openForDirectWrites(path, status)
             isDirect = writing != nil
+            let fileSystem = try reading.fileSystem().magic
+            let keepsPromise = isBlockDevice || Self.durableFileSystems.contains(fileSystem)
+            writesDurably = Atomic(isDirect && keepsPromise)
             inputOutput = try Self.inputOutput(mode, isDirect: isDirect)
         } catch {
             throw Self.openError(path, error)
@@ -116,7 +121,15 @@ public final class FileStore: BlockStore {
         return consume file
     }
 
-    /// Finds out whether there can be rings, by making one.
+    /// File systems whose direct writes heed `RWF_DSYNC`: ext4, xfs, btrfs and f2fs, by numbers in
+    /// `include/uapi/linux/magic.h` and `statfs(2)`.
+    ///
+    /// Those over a network or in another process take the flag, and some only write: 9p, FUSE.
+    static let durableFileSystems: Set<Int64> = [
+        0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010,
+    ]
+
+    /// Finds out whether there can be rings, by using one as large as those that read.
     private static func inputOutput(
         _ mode: InputOutputMode,
         isDirect: Bool
@@ -125,12 +138,22 @@ public final class FileStore: BlockStore {
         do throws(Errno) {
             // Through the page cache a ring hands reads to the kernel's own threads: no gain.
             guard isDirect else { throw Errno.notSupported }
-            _ = try Ring(entryCount: 1, isForThisThread: true)
+            try probeRing()
             return .ring
         } catch {
             if mode == .ring { throw error }
             if !isDirect { return InputOutput(mode: .threads, reason: noDirectReads) }
             return InputOutput(refusal: error)
+        }
+    }
+
+    private static func probeRing() throws(Errno) {
+        var ring = try Ring(entryCount: UInt32(RingReadQueue.inFlightMax), isForThisThread: true)
+        guard ring.prepareNothing(tag: 0) else { throw .busy }
+        var hasEnded = false
+        while !hasEnded {
+            try ring.submitAndWait()
+            hasEnded = ring.next() != nil
         }
     }
 
@@ -200,7 +223,8 @@ extension FileStore {
         var rest = reads.count
         while rest > 0 {
             queue.waitForRead()
-            while let (tag, error) = queue.next() {
+            // None is lost: this thread has waited for them.
+            while let (tag, error, _) = queue.next() {
                 reads[Int(tag)].error = error
                 rest -= 1
             }
@@ -277,16 +301,30 @@ extension FileStore {
         _ buffers: [UnsafeRawBufferPointer]
     ) throws(Errno) {
         precondition(!isReadOnly, "a write to a store that was opened for reading")
-        if writing != nil {
+        if writesDurably.load(ordering: .relaxed) {
+            try failIfSyncFailed()
             do throws(Errno) {
                 try unsafe writing?.write(at: offset, buffers, durably: true)
-                return
+                // What failed for another thread meanwhile may concern these bytes.
+                return try failIfSyncFailed()
             } catch {
-                guard error == .notSupported else { throw error }
+                // Old kernels, and filters that do not know the call.
+                let isRefused =
+                    error == .notSupported || error == .notPermitted || error == .notImplemented
+                if !isRefused {
+                    // Without space nothing is lost: it is written again.
+                    if error != .noSpace { syncFailure.withLock { $0 = $0 ?? error } }
+                    throw error
+                }
             }
+            writesDurably.store(false, ordering: .relaxed)
         }
         try unsafe write(at: offset, buffers)
         try synchronize()
+    }
+
+    private func failIfSyncFailed() throws(Errno) {
+        if let failure = syncFailure.withLock({ $0 }) { throw failure }
     }
 
     /// Flushes the file's data and the device's volatile cache; after a failure it only fails.

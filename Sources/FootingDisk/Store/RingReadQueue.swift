@@ -2,8 +2,9 @@ import FootingSystem
 
 /// Reads of one thread, side by side by io_uring.
 ///
-/// A ring that breaks is not used again: what the kernel had not taken is read in the ordinary way,
-/// and what it had is lost with an error, its memory never used again.
+/// A ring that breaks is not used again: what the kernel had not taken is read in the ordinary way.
+/// What it had is lost with an error, its memory never used again, if only its thread's own calls
+/// could take what has ended; otherwise it is waited for.
 @safe
 final class RingReadQueue: DirectReadQueue {
     /// What reads the store in the ordinary way.
@@ -22,6 +23,7 @@ final class RingReadQueue: DirectReadQueue {
     private static let pollTag: UInt64 = 1 << 63
 
     private var ring: Ring
+    private let isForThisThread: Bool
     private let plainRead: PlainRead
     private(set) var isBroken = false
     private var slots: [Slot?] = []
@@ -32,7 +34,7 @@ final class RingReadQueue: DirectReadQueue {
     /// Reads beyond what the kernel gets at a time.
     private var waiting: [Slot] = []
     private var nextWaiting = 0
-    private var ended: [(tag: UInt64, error: Errno?)] = []
+    private var ended: [(tag: UInt64, error: Errno?, isLost: Bool)] = []
     private var nextEnded = 0
     private var armed: [Int32] = []
 
@@ -53,6 +55,7 @@ final class RingReadQueue: DirectReadQueue {
         )
         ring.setFile(number)
         self.ring = ring
+        self.isForThisThread = isForThisThread
         unsafe self.plainRead = plainRead
     }
 
@@ -89,10 +92,10 @@ final class RingReadQueue: DirectReadQueue {
     private func performPlainly(_ slot: Slot) {
         var read = slot.read
         unsafe read.perform(plainRead)
-        ended.append((slot.tag, read.error))
+        ended.append((slot.tag, read.error, false))
     }
 
-    func next() -> (tag: UInt64, error: Errno?)? {
+    func next() -> (tag: UInt64, error: Errno?, isLost: Bool)? {
         guard nextEnded < ended.count else { return nil }
         let result = ended[nextEnded]
         nextEnded += 1
@@ -105,7 +108,7 @@ final class RingReadQueue: DirectReadQueue {
 
     func submit() {
         guard !isBroken, inFlightCount > 0 else { return }
-        enter { (ring) throws(Errno) in try ring.submit() }
+        enter(waits: false) { (ring) throws(Errno) in try ring.submit() }
     }
 
     func waitForRead() {
@@ -131,7 +134,7 @@ final class RingReadQueue: DirectReadQueue {
     }
 
     /// Goes into the kernel, and takes what has ended.
-    private func enter(_ call: (inout Ring) throws(Errno) -> Void) {
+    private func enter(waits: Bool = true, _ call: (inout Ring) throws(Errno) -> Void) {
         var failure: Errno?
         do throws(Errno) { try call(&ring) } catch { failure = error }
         // Usually all of it.
@@ -141,7 +144,9 @@ final class RingReadQueue: DirectReadQueue {
             // nothing is under way nothing that ends could change it.
             let passes = failure == .again || failure == .busy || failure == .noMemory
             let untakenCount = prepared.count { $0 != nil }
-            if !passes || inFlightCount == untakenCount { return breakDown() }
+            guard passes, inFlightCount > untakenCount, takeEnded(waits) else {
+                return breakDown()
+            }
         }
         reap()
         while inFlightCount < Self.inFlightMax, nextWaiting < waiting.count {
@@ -151,6 +156,18 @@ final class RingReadQueue: DirectReadQueue {
         if nextWaiting == waiting.count {
             waiting.removeAll(keepingCapacity: true)
             nextWaiting = 0
+        }
+    }
+
+    /// Has the kernel post what has ended, which a call that it refuses does not.
+    ///
+    /// - Returns: false if it refuses this too.
+    private func takeEnded(_ waits: Bool) -> Bool {
+        do throws(Errno) {
+            try ring.collect(waits: waits)
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -168,9 +185,9 @@ final class RingReadQueue: DirectReadQueue {
             inFlightCount -= 1
             let result = Errno(rawValue: -min(completion.result, 0))
             if completion.result == Int32(slot.read.count) {
-                ended.append((slot.tag, nil))
+                ended.append((slot.tag, nil, false))
             } else if completion.result < 0, result != .again, result != .interrupted {
-                ended.append((slot.tag, result))
+                ended.append((slot.tag, result, false))
             } else {
                 // Less than all of it: the ordinary way knows how to go on, and where the end is.
                 performPlainly(slot)
@@ -184,15 +201,23 @@ final class RingReadQueue: DirectReadQueue {
         for case let index? in prepared {
             guard let slot = slots[index] else { continue }
             slots[index] = nil
+            inFlightCount -= 1
             performPlainly(slot)
         }
         prepared = []
         for slot in waiting[nextWaiting...] { performPlainly(slot) }
         waiting = []
         nextWaiting = 0
+        // The memory is that of callers who wait, as they would for a plain read. The kernel posts
+        // what ends whenever the thread comes out of it.
+        let pause = Locked(())
+        while !isForThisThread, inFlightCount > 0 {
+            pause.withLock { _ = pause.wait(&$0, nanoseconds: Self.graceNanoseconds) }
+            reap()
+        }
         for case let slot? in slots {
             if let owner = slot.read.owner { _ = unsafe Unmanaged.passRetained(owner) }
-            ended.append((slot.tag, .inputOutput))
+            ended.append((slot.tag, .inputOutput, true))
         }
         slots = []
         freeSlots = []

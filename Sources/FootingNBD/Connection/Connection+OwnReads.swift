@@ -138,9 +138,24 @@ extension Connection {
     }
 
     /// Answers all reads that have ended.
-    mutating func collectReads() {
-        guard let ownReads else { return }
-        while let (token, error) = ownReads.queue.next() { finish(ownReads.take(token), error) }
+    ///
+    /// - Returns: whether there were any.
+    @discardableResult
+    mutating func collectReads() -> Bool {
+        guard let ownReads else { return false }
+        var hasEnded = false
+        while let (token, error) = ownReads.queue.next() {
+            finish(ownReads.take(token), error)
+            hasEnded = true
+        }
+        return hasEnded
+    }
+
+    /// Leaves reads to other threads once a queue has broken and nothing of it is left.
+    private mutating func dropBrokenQueue() {
+        guard let reads = ownReads, reads.queue.isBroken, reads.queue.isEmpty else { return }
+        ownReads = nil
+        configuration.log("a connection's io_uring has failed: its reads go by threads now")
     }
 
     /// Waits until another read may be sent to the device.
@@ -189,6 +204,13 @@ extension Connection {
     /// - Returns: false at the end of the stream.
     mutating func receiveBesideReads(_ reads: OwnReads) throws(Errno) -> Bool {
         if !reads.hasStarted {
+            // What has ended may have led to more reads, and as long as the socket has something
+            // nobody waits for either.
+            reads.queue.submit()
+            if collectReads() {
+                dropBrokenQueue()
+                return true
+            }
             do throws(Errno) {
                 return try receiveBytes(waits: false) > 0
             } catch {
@@ -203,6 +225,7 @@ extension Connection {
         reads.queue.wait(for: descriptors)
         if !isQuiet { link.wakeUp.clear() }
         collectReads()
+        dropBrokenQueue()
         return true
     }
 

@@ -53,7 +53,10 @@ struct Connection: ~Copyable {
     ) throws(Errno) {
         // Both, or neither.
         let input = try ReceiveBuffer(configuration.buffers)
-        let replies = try ReplyArena(configuration.buffers)
+        let replies = try ReplyArena(
+            configuration.buffers,
+            readBytesMax: configuration.maximumPendingBytes
+        )
         self.input = input
         self.replies = replies
         self.link = link

@@ -23,9 +23,14 @@ final class ReadBuffers {
     private var idle: [[ReadBuffer]] = []
     /// Bytes of memory of those that were taken and not given back.
     private(set) var usedBytes = 0
+    /// Bytes of memory of the others.
+    private(set) var idleBytes = 0
+    private let bytesMax: Int
 
-    init(_ source: any BufferSource) {
+    /// - Parameter bytesMax: beyond so much in all nothing is kept to be used again.
+    init(_ source: any BufferSource, bytesMax: Int) {
         self.source = source
+        self.bytesMax = bytesMax
     }
 
     private static func sizeClass(_ count: Int) -> Int {
@@ -40,9 +45,12 @@ final class ReadBuffers {
         let sizeClass = Self.sizeClass(count)
         if sizeClass < idle.count, let buffer = idle[sizeClass].popLast() {
             usedBytes += 4096 << sizeClass
+            idleBytes -= 4096 << sizeClass
             buffer.count = count
             return buffer
         }
+        // Those of other sizes were for what the client did before.
+        if usedBytes + idleBytes + 4096 << sizeClass > bytesMax { discard() }
         let memory = try source.buffer(count: 4096 << sizeClass, isHuge: false)
         usedBytes += 4096 << sizeClass
         return ReadBuffer(memory, count: count)
@@ -52,6 +60,8 @@ final class ReadBuffers {
     func giveBack(_ buffer: ReadBuffer) {
         forget(buffer)
         let sizeClass = Self.sizeClass(buffer.count)
+        guard usedBytes + idleBytes + 4096 << sizeClass <= bytesMax else { return }
+        idleBytes += 4096 << sizeClass
         while idle.count <= sizeClass { idle.append([]) }
         idle[sizeClass].append(buffer)
     }
@@ -64,5 +74,6 @@ final class ReadBuffers {
     /// Gives the memory of those that are not in use back.
     func discard() {
         idle = []
+        idleBytes = 0
     }
 }

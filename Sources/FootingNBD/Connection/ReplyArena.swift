@@ -25,9 +25,9 @@ struct ReplyArena: ~Copyable {
     let readBuffers: ReadBuffers
 
     /// - Throws: `ENOMEM` where there is no memory for it.
-    init(_ buffers: any BufferSource) throws(Errno) {
+    init(_ buffers: any BufferSource, readBytesMax: Int) throws(Errno) {
         buffer = try buffers.buffer(count: Self.capacityBytes, isHuge: false)
-        readBuffers = ReadBuffers(buffers)
+        readBuffers = ReadBuffers(buffers, bytesMax: readBytesMax)
     }
 
     var isEmpty: Bool { count == 0 }

@@ -7,6 +7,10 @@ final class HookedStore: BlockStore {
     private let readHook = Locked<(@Sendable () -> Void)?>(nil)
     private let writeHook = Locked<(@Sendable () -> Void)?>(nil)
     private let syncHook = Locked<(@Sendable () -> Void)?>(nil)
+    private let writeError = Locked<Errno?>(nil)
+    private let writes = Locked(0)
+    private let reads = Locked(0)
+    private let queueLosesReads = Locked(false)
     let path = "memory"
     var sizeBytes: UInt64 { memory.sizeBytes }
 
@@ -22,6 +26,22 @@ final class HookedStore: BlockStore {
 
     func onNextSync(_ body: @escaping @Sendable () -> Void) { syncHook.withLock { $0 = body } }
 
+    /// Has every write fail from now on, or none.
+    func refuseWrites(_ error: Errno?) { writeError.withLock { $0 = error } }
+
+    /// Makes queues whose reads are lost.
+    func loseReads() { queueLosesReads.withLock { $0 = true } }
+
+    /// Writes so far, those that failed included.
+    var writeCount: Int { writes.withLock { $0 } }
+
+    /// Reads so far, but for those that were lost.
+    var readCount: Int { reads.withLock { $0 } }
+
+    func makeReadQueue() -> (any DirectReadQueue)? {
+        queueLosesReads.withLock { $0 } ? LosingQueue() : nil
+    }
+
     private func call(_ hook: Locked<(@Sendable () -> Void)?>) {
         let body = hook.withLock { hook in
             defer { hook = nil }
@@ -32,11 +52,14 @@ final class HookedStore: BlockStore {
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         call(readHook)
+        reads.withLock { $0 += 1 }
         try unsafe memory.read(at: offset, into: buffer)
     }
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         call(writeHook)
+        writes.withLock { $0 += 1 }
+        if let error = writeError.withLock({ $0 }) { throw error }
         try unsafe memory.write(at: offset, bytes)
     }
 
@@ -44,4 +67,18 @@ final class HookedStore: BlockStore {
 
     func allocate(_ range: Range<UInt64>) throws(Errno) {}
     func discard(_ range: Range<UInt64>) throws(Errno) {}
+}
+
+/// A queue whose device never answers.
+private final class LosingQueue: DirectReadQueue {
+    private var tags: [UInt64] = []
+    var pendingCount: Int { tags.count }
+    var isBroken: Bool { true }
+    func add(_ read: DirectRead, tag: UInt64) { tags.append(tag) }
+    func submit() {}
+    func waitForRead() {}
+    func wait(for descriptors: [Int32]) {}
+    func next() -> (tag: UInt64, error: Errno?, isLost: Bool)? {
+        tags.popLast().map { ($0, .inputOutput, true) }
+    }
 }

@@ -1,5 +1,6 @@
 import CFootingTesting
 import FootingSystem
+import Glibc
 import Testing
 
 @testable import FootingDisk
@@ -44,7 +45,7 @@ import Testing
         wait()
         while queue.pendingCount > 0 {
             queue.wait(for: [])
-            while let (tag, error) = queue.next() { errors[tag] = .some(error) }
+            while let (tag, error, _) = queue.next() { errors[tag] = .some(error) }
         }
         let wrong = (0..<pageCount).count { page in
             errors[UInt64(page)] == .some(nil)

@@ -22,6 +22,11 @@ final class FaultyExport: Export {
         var zeroIsFast = true
         /// Writes of at least so many bytes are staged.
         var stagesFrom = Int.max
+        /// Connections that come from now on have a queue, whose reads end when their thread has
+        /// come by so often; nil for none.
+        var queuedReadsEndAfter: Int?
+        /// Queues say that they have broken.
+        var queuesAreBroken = false
     }
 
     struct Calls {
@@ -30,6 +35,9 @@ final class FaultyExport: Export {
         var zeroes: [(range: Range<UInt64>, keepsSpace: Bool)] = []
         var cached: [Range<UInt64>] = []
         var waitingReads = 0
+        /// Reads that were given to queues, and those that ended there.
+        var queuedReads = 0
+        var endedReads = 0
         var stages = 0
         /// Staged payloads that were let go of, committed or not.
         var endedStages = 0
@@ -86,7 +94,7 @@ final class FaultyExport: Export {
         unsafe try memory.read(at: offset, into: buffer)
     }
 
-    private func failRead(_ offset: UInt64, _ count: Int) throws(Errno) {
+    fileprivate func failRead(_ offset: UInt64, _ count: Int) throws(Errno) {
         let (error, from) = faults.withLock { ($0.readError, $0.readErrorFrom) }
         if let error, offset + UInt64(count) > from { throw error }
     }
@@ -98,6 +106,10 @@ final class FaultyExport: Export {
         if faults.withLock({ $0.readsWait }) { return false }
         try failRead(offset, buffer.count)
         return unsafe try memory.readWithoutWaiting(at: offset, into: buffer)
+    }
+
+    func makeReadQueue() -> (any ExportReadQueue)? {
+        faults.withLock { $0.queuedReadsEndAfter } == nil ? nil : ScriptedQueue(self)
     }
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
@@ -147,6 +159,71 @@ final class FaultyExport: Export {
     func cache(_ range: Range<UInt64>) throws(Errno) {
         calls.withLock { $0.cached.append(range) }
     }
+}
+
+/// Reads of a ``FaultyExport`` that end when they are told to.
+private final class ScriptedQueue: ExportReadQueue {
+    @safe
+    private struct Read {
+        let offset: UInt64
+        let buffer: UnsafeMutableRawBufferPointer
+        let owner: AnyObject
+        let token: UInt64
+        var visits = 0
+    }
+
+    private let export: FaultyExport
+    private var reads: [Read] = []
+    private var ended: [(token: UInt64, error: Errno?)] = []
+
+    init(_ export: FaultyExport) {
+        self.export = export
+    }
+
+    var isEmpty: Bool { reads.isEmpty && ended.isEmpty }
+    var isBroken: Bool { export.faults.withLock { $0.queuesAreBroken } }
+
+    func start(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        owner: AnyObject,
+        token: UInt64
+    ) throws(Errno) -> Bool {
+        unsafe reads.append(Read(offset: offset, buffer: buffer, owner: owner, token: token))
+        export.calls.withLock { $0.queuedReads += 1 }
+        return true
+    }
+
+    func submit() {
+        let visits = export.faults.withLock { $0.queuedReadsEndAfter } ?? 0
+        for index in reads.indices { reads[index].visits += 1 }
+        while let index = reads.firstIndex(where: { $0.visits >= visits }) { end(index) }
+    }
+
+    private func end(_ index: Int) {
+        let read = reads.remove(at: index)
+        var failure: Errno?
+        do throws(Errno) {
+            try export.failRead(read.offset, unsafe read.buffer.count)
+            unsafe try export.memory.read(at: read.offset, into: read.buffer)
+        } catch {
+            failure = error
+        }
+        ended.append((read.token, failure))
+        export.calls.withLock { $0.endedReads += 1 }
+    }
+
+    func wait(for descriptors: [Int32]) {
+        submit()
+        guard ended.isEmpty, let descriptor = descriptors.first else { return }
+        _ = try? Event().wait(for: .readable, descriptor: descriptor, timeoutMilliseconds: 5)
+    }
+
+    func settle() {
+        while !reads.isEmpty { end(0) }
+    }
+
+    func next() -> (token: UInt64, error: Errno?)? { ended.popLast() }
 }
 
 /// A payload on its way to a ``FaultyExport``.

@@ -29,5 +29,9 @@ final class SimulatedReadQueue: DirectReadQueue {
 
     func wait(for descriptors: [Int32]) { waitForRead() }
 
-    func next() -> (tag: UInt64, error: Errno?)? { ended.popLast() }
+    func next() -> (tag: UInt64, error: Errno?, isLost: Bool)? {
+        ended.popLast().map { ($0.tag, $0.error, false) }
+    }
+
+    var isBroken: Bool { false }
 }

@@ -1,0 +1,2 @@
+/* libyaml (Debian: libyaml-dev), which reads Kubernetes' manifests. */
+#include <yaml.h>

@@ -1,0 +1,3 @@
+import FootingKubeVirtCommands
+
+KubeVirtProgram.main()
