@@ -18,9 +18,11 @@ folder=$(swift build "$@" --show-bin-path)
 work=$folder/plugin
 rm -rf "$work"
 mkdir -p "$work/archives" bin
-# Every module of the package; what only tests use is not built with these options.
-(cd "$folder" && find {C,Footing}*.build -name '*.o' ! -path '*Test*' ! -path '*Simulation*') |
-    sed "s:^:$folder/:" >"$work/objects"
+# What the program is made of but its main(), and the plugin's own.
+{
+    grep -v '/footing\.build/' "$folder/footing.product/Objects.LinkFileList"
+    find "$folder"/{C,Footing}NBDKit.build -name '*.o'
+} >"$work/objects"
 # The linker would take the shared ones, were they found first.
 for library in z lz4 deflate crypto uring; do
     ln -s "$(clang -print-file-name=lib$library.a)" "$work/archives/"

@@ -18,8 +18,9 @@ enum HookProgram {
     /// Where the KubeVirt resource is looked for, below the root.
     static let resourcePath = "etc/footing/kubevirt.yaml"
 
-    /// What makes the hook strict by being there, below the root; it may be empty. Part of the
-    /// image, it holds also where the resource is missing or cannot be read.
+    /// What makes the hook strict by being there, below the root; it may be empty.
+    ///
+    /// Part of the image, it holds also where the resource is missing or cannot be read.
     static let strictPath = "etc/footing/strict"
 
     /// Runs a hook and gives the exit status.

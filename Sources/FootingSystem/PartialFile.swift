@@ -1,7 +1,8 @@
 /// A file that gets its name when it is complete.
 ///
-/// Until then it is `NAME.partial` beside it, which a program that was killed leaves behind; the
-/// next attempt takes that away, unless somebody holds its lock.
+/// Until then it is `NAME.partial-` and sixteen random digits beside it. So two who make the same
+/// file never touch each other's, nor anything that somebody else called so; the one that is first
+/// gets the name. A program that is killed leaves its file behind, for the user to remove.
 public struct PartialFile: ~Copyable {
     /// The name it is to have.
     public let path: String
@@ -9,19 +10,14 @@ public struct PartialFile: ~Copyable {
     public let partialPath: String
     private var isComplete = false
 
-    /// Makes sure that both names are free.
+    /// Makes sure that the name is free; the caller makes the file, at ``partialPath``.
     ///
-    /// - Throws: `EEXIST` if there is a file of the final name, `EAGAIN` if somebody is at the
-    ///   partial one.
+    /// - Throws: `EEXIST` if there is a file of the name.
     public init(path: String) throws(Errno) {
         self.path = path
-        partialPath = path + ".partial"
+        var random = SystemRandomNumberGenerator()
+        partialPath = path + ".partial-" + hexadecimal(random.next(), digits: 16)
         if Self.isThere(path) { throw .fileExists }
-        guard Self.isThere(partialPath) else { return }
-        let remains = try FileDescriptor.open(partialPath, [.readWrite, .noFollow])
-        guard try remains.status().kind == .regular else { throw .fileExists }
-        try remains.lockExclusively()
-        FileDescriptor.remove(partialPath)
     }
 
     private static func isThere(_ path: String) -> Bool {

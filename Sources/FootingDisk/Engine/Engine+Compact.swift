@@ -33,7 +33,7 @@ struct Compaction: Sendable {
     var hasBegun = false
     var hasSettled = false
     var isStopping = false
-    /// Rounds in which there was no room to empty a segment.
+    /// Rounds in a row in which there was no room to empty a segment.
     var waitCount = 0
 
     /// Without room for so many rounds there will be none.
@@ -119,6 +119,7 @@ extension Engine {
         }
         if !isLow {
             state.compaction.status.doneCount += 1
+            state.compaction.waitCount = 0
             return .collect(victim)
         }
         state.compaction.waitCount += 1

@@ -60,7 +60,9 @@ extension Geometry {
             if !isInFront {
                 // The new place of the table must not overlap the one that is still current.
                 let ending = containerSizeBytes - segmentsOffset
-                count = max(count, UInt32((ending + segmentSizeBytes - 1) / segmentSizeBytes))
+                // A superblock may claim any end; what is too many is refused below.
+                let covering = (ending + segmentSizeBytes - 1) / segmentSizeBytes
+                count = max(count, UInt32(clamping: covering))
             }
             tables = segmentsOffset + UInt64(count) * segmentSizeBytes
         }

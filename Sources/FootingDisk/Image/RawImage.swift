@@ -48,7 +48,6 @@ public enum RawImage {
                 partialPath,
                 [.readWrite, .create, .exclusive]
             )
-            try file.lockExclusively()
             try file.resize(toBytes: sizeBytes)
             return file
         } catch {

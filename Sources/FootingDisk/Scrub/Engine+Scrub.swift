@@ -33,7 +33,11 @@ extension Engine {
             next.block = search.nextBlock
             if let leaf {
                 // Another tree is the current one by now: from there on once more.
-                guard let blocks = try wanted(leaf, view) else { return step }
+                guard let blocks = try wanted(leaf, view) else {
+                    // What was found on the way will be found again.
+                    step.damages = []
+                    return step
+                }
                 try verify(blocks, &step)
             } else {
                 next = ScrubPosition(snapshot: view.nextSnapshot ?? 0, block: 0)
@@ -104,9 +108,11 @@ extension Engine {
         }
         var blocks: [ScrubBlock] = []
         for item in leaf {
+            // Where the disk's own map cannot be read, nothing is known to be the same: that damage
+            // was told with the disk, and ends nothing here.
             let live =
                 item.block < view.liveRoot.blockCount
-                ? try reader.find(item.block, root: view.liveRoot) : nil
+                ? (try? reader.find(item.block, root: view.liveRoot)) ?? nil : nil
             if live?.entry != item.entry { blocks.append(item) }
         }
         return blocks

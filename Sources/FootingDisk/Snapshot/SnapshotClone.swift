@@ -14,7 +14,7 @@ public enum SnapshotClone {
     /// - Parameters:
     ///   - path: the source.
     ///   - name: the snapshot.
-    ///   - target: a file that is not there yet; it has the name with `.partial` until it is
+    ///   - target: a file that is not there yet; it has a name with `.partial-` until it is
     ///     complete, and is removed if anything fails.
     ///   - key: what opens the source if it is encrypted.
     ///   - encryption: how the copy is encrypted, with a key of its own; nil: not at all.

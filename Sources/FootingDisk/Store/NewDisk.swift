@@ -8,8 +8,8 @@ public enum NewDisk {
     ///   - path: a file that is not there yet.
     ///   - options: what the disk is to be.
     ///   - fill: what it is filled by.
-    /// - Throws: kind `invalid` if there is a file of that name, kind `busy` if another is just
-    ///   being made under it; what `fill` throws. Nothing of the name is there then.
+    /// - Throws: kind `invalid` if there is a file of that name, also one that was made meanwhile;
+    ///   what `fill` throws. Nothing of this one is there then.
     public static func make<Result>(
         path: String,
         _ options: DiskOptions,
@@ -48,7 +48,7 @@ public enum NewDisk {
         return result
     }
 
-    /// Makes sure that the names are free.
+    /// Makes sure that the name is free.
     static func partialFile(_ path: String) throws(DiskError) -> PartialFile {
         do throws(Errno) { return try PartialFile(path: path) } catch {
             throw nameError(error).at(path)
@@ -59,8 +59,6 @@ public enum NewDisk {
         switch cause {
         case .fileExists:
             DiskError(.invalid, "create", "there is a file already; nothing was changed")
-        case .again:
-            DiskError(.busy, "create", "another process is making it just now")
         default: DiskError("create", cause: cause)
         }
     }

@@ -59,9 +59,10 @@ public struct PluginResource: Sendable, Hashable {
         self.isStrict = isStrict
     }
 
-    /// The expression that says whether a virtual machine is meant: by its label, and by the device
-    /// among its limits, without which the domain could not start. Of a domain that is on the
-    /// Microsoft hypervisor already it is not, so that twice is once.
+    /// The expression that says whether a virtual machine is meant.
+    ///
+    /// By its label, and by the device among its limits, without which the domain could not start.
+    /// Of a domain that is on the Microsoft hypervisor already it is not, so that twice is once.
     public var condition: String {
         var parts = [#"(domainSpec.Type == "kvm" || domainSpec.Type == "qemu")"#]
         if needsDevice {

@@ -7,6 +7,7 @@ import glob
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -153,7 +154,8 @@ def fetched():
         assert media == "application/openmetrics-text; version=1.0.0; charset=utf-8", media
         text = response.read().decode()
         assert text.endswith("\n# EOF\n"), text
-        assert 'footing_disk_size_bytes{disk="disk.footing"} 16777216\n' in text, text
+        size = r'footing_disk_size_bytes\{disk="disk\.footing",uuid="[0-9a-f-]{36}"\} 16777216\n'
+    assert re.search(size, text), text
     for method, path, expected in (("GET", "/", 404), ("PUT", "/metrics", 405)):
         connection = Connection("localhost")
         connection.request(method, path)

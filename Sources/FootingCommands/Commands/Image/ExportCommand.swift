@@ -15,7 +15,8 @@ enum ExportCommand {
         name: "export",
         overview: "Write a disk or a snapshot to a raw or qcow2 image.",
         discussion: """
-            The image has its name when it is complete; until then '.partial' is behind it. Every \
+            The image has its name when it is complete; until then '.partial-' and a number \
+            are behind it. Every \
             block is verified on the way, and what holds nothing is a hole. A disk that is served \
             cannot be exported, but its snapshots can. For qcow2 'qemu-img' is needed.
             """,

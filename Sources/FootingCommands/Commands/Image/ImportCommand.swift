@@ -15,7 +15,8 @@ enum ImportCommand {
         name: "import",
         overview: "Make a disk of a raw or qcow2 image.",
         discussion: """
-            The disk has its name when it is complete; until then '.partial' is behind it. Zeros \
+            The disk has its name when it is complete; until then '.partial-' and a number \
+            are behind it. Zeros \
             take no space. The image must not change meanwhile. For qcow2 'qemu-img' is needed; \
             one that needs another file, such as a backing file, is refused.
             """,

@@ -188,7 +188,7 @@ extension DomainBuilder {
     }
 }
 
-/// The names of the guest's disks: `vda`, `sda`…
+/// The names of the guest's disks, such as `vda` and `sda`.
 struct DeviceNames {
     /// The volumes' names by prefix, and the devices' names that are taken.
     private var known: [String: [String: String]] = [:]

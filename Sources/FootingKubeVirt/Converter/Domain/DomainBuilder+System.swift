@@ -128,7 +128,9 @@ extension DomainBuilder {
         return XMLElement("acpi", [:], elements)
     }
 
-    /// `<sysinfo>`. libvirt's schema refuses parts without entries, which KubeVirt writes.
+    /// The element `<sysinfo>`.
+    ///
+    /// libvirt's schema refuses parts without entries, which KubeVirt writes.
     func informationElement() -> XMLElement {
         var system: [(name: String, value: String)] = []
         if let firmware = instance.firmware {

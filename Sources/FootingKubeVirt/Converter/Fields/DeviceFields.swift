@@ -1,4 +1,6 @@
-/// `spec.domain.devices`. What attaches itself is nil where nothing is said.
+/// What stands below `spec.domain.devices`.
+///
+/// What attaches itself is nil where nothing is said.
 struct DeviceFields {
     struct Input {
         var name: String

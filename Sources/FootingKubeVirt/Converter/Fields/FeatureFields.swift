@@ -1,4 +1,6 @@
-/// `spec.domain.features`. A feature is nil where it is absent; one without `enabled` is on.
+/// What stands below `spec.domain.features`.
+///
+/// A feature is nil where it is absent; one without `enabled` is on.
 struct FeatureFields {
     /// Nil where it is absent or says nothing: the architecture decides.
     var acpi: Bool?
