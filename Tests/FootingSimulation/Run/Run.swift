@@ -176,21 +176,29 @@ struct Run {
     /// The host has space again: writes must succeed again soon.
     private mutating func recoverSpace() {
         store.setFaults(Faults())
-        for attempt in 0..<64 {
-            guard client.canGoOn, let engine = client.engine else { return }
-            clock.advance(nanoseconds: 1_100_000_000)
-            let spaceErrors = client.model.withLock { $0.oracle.changeCount }
-            client.write(0..<8, engine)
-            let isWritten = client.model.withLock { $0.oracle.changeCount > spaceErrors }
-            if isWritten { break }
-            // What snapshots keep may be all there is: without them it must not.
-            if attempt == 63, client.model.withLock({ $0.snapshots.all.isEmpty }) {
+        if !writesAgain(), client.canGoOn, let engine = client.engine {
+            // What snapshots keep may be all there is: without them there must be room.
+            let hadSnapshots = client.model.withLock { !$0.snapshots.all.isEmpty }
+            if hadSnapshots { client.deleteAllSnapshots(engine) }
+            if client.canGoOn, !hadSnapshots || !writesAgain(), client.canGoOn {
                 client.report("the host has space again, and writes still fail")
             }
+        }
+        store.setFaults(faults)
+    }
+
+    /// Whether a write succeeds within a minute or so, in which the engine works.
+    private func writesAgain() -> Bool {
+        for _ in 0..<64 {
+            guard client.canGoOn, let engine = client.engine else { return false }
+            clock.advance(nanoseconds: 1_100_000_000)
+            let before = client.model.withLock { $0.oracle.changeCount }
+            client.write(0..<8, engine)
+            if client.model.withLock({ $0.oracle.changeCount > before }) { return true }
             client.step(engine, commits: true)
             client.step(engine, commits: false)
         }
-        store.setFaults(faults)
+        return false
     }
 
     // MARK: - Restarts
