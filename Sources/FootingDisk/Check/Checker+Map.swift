@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 // The tree, and the data it points to.
@@ -14,7 +15,7 @@ extension Checker {
         _ identity: MapPage.Identity,
         _ progress: (CheckProgress) -> Void
     ) {
-        if !entry.isMapped { return }
+        if !entry.isMapped || refusal != nil { return }
         let span = geometry.span(level: identity.level + 1)
         let first = identity.index * span
         let last = min(first + span, treeGeometry.blockCount) - 1
@@ -36,6 +37,7 @@ extension Checker {
                 == MapPage.identity(page, volume: superblock.volume, isEncrypted: cipher != nil),
             isOpen(page, entry)
         else {
+            if refusal != nil { return }
             report.add(.error, "\(what) is damaged or another one", at: offset, consequence)
             return
         }
@@ -68,7 +70,13 @@ extension Checker {
     /// Whether a page could be decrypted, where it has to be.
     private func isOpen(_ page: borrowing AlignedBuffer, _ entry: MapEntry) -> Bool {
         guard let cipher else { return true }
-        return (try? cipher.open(page: page, entry)) != nil
+        do throws(AccelerationError) {
+            try cipher.open(page: page, entry)
+            return true
+        } catch {
+            note(error)
+            return false
+        }
     }
 
     /// - Parameter readsBlocks: false where the blocks were verified already, with another tree.
@@ -199,7 +207,10 @@ extension Checker {
         let stored = unsafe UnsafeRawBufferPointer(buffer.slice(range))
         if let cipher {
             let place = unsafe buffer.slice(range)
-            guard (try? unsafe cipher.open(block, entry, stored, into: place)) != nil else {
+            do throws(AccelerationError) {
+                try unsafe cipher.open(block, entry, stored, into: place)
+            } catch {
+                note(error)
                 return "is not what was encrypted there"
             }
         }

@@ -9,7 +9,8 @@ extension Checker {
         var places: [(what: String, page: Location)] = []
     }
 
-    func loadSnapshots() -> Snapshots {
+    /// - Throws: kind `noMemory`.
+    func loadSnapshots() throws(DiskError) -> Snapshots {
         var snapshots = Snapshots(pages: PageSet(geometry, unitsPerBit: unitsPerBit))
         guard superblock.snapshots.count > 0 else { return snapshots }
         let records: [SnapshotRecord]
@@ -18,7 +19,7 @@ extension Checker {
             records = table.records
             claim(table.pages, "the table of snapshots", &snapshots)
         } catch {
-            addFailure(error)
+            try addFailure(error)
             return snapshots
         }
         for record in records {
@@ -33,14 +34,15 @@ extension Checker {
                 snapshots.all.append((record, counts))
                 claim(pages, "what snapshot '\(record.name)' refers to", &snapshots)
             } catch {
-                addFailure(error)
+                try addFailure(error)
                 snapshots.all.append((record, nil))
             }
         }
         return snapshots
     }
 
-    private func addFailure(_ error: DiskError) {
+    private func addFailure(_ error: DiskError) throws(DiskError) {
+        if error.kind == .noMemory { throw error }
         report.add(.error, "\(error)", at: error.offset ?? 0, "the disk cannot be opened")
     }
 

@@ -20,6 +20,8 @@ final class Checker {
     let unitsPerBit: Int
     /// Of an encrypted disk.
     let cipher: VolumeCipher?
+    /// Why it got no memory: nobody can tell what is damaged then.
+    var refusal: DiskError?
     private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
@@ -69,16 +71,17 @@ final class Checker {
             guard let table else { return }
             cipher.note(table)
         }
-        replayLog()
+        try replayLog()
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
         }
-        let snapshots = loadSnapshots()
+        let snapshots = try loadSnapshots()
         isUsed = snapshots.pages
         checkTree(superblock.root, progress)
         checkOverlay(progress)
         if let table { compareCounts(table) }
         checkSnapshots(snapshots, table, progress)
+        if let refusal { throw refusal }
         progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
     }
 
@@ -119,7 +122,19 @@ final class Checker {
     func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
         guard let form = entry.form else { return false }
         if form.encoding == .plain { return true }
-        return (try? unsafe coder.decode(form, stored, into: plain.slice(0..<4096))) != nil
+        do throws(AccelerationError) {
+            try unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
+            return true
+        } catch {
+            note(error)
+            return false
+        }
+    }
+
+    /// Keeps in mind that there was no memory to decode something.
+    func note(_ error: AccelerationError) {
+        guard refusal == nil, case .unavailable(let reason) = error else { return }
+        refusal = DiskError(.noMemory, "check", reason)
     }
 
     /// Tells how far it has come, every few megabytes.
@@ -155,7 +170,7 @@ final class Checker {
         return table.entries
     }
 
-    private func replayLog() {
+    private func replayLog() throws(DiskError) {
         var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
@@ -175,6 +190,7 @@ final class Checker {
                 )
             }
         } catch {
+            if error.kind == .noMemory { throw error }
             report.add(
                 .error,
                 "the log: \(error)",

@@ -35,8 +35,18 @@ public enum DiskCheck {
         key: DiskKey? = nil,
         progress: (CheckProgress) -> Void = { _ in }
     ) throws(DiskError) -> CheckReport {
+        try run(store: store, key: key, accelerator: SoftwareAccelerator(), progress: progress)
+    }
+
+    /// The same, with whatever decrypts.
+    static func run(
+        store: any BlockStore,
+        key: DiskKey?,
+        accelerator: any Accelerator,
+        progress: (CheckProgress) -> Void = { _ in }
+    ) throws(DiskError) -> CheckReport {
         var report = CheckReport()
-        let keys = try unlock(store, key, &report)
+        let keys = try unlock(store, key, accelerator, &report)
         guard let superblock = try superblock(store, keys, &report) else { return report }
         report.wasClean = superblock.isClean
         let checker = try Checker(
@@ -53,11 +63,12 @@ public enum DiskCheck {
     private static func unlock(
         _ store: any BlockStore,
         _ key: DiskKey?,
+        _ accelerator: any Accelerator,
         _ report: inout CheckReport
     ) throws(DiskError) -> VolumeKeys? {
         guard try OpenedContainer.isEncrypted(store) else {
             // Says why a key does not help, unless nothing can be said at all.
-            if key != nil { _ = try OpenedContainer.unlock(store, key, SoftwareAccelerator()) }
+            if key != nil { _ = try OpenedContainer.unlock(store, key, accelerator) }
             return nil
         }
         guard let key else { throw DiskError.withoutKey("check") }
@@ -71,7 +82,7 @@ public enum DiskCheck {
                 "the other copy is used; the next opening writes this one anew"
             )
         }
-        return try VolumeKeys(opened.volume.key, opened.slots.volume, SoftwareAccelerator())
+        return try VolumeKeys(opened.volume.key, opened.slots.volume, accelerator)
     }
 
     /// The current superblock; nil if there is none, which is a finding then.
@@ -84,21 +95,25 @@ public enum DiskCheck {
         var found: [Superblock] = []
         for (offset, name) in zip(Geometry.superblockOffsets, ["A", "B"]) {
             var problem: String
+            var superblock: Superblock?
             do throws(Errno) {
                 guard offset + 4096 <= store.sizeBytes else { throw .inputOutput }
                 try unsafe store.read(at: offset, into: page.slice(0..<4096))
-                do throws(Superblock.Refusal) {
-                    let superblock = try Superblock(page)
-                    if let keys, try !OpenedContainer.isOwn(superblock, page, keys) {
-                        throw .forged
-                    }
-                    found.append(superblock)
-                    continue
-                } catch {
+                problem = Superblock.Refusal.forged.text
+                do throws(Superblock.Refusal) { superblock = try Superblock(page) } catch {
                     problem = error.text
                 }
             } catch {
                 problem = "cannot be read (\(error))"
+            }
+            if let superblock {
+                let isOwn = try keys.map { (keys) throws(DiskError) in
+                    try OpenedContainer.isOwn(superblock, page, keys)
+                }
+                if isOwn != false {
+                    found.append(superblock)
+                    continue
+                }
             }
             report.add(
                 .warning,
@@ -112,7 +127,7 @@ public enum DiskCheck {
             do throws(DiskError) {
                 _ = try OpenedContainer.readSuperblock(store, keys)
             } catch {
-                if error.kind == .unsupported { throw error }
+                if error.kind == .unsupported || error.kind == .noMemory { throw error }
             }
             report.add(
                 .error,

@@ -32,7 +32,7 @@ extension Batch {
             sealedChecksum = checksum
             return checksum
         } catch {
-            throw DiskError(.failed, "encrypt commit", offset: offset, error.description)
+            throw DiskError(.noMemory, "encrypt commit", offset: offset, error.description)
         }
     }
 

@@ -64,19 +64,17 @@ extension OpenedContainer {
     }
 
     /// Whether a superblock is that of the disk whose keys these are.
+    ///
+    /// - Throws: kind `noMemory`: then nobody can tell.
     static func isOwn(
         _ superblock: Superblock,
         _ page: borrowing AlignedBuffer,
         _ keys: VolumeKeys
-    ) throws(Superblock.Refusal) -> Bool {
+    ) throws(DiskError) -> Bool {
         guard superblock.geometry.isEncrypted, superblock.identifier == keys.identifier else {
             return false
         }
-        do throws(DiskError) {
-            return try Superblock.isProved(page, keys)
-        } catch {
-            throw .impossible("it cannot be proved: \(error.detail)")
-        }
+        return try Superblock.isProved(page, keys)
     }
 
     /// Throws if there are no more nonces for another opening.

@@ -212,9 +212,12 @@ final class VolumeCipher: Sendable {
 
     /// Decrypts the descriptors of a header page in place.
     ///
-    /// - Returns: false if the page is not what was written there.
-    func open(header: CommitHeader, in page: borrowing AlignedBuffer) -> Bool {
+    /// - Throws: ``AccelerationError/notAuthentic`` if the page is not what was written there.
+    func open(
+        header: CommitHeader,
+        in page: borrowing AlignedBuffer
+    ) throws(AccelerationError) {
         let tag = page.tag(at: CommitHeader.tagOffset)
-        return (try? open(page, Self.descriptorsOffset..<4096, nonce(header), tag)) != nil
+        try open(page, Self.descriptorsOffset..<4096, nonce(header), tag)
     }
 }

@@ -67,7 +67,8 @@ extension DiskError {
             switch error {
             case .wrongKey, .tooCostly: .locked
             case .notKeySlots, .damaged, .tampered: .corrupt
-            case .unsupportedVersion, .unavailable: .unsupported
+            case .unsupportedVersion: .unsupported
+            case .unavailable: .noMemory
             case .noFreeSlot, .noSuchSlot, .lastSlot, .unusable: .invalid
             }
         self.init(kind, operation, error.description)

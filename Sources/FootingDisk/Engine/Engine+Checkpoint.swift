@@ -203,8 +203,10 @@ extension Engine {
         }
     }
 
-    /// Throws if what is waited for may never come, because the host has no space for it.
+    /// Throws if what is waited for may never come, because the host has no space or memory for
+    /// it.
     func requireUnblocked(_ state: borrowing EngineState) throws(DiskError) {
+        if let refusal = state.commitRefusal { throw refusal }
         if state.isCommitBlocked {
             throw DiskError(
                 .noSpace,
@@ -326,6 +328,8 @@ struct CheckpointCount: Sendable {
     private(set) var begunCount: UInt64 = 0
     /// The number of the last one that failed; the first is 1.
     private(set) var lastFailed: UInt64 = 0
+    /// Why it did.
+    private(set) var lastFailure: DiskError?
     /// Whether one is being made.
     private(set) var isRunning = false
 
@@ -336,8 +340,9 @@ struct CheckpointCount: Sendable {
 
     mutating func end() { isRunning = false }
 
-    mutating func fail() {
+    mutating func fail(_ error: DiskError) {
         lastFailed = begunCount
+        lastFailure = error
         isRunning = false
     }
 }
@@ -512,7 +517,7 @@ final class MapStream: MapUpdate.Output {
             return entry
         } catch {
             throw DiskError(
-                .failed,
+                .noMemory,
                 "encrypt map page",
                 offset: location.offset,
                 error.description

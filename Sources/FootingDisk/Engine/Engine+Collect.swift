@@ -36,16 +36,18 @@ extension Engine {
             }
             return true
         } catch {
-            // What lacks space can be tried again; anything else ends the engine.
-            if error.kind != .noSpace {
+            // What lacks space or memory can be tried again; anything else ends the engine.
+            let isMemory = error.kind == .noMemory && state.withLock { $0.failure == nil }
+            if error.kind != .noSpace, !isMemory {
                 fail(error)
                 throw error
             }
             let now = clock.nanoseconds
             state.withLock { state in
-                state.hostIsFull = error.cause != nil || state.hostIsFull
+                state.hostIsFull = error.cause != nil && !isMemory || state.hostIsFull
                 state.hostFullNanoseconds = now
                 state.isStuck = true
+                state.stuckRefusal = isMemory ? error : nil
                 state.compaction.giveUp(error)
             }
             state.wakeAll(on: Condition.progress)

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 // Moving what is live out of a segment.
@@ -25,7 +26,7 @@ extension Engine {
         } catch {
             // A bad sector, or a page of the map that is damaged: no reason to stop everything.
             guard error.operation == "collect segment" || error.operation == "read map page",
-                error.kind != .noSpace
+                error.kind != .noSpace, error.kind != .noMemory
             else { throw error }
             isIntact = false
         }
@@ -96,8 +97,13 @@ extension Engine {
         while page < victim.entry.pagesWritten {
             try load(page..<page + 1, victim, &window)
             unsafe header.copy(from: window.page(page), at: 0)
-            guard let commit = CommitHeader(header, volume: volume, cipher),
-                commit.sequence == victim.entry.sequence, commit.page == page,
+            let found = try CommitHeader.read(
+                header,
+                volume: volume,
+                cipher,
+                for: "collect segment"
+            )
+            guard let commit = found, commit.sequence == victim.entry.sequence, commit.page == page,
                 commit.segment == victim.segment,
                 page + commit.pageCount <= geometry.pagesPerSegment
             else {
@@ -197,7 +203,7 @@ extension Engine {
                 var blocks: [EncodedBlock] = unsafe []
                 for item in group {
                     let bytes = unsafe window.bytes(firstPage, item.units)
-                    guard let block = unsafe reveal(item, bytes, plain, blocks.count) else {
+                    guard let block = try unsafe reveal(item, bytes, plain, blocks.count) else {
                         return false
                     }
                     unsafe blocks.append(block)
@@ -214,17 +220,23 @@ extension Engine {
     /// it goes.
     ///
     /// - Returns: nil if it is damaged.
+    /// - Throws: kind `noMemory`.
     private func reveal(
         _ item: Live,
         _ bytes: UnsafeRawBufferPointer,
         _ memory: UnsafeMutableRawBufferPointer,
         _ index: Int
-    ) -> EncodedBlock? {
+    ) throws(DiskError) -> EncodedBlock? {
         guard let cipher else { return unsafe EncodedBlock(item.form, bytes) }
         let place = unsafe UnsafeMutableRawBufferPointer(
             rebasing: memory[index * 4096..<index * 4096 + bytes.count]
         )
-        guard (try? unsafe cipher.open(item.block, item.entry, bytes, into: place)) != nil else {
+        do throws(AccelerationError) {
+            try unsafe cipher.open(item.block, item.entry, bytes, into: place)
+        } catch {
+            if case .unavailable(let reason) = error {
+                throw DiskError(.noMemory, "collect segment", reason)
+            }
             return nil
         }
         return unsafe EncodedBlock(item.form, UnsafeRawBufferPointer(place))

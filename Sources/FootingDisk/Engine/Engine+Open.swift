@@ -301,16 +301,16 @@ struct OpenedContainer: ~Copyable {
                 refusals.append(.damaged)
                 continue
             }
-            do throws(Superblock.Refusal) {
-                let found = try Superblock(page)
-                if let keys, try !isOwn(found, page, keys) {
-                    refusals.append(.forged)
-                    continue
-                }
-                if found.generation > best?.generation ?? 0 { best = found }
-            } catch {
+            let found: Superblock
+            do throws(Superblock.Refusal) { found = try Superblock(page) } catch {
                 refusals.append(error)
+                continue
             }
+            if let keys, try !isOwn(found, page, keys) {
+                refusals.append(.forged)
+                continue
+            }
+            if found.generation > best?.generation ?? 0 { best = found }
         }
         if let best { return (best, !refusals.isEmpty) }
         throw error(for: refusals)

@@ -185,10 +185,15 @@ struct LogReplay: ~Copyable {
         guard let newest else { return nil }
         try read(newest.segment, newest.page, 1, into: header)
         // Once more, as that decrypts it.
-        if cipher != nil, CommitHeader(header, volume: superblock.volume, cipher) != newest {
-            return nil
-        }
+        if cipher != nil, try readHeader(header) != newest { return nil }
         return candidate(newest)
+    }
+
+    /// A header page whose descriptors are decrypted in place; nil if it is none.
+    private func readHeader(
+        _ page: borrowing AlignedBuffer
+    ) throws(DiskError) -> CommitHeader? {
+        try CommitHeader.read(page, volume: superblock.volume, cipher, for: "recover")
     }
 
     private func candidate(_ commit: CommitHeader) -> Candidate {
@@ -210,7 +215,7 @@ struct LogReplay: ~Copyable {
         _ last: Result
     ) throws(DiskError) -> CommitHeader? {
         try read(segment, page, 1, into: header)
-        guard let commit = CommitHeader(header, volume: superblock.volume, cipher),
+        guard let commit = try readHeader(header),
             commit.lsn == last.lsn + 1, commit.previousChecksum == last.checksum,
             commit.stream == stream, commit.segment == segment, commit.page == page,
             commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch,
@@ -278,8 +283,7 @@ struct LogReplay: ~Copyable {
                         chunk.slice(offset * 4096..<(offset + 1) * 4096)
                     )
                     unsafe page.copy(from: bytes, at: 0)
-                    guard let commit = CommitHeader(page, volume: superblock.volume, cipher)
-                    else { continue }
+                    guard let commit = try readHeader(page) else { continue }
                     guard commit.lsn > lsn, commit.epoch <= superblock.epoch else { continue }
                     provenLSN = max(provenLSN, commit.durableLSN)
                     if provenLSN >= lsn { return true }

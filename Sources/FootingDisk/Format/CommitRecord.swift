@@ -90,8 +90,33 @@ struct CommitHeader: Equatable, Sendable {
 
     /// Reads a header page; nil if it is none, or damaged, or says what cannot be.
     ///
-    /// - Parameter cipher: of an encrypted disk; the descriptors are decrypted in place.
-    init?(_ buffer: borrowing AlignedBuffer, volume: UInt64, _ cipher: VolumeCipher? = nil) {
+    /// - Parameters:
+    ///   - cipher: of an encrypted disk; the descriptors are decrypted in place.
+    ///   - operation: what it is read for.
+    /// - Throws: kind `noMemory`.
+    static func read(
+        _ buffer: borrowing AlignedBuffer,
+        volume: UInt64,
+        _ cipher: VolumeCipher?,
+        for operation: String
+    ) throws(DiskError) -> CommitHeader? {
+        guard let cipher else { return CommitHeader(buffer, volume: volume) }
+        guard let header = CommitHeader(buffer, volume: volume, hasTags: true) else { return nil }
+        do throws(AccelerationError) {
+            try cipher.open(header: header, in: buffer)
+            return header
+        } catch {
+            if case .unavailable(let reason) = error {
+                throw DiskError(.noMemory, operation, reason)
+            }
+            return nil
+        }
+    }
+
+    /// Reads a header page; nil if it is none, or damaged, or says what cannot be.
+    ///
+    /// - Parameter hasTags: whether the disk is encrypted; the descriptors stay as they are.
+    init?(_ buffer: borrowing AlignedBuffer, volume: UInt64, hasTags: Bool = false) {
         guard buffer.get(UInt32.self, at: 0) == Self.magic,
             buffer.get(UInt64.self, at: 8) == volume,
             buffer.get(UInt32.self, at: 4) == buffer.checksum(8..<4096),
@@ -110,11 +135,10 @@ struct CommitHeader: Equatable, Sendable {
         page = Int(buffer.get(UInt16.self, at: 58))
         segment = buffer.get(UInt32.self, at: 60)
         let layout = Self.layout(buffer)
-        guard layout.hasTags == (cipher != nil), descriptorCount > 0,
+        guard layout.hasTags == hasTags, descriptorCount > 0,
             layout.offset(descriptorCount) <= Geometry.blockSizeBytes,
             payloadCount <= descriptorCount
         else { return nil }
-        if let cipher, !cipher.open(header: self, in: buffer) { return nil }
     }
 
     init(

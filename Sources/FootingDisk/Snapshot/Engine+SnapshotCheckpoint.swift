@@ -80,7 +80,7 @@ extension Engine {
     /// What a failed checkpoint was to do besides is not done later either.
     func giveUp(_ goal: CheckpointGoal, _ error: DiskError) {
         state.withLock { state in
-            state.checkpoints.fail()
+            state.checkpoints.fail(error)
             if state.resizeTarget != nil {
                 state.resizeTarget = nil
                 for index in state.frozen.indices { state.frozen[index].geometry = nil }

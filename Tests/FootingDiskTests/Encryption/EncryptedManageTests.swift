@@ -143,33 +143,6 @@ import Testing
         #expect(more.map { $0.block } == [5, 144] && more.map { $0.blockCount } == [1, 144])
     }
 
-    @Test func `A cipher without memory is an error that passes, and no damage`() throws {
-        let disk = try EncryptedDisk()
-        let writer = try disk.open()
-        for number in 0..<300 { try EncryptedDisk.write(writer, number, 1) }
-        try writer.close()
-        disk.store.restart(.all)
-        let accelerator = RefusingAccelerator()
-        var options = EngineOptions()
-        options.memoryBudgetBytes = 0
-        options.key = EncryptedDisk.key
-        options.accelerator = accelerator
-        let store = disk.store
-        let engine = try EngineDriver.open(store: store, options: options, clock: disk.clock).driver
-        accelerator.refuses.withLock { $0 = true }
-        let error = #expect(throws: DiskError.self) { _ = try EncryptedDisk.read(engine, 3) }
-        #expect(error?.kind == .noMemory, "\(String(describing: error))")
-        #expect(throws: DiskError.self) { _ = try engine.engine.scrubStep() }
-        accelerator.refuses.withLock { $0 = false }
-        #expect(try EncryptedDisk.read(engine, 3) == EncryptedDisk.content(3, 1))
-        // The page of the map is known by now, the block is not.
-        accelerator.refuses.withLock { $0 = true }
-        let other = #expect(throws: DiskError.self) { _ = try EncryptedDisk.read(engine, 200) }
-        #expect(other?.kind == .noMemory, "\(String(describing: other))")
-        accelerator.refuses.withLock { $0 = false }
-        #expect(try EncryptedDisk.read(engine, 200) == EncryptedDisk.content(200, 1))
-    }
-
     @Test func `A resized disk is cloned, with a key or without, and exported`() throws {
         let source = TemporaryFile()
         let targets = [TemporaryFile(), TemporaryFile()]
@@ -213,77 +186,5 @@ import Testing
         #expect(try RawImage.export(snapshot, to: image.path) == 4096)
         try disk.close()
         #expect(try DiskCheck.run(path: source.path, key: key).findings == [])
-    }
-}
-
-/// The real one, which gets no memory for a cipher as long as it is told so.
-private final class RefusingAccelerator: Accelerator {
-    let refuses = Locked(false)
-    private let real = SoftwareAccelerator()
-
-    var name: String { "refusing" }
-    var operations: Set<AccelerationOperation> { real.operations }
-    var statistics: AcceleratorStatistics { real.statistics }
-
-    func compress(
-        _ source: UnsafeRawBufferPointer,
-        into target: UnsafeMutableRawBufferPointer,
-        _ method: CompressionMethod,
-        _ effort: CompressionEffort
-    ) throws(AccelerationError) -> Int? {
-        try unsafe real.compress(source, into: target, method, effort)
-    }
-
-    func decompress(
-        _ source: UnsafeRawBufferPointer,
-        into target: UnsafeMutableRawBufferPointer,
-        _ method: CompressionMethod
-    ) throws(AccelerationError) {
-        try unsafe real.decompress(source, into: target, method)
-    }
-
-    func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
-        Cipher(real: try real.cipher(key: key), owner: self)
-    }
-
-    private struct Cipher: BlockCipher {
-        let real: any BlockCipher
-        let owner: RefusingAccelerator
-
-        private func requireMemory() throws(AccelerationError) {
-            if owner.refuses.withLock({ $0 }) { throw .unavailable("no memory for a cipher") }
-        }
-
-        func seal(
-            _ source: UnsafeRawBufferPointer,
-            into target: UnsafeMutableRawBufferPointer,
-            nonce: BlockNonce,
-            associatedData: UnsafeRawBufferPointer
-        ) throws(AccelerationError) -> AuthenticationTag {
-            try requireMemory()
-            return try unsafe real.seal(
-                source,
-                into: target,
-                nonce: nonce,
-                associatedData: associatedData
-            )
-        }
-
-        func open(
-            _ source: UnsafeRawBufferPointer,
-            into target: UnsafeMutableRawBufferPointer,
-            nonce: BlockNonce,
-            associatedData: UnsafeRawBufferPointer,
-            tag: AuthenticationTag
-        ) throws(AccelerationError) {
-            try requireMemory()
-            try unsafe real.open(
-                source,
-                into: target,
-                nonce: nonce,
-                associatedData: associatedData,
-                tag: tag
-            )
-        }
     }
 }
