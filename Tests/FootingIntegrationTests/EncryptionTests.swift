@@ -6,6 +6,7 @@ struct EncryptionTests {
     @Test func `a wrong key, or none, is refused and changes nothing`() throws {
         let result = try Script.run(
             """
+            umask 077
             head -c 64 /dev/urandom >key
             head -c 64 /dev/urandom >other
             printf 'a passphrase\\n' >word
@@ -24,6 +25,17 @@ struct EncryptionTests {
             done
             sha256sum --check --quiet before || fail 'something was written'
             expect 1 '32 at least' "$footing" disk check disk.footing --key-file word
+            head -c 1048577 /dev/zero >large
+            expect 1 'File too large' "$footing" disk check disk.footing --key-file large
+            for mode in 644 604 602 666; do
+                chmod $mode key word
+                expect 1 "it (mode $mode)" "$footing" disk check disk.footing --key-file key
+                expect 1 "it (mode $mode)" "$footing" disk check disk.footing \\
+                    --passphrase-file word
+                # What is no file has no mode that counts.
+                "$footing" disk check disk.footing --key-file <(cat key) >check.log
+            done
+            chmod 440 key word
             expect 64 'exclude each other' "$footing" disk check disk.footing --key-file key \\
                 --passphrase-file word
             "$footing" disk create plain.footing --size 16M >plain.log
@@ -39,6 +51,7 @@ struct EncryptionTests {
     @Test func `slots are listed, added, rotated and removed`() throws {
         let result = try Script.run(
             """
+            umask 077
             head -c 64 /dev/urandom >key
             printf 'one\\n' >one
             printf 'two' >two
@@ -68,6 +81,7 @@ struct EncryptionTests {
     func `what clients write is theirs again, and not in the container`() throws {
         let result = try Script.run(
             """
+            umask 077
             head -c 64 /dev/urandom >key
             create 32M --encrypt --compression lz4 --key-file key
             # Its end is that of 'head'.
@@ -99,6 +113,7 @@ struct EncryptionTests {
     @Test func `an encrypted disk is imported, resized, compacted, scrubbed and exported`() throws {
         let result = try Script.run(
             """
+            umask 077
             head -c 64 /dev/urandom >key
             head -c 3M /dev/urandom >image
             truncate --size 16M image
@@ -132,6 +147,7 @@ struct EncryptionTests {
     func `nbdkit serves an encrypted disk with its key`() throws {
         let result = try NBDKit.run(
             """
+            umask 077
             head -c 64 /dev/urandom >key
             create 16M --encrypt --key-file key
             ! nbdkit --foreground --unix="$socket" "$plugin" disk.footing >log 2>&1 || fail key

@@ -211,8 +211,13 @@ enum DiskInfoCommand {
     }
 
     private static func encryptionText(_ information: DiskInformation) -> String {
-        guard information.isEncrypted else { return "none" }
+        guard information.isEncrypted else { return information.encryptionText }
         let slots = information.keySlots.map { "\($0.index) \($0.kindText)" }
-        return "AES-256-GCM, key slots: " + slots.joined(separator: ", ")
+        return "\(information.encryptionText), key slots: " + slots.joined(separator: ", ")
     }
+}
+
+extension DiskInformation {
+    /// How it is encrypted.
+    var encryptionText: String { isEncrypted ? "AES-256-GCM" : "none" }
 }

@@ -15,12 +15,14 @@ struct KeyOptions: Sendable {
         passphraseFile: Option(
             optional: "passphrase-file",
             .file,
-            help: "File with the passphrase of an encrypted disk; a line feed at its end is none."
+            help: "File with the passphrase of an encrypted disk, which not everybody can read; a "
+                + "line feed at its end is none."
         ),
         keyFile: Option(
             optional: "key-file",
             .file,
-            help: "Key file of an encrypted disk, of 32 bytes or more, all of which count."
+            help: "Key file of an encrypted disk, which not everybody can read: 32 bytes or more, "
+                + "all of which count."
         )
     )
 
@@ -123,34 +125,59 @@ struct KeyOptions: Sendable {
         }
     }
 
+    /// Why a file is refused that everybody on the machine can read or change.
+    private static func refusal(_ status: FileStatus, _ path: String) -> CommandError? {
+        let permissions = status.permissions
+        // What comes from a pipe or a device has no mode of its own.
+        if status.kind != .regular || permissions & 0o006 == 0 { return nil }
+        return CommandError(
+            "cannot use",
+            path,
+            "everybody can \(permissions & 0o002 == 0 ? "read" : "change") it "
+                + "(mode \(String(permissions, radix: 8)))",
+            remedy: "make it secret with 'chmod o-rw'; if others have read it, use another"
+        )
+    }
+
     /// Reads a file into memory that nobody sees.
     private static func read(
         _ path: String,
         countMax: Int,
         isLine: Bool
     ) throws(CommandError) -> SecretBytes {
+        let failure: CommandError
         do throws(Errno) {
             let file = try FileDescriptor.open(path, .readOnly)
-            // One byte more tells that it is too long.
-            var memory = try SecretBytes(count: countMax + 1)
-            var count = 0
-            while count <= countMax {
-                let got = try unsafe memory.withMutableBytes { (bytes) throws(Errno) in
-                    try unsafe file.read(
-                        into: UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
-                    )
-                }
-                if got == 0 { break }
-                count += got
+            guard let refusal = refusal(try file.status(), path) else {
+                return try content(file, countMax: countMax, isLine: isLine)
             }
-            if count > countMax { throw Errno.fileTooLarge }
-            if isLine, count > 0, unsafe memory.withBytes({ unsafe $0[count - 1] }) == 0x0a {
-                count -= 1
-            }
-            return try prefix(memory, count)
+            failure = refusal
         } catch {
-            throw CommandError("cannot read", path, error)
+            failure = CommandError("cannot read", path, error)
         }
+        throw failure
+    }
+
+    private static func content(
+        _ file: borrowing FileDescriptor,
+        countMax: Int,
+        isLine: Bool
+    ) throws(Errno) -> SecretBytes {
+        // One byte more tells that it is too long.
+        var memory = try SecretBytes(count: countMax + 1)
+        var count = 0
+        while count <= countMax {
+            let got = try unsafe memory.withMutableBytes { (bytes) throws(Errno) in
+                try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[count...]))
+            }
+            if got == 0 { break }
+            count += got
+        }
+        if count > countMax { throw Errno.fileTooLarge }
+        if isLine, count > 0, unsafe memory.withBytes({ unsafe $0[count - 1] }) == 0x0a {
+            count -= 1
+        }
+        return try prefix(memory, count)
     }
 
     private static func prefix(
