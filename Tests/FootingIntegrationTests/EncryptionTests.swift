@@ -88,6 +88,13 @@ struct EncryptionTests {
             { yes 'a secret that is easy to find' || true; } | head -c 12M >old
             head -c 4M /dev/urandom >>old
             serve --socket="$socket" --key-file key
+            grep -q '^disk .*, encrypted: AES-256-GCM$' serve.log || fail "$(cat serve.log)"
+            "$footing" status disk.footing --json | grep -q '"encryption" *: *"AES-256-GCM"' \\
+                || fail "$("$footing" status disk.footing --json)"
+            "$footing" status disk.footing | grep -q '^encryption *AES-256-GCM$' \\
+                || fail "$("$footing" status disk.footing)"
+            "$footing" disk info disk.footing --json | grep -q '"encrypted" *: *true' \\
+                || fail "$("$footing" disk info disk.footing --json)"
             nbdcopy --flush old "$uri"
             "$footing" disk snapshot create disk.footing 'a telling name'
             qemu-io -f raw "$uri" -c 'write -P 7 0 1M' -c flush >qemu.log
