@@ -53,7 +53,8 @@ extension Engine {
     /// One thread at a time does so.
     ///
     /// - Returns: whether there was anything to do; false also while another thread does it.
-    /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
+    /// - Throws: what ended the engine, or kind `noSpace` or `noMemory`, after which it can be
+    ///   called again.
     func commitStep() throws(DiskError) -> Bool {
         // A single thread may come here again from who was told of a flush.
         if drive == .callers { return try commitNext() }
@@ -197,10 +198,9 @@ extension Engine {
     }
 
     private func write(_ batches: [Batch], isDurable: Bool) throws(DiskError) {
+        try encrypt(batches)
         let offset = batches[0].offset
-        let parts = unsafe batches.map {
-            unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes))
-        }
+        let parts = unsafe batches.map { unsafe $0.storedBytes }
         do throws(Errno) {
             if isDurable {
                 try unsafe store.writeDurably(at: offset, parts)
@@ -229,6 +229,7 @@ extension Engine {
     private func finishWrite(_ batch: Batch, _ state: inout EngineState) {
         precondition(state.sealed.first === batch, "commits out of order")
         state.sealed.removeFirst()
+        noteSeals(of: batch, &state)
         state.writtenLSN = batch.lsn
         state.unsyncedBytes += batch.sizeBytes
         if batch.stream == .user {
@@ -246,16 +247,19 @@ extension Engine {
         state.isCommitBlocked = false
     }
 
-    /// Without space the commit stays queued and nothing is lost; anything else is the end.
+    /// Without space or memory the commit stays queued and nothing is lost; anything else is the
+    /// end.
     private func commitFailure(_ error: DiskError) -> DiskError {
-        guard error.kind == .noSpace else {
+        let isMemory = error.kind == .noMemory
+        guard error.kind == .noSpace || isMemory else {
             fail(error)
             return error
         }
         let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
-            state.hostIsFull = true
+            state.hostIsFull = !isMemory || state.hostIsFull
             state.hostFullNanoseconds = clock.nanoseconds
             state.isCommitBlocked = true
+            state.commitRefusal = isMemory ? error : nil
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }
