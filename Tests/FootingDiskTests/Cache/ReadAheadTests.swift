@@ -83,6 +83,7 @@ import Testing
     @Test func `What was read ahead is there, and is counted`() throws {
         var options = EngineOptions()
         options.pageSource = AnyPages(isHuge: false)
+        options.cachesWrites = false
         let disk = try TestDisk(sizeBytes: 8 << 20, options: options)
         for block in 0..<1024 as Range<UInt64> {
             try disk.write(block * 4096, 4096, UInt8(truncatingIfNeeded: block))

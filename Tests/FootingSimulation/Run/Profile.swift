@@ -89,8 +89,6 @@ package struct Profile: Sendable {
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
         options.stagedBlockCountMin = 2
-        // What is in memory hides what is wrong in the store.
-        options.cachesWrites = random.oneIn(4)
         compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
         if random.oneIn(2) {

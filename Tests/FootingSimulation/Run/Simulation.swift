@@ -67,6 +67,8 @@ package struct Simulation: Sendable {
     package func run(seed: UInt64) throws(SimulationFailure) -> Summary {
         var random = SeededRandom(seed: seed)
         var profile = Profile(using: &random)
+        // What is in memory hides what is wrong in the store.
+        profile.options.cachesWrites = seed % 4 == 0
         if let trouble { profile.trouble = trouble }
         if let accelerator { profile.options.accelerator = accelerator }
         if isAboutSnapshots { profile.fillWithSnapshots(&random) }
