@@ -27,7 +27,8 @@ import Testing
         rules: [String] = Self.rules,
         force: Bool = false
     ) throws -> TuningOutcome {
-        try applier(tree, store).apply(try tree.plan(rules: rules), rules: rules, force: force)
+        let plan = try tree.plan(rules: rules)
+        return try applier(tree, store).apply(rules: rules, force: force) { plan }.outcome
     }
 
     @Test func `what is applied is there, a second plan is empty, a rollback restores all`() throws
@@ -77,7 +78,7 @@ import Testing
                 }
                 let plan = try tree.plan(rules: Self.rules)
                 let error = #expect(throws: TuningError.self) {
-                    try applier.apply(plan, rules: Self.rules, force: false)
+                    try applier.apply(rules: Self.rules, force: false) { plan }
                 }
                 let text = error?.description ?? ""
                 #expect(text.contains("vda queue/\(name)"), "\(text)")
@@ -117,12 +118,12 @@ import Testing
         let tree = try TuningTree([.virtio()])
         let before = try tree.values()
         let store = MemoryStore()
+        let plan = try tree.plan(rules: Self.rules)
         let outcome = try applier(tree, store).apply(
-            try tree.plan(rules: Self.rules),
             rules: Self.rules,
             force: false,
             isTrial: true
-        )
+        ) { plan }.outcome
         #expect(outcome.steps.count == Self.rules.count)
         #expect(try tree.values() == before)
         #expect(store.current == nil)

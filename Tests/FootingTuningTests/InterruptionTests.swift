@@ -21,8 +21,13 @@ import Testing
         if isRollback {
             _ = try applier.rollback(force: false)
         } else {
-            let plan = try tree.plan(rules: Self.rules)
-            _ = try applier.apply(plan, rules: Self.rules, force: false)
+            _ = try applier.apply(rules: Self.rules, force: false) { () throws(TuningError) in
+                do {
+                    return try tree.plan(rules: Self.rules)
+                } catch {
+                    throw TuningError("no plan: \(error)")
+                }
+            }
         }
     }
 
@@ -141,7 +146,7 @@ import Testing
         let store = MemoryStore()
         let error = #expect(throws: TuningError.self) {
             try TuningApplier(root: root, access: access, store: store)
-                .apply(plan, rules: [], force: false)
+                .apply(rules: [], force: false) { plan }
         }
         #expect(error?.description.contains("everything is as it was before") == true)
         #expect(try tree.values().filter { $0.key.hasPrefix("proc") } == before)

@@ -103,7 +103,9 @@ extension TuningApplier {
         force: Bool,
         isInterrupted: Bool,
         _ outcome: inout TuningOutcome
-    ) throws(TuningError) -> (do: [Wish], groups: [TuningJournal.Group], foreign: [TuningJournal.Group]) {
+    ) throws(TuningError) -> (
+        do: [Wish], groups: [TuningJournal.Group], foreign: [TuningJournal.Group]
+    ) {
         var wishes: [Wish] = []
         var ours: [TuningJournal.Group] = []
         var foreign: [TuningJournal.Group] = []

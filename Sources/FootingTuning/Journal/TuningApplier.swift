@@ -49,24 +49,36 @@ public struct TuningApplier: Sendable {
     /// Makes changes, all or none.
     ///
     /// - Parameters:
-    ///   - plan: made while the lock was held.
     ///   - rules: those that were named beside the plan's profile.
     ///   - force: also changes what somebody else has changed since an earlier apply.
     ///   - isTrial: tells what would be written, and writes nothing.
+    ///   - makePlan: looks at the machine, once what a crash left behind is undone.
     public func apply(
-        _ plan: TuningPlan,
         rules: [String],
         force: Bool,
-        isTrial: Bool = false
-    ) throws(TuningError) -> TuningOutcome {
+        isTrial: Bool = false,
+        _ makePlan: () throws(TuningError) -> TuningPlan
+    ) throws(TuningError) -> (plan: TuningPlan, outcome: TuningOutcome) {
         var outcome = TuningOutcome()
         var journal = try load()
         if !isTrial { try settle(&journal, force: force, &outcome) }
+        let plan = try makePlan()
         let chosen = choose(plan.changes, journal, force: force, &outcome)
         if isTrial {
             outcome.steps = chosen.map(\.step)
-            return outcome
+        } else {
+            try make(chosen, of: plan, rules, &journal)
+            outcome.steps = chosen.map(\.step)
         }
+        return (plan, outcome)
+    }
+
+    private func make(
+        _ chosen: [Write],
+        of plan: TuningPlan,
+        _ rules: [String],
+        _ journal: inout TuningJournal
+    ) throws(TuningError) {
         let request = TuningJournal.Request(
             path: plan.path,
             profile: plan.profile.text(),
@@ -78,7 +90,7 @@ public struct TuningApplier: Sendable {
                 journal.note(request)
                 try save(journal)
             }
-            return outcome
+            return
         }
         journal.pending = groups(chosen)
         do throws(TuningError) {
@@ -95,8 +107,6 @@ public struct TuningApplier: Sendable {
         } catch {
             throw abandon(error)
         }
-        outcome.steps = chosen.map(\.step)
-        return outcome
     }
 
     /// A value to write.

@@ -109,7 +109,8 @@ extension TuningRule {
         case "tmpfs", "ramfs":
             return ["\(path.path) lies in memory: nothing there survives a restart."]
         case "overlay":
-            let loses = path.options.contains("volatile")
+            let loses =
+                path.options.contains("volatile")
                 ? " It is mounted 'volatile': flushes are dropped." : ""
             return [
                 "\(path.path) lies on an overlay, which copies files; put disks on a volume."

@@ -5,7 +5,8 @@ extension TuningRule {
         queue(
             "nvme-scheduler-none",
             .scheduler,
-            source: "block/elevator.c (elevator_get_default); Red Hat, 'Setting the disk scheduler'",
+            source:
+                "block/elevator.c (elevator_get_default); Red Hat, 'Setting the disk scheduler'",
             effect: "less processor time for each request; the kernel's own choice"
         ) { device, _ in
             guard device.device.interface == "nvme", let queues = device.device.queues.value,
@@ -74,7 +75,8 @@ extension TuningRule {
             // The kernel takes no number below 4 (BLKDEV_MIN_RQ): one that is there cannot be put back.
             guard present < own, present >= 4 else { return nil }
             return (
-                String(own), "the device takes \(depth) requests at once, the queue holds \(present)",
+                String(own),
+                "the device takes \(depth) requests at once, the queue holds \(present)",
                 [device.interfaceEvidence, device.evidence(.requests, "requests that it holds")]
             )
         },
@@ -138,7 +140,10 @@ extension TuningRule {
             guard device.device.interface == "virtio-blk" else { return nil }
             return (
                 "0", "virtio-blk says of every disk that it rotates",
-                [device.interfaceEvidence, device.evidence(.rotational, "what the kernel believes")]
+                [
+                    device.interfaceEvidence,
+                    device.evidence(.rotational, "what the kernel believes"),
+                ]
             )
         },
         queue(
@@ -153,7 +158,12 @@ extension TuningRule {
 
     static let machineRules: [TuningRule] = [
         machine("dirty-bytes", .dirtyBytes, 512 << 20, "writers wait above it"),
-        machine("dirty-background-bytes", .dirtyBackgroundBytes, 64 << 20, "writing begins above it"),
+        machine(
+            "dirty-background-bytes",
+            .dirtyBackgroundBytes,
+            64 << 20,
+            "writing begins above it"
+        ),
     ]
 
     /// A rule for the kernel's own cache, which others on the machine use.

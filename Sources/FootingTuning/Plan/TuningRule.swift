@@ -22,7 +22,8 @@ struct TuningRule: Sendable {
 
     /// Every rule. Those that change a scheduler come before those that change what a new
     /// scheduler sets anew.
-    static let all: [TuningRule] = schedulerRules + queueRules + machineRules + bootRules + pathRules
+    static let all: [TuningRule] =
+        schedulerRules + queueRules + machineRules + bootRules + pathRules
 
     /// What the measurements on the development machine showed of queues.
     static let noise = "docs/tuning.md#measurements"
@@ -36,9 +37,10 @@ struct TuningRule: Sendable {
         _ attribute: QueueAttribute,
         source: String,
         effect: String,
-        value: @escaping @Sendable (PlanDevice, PlanGround) -> (
-            value: String, reason: String, evidence: [Evidence]
-        )?
+        value:
+            @escaping @Sendable (PlanDevice, PlanGround) -> (
+                value: String, reason: String, evidence: [Evidence]
+            )?
     ) -> TuningRule {
         TuningRule(name: name) { ground in
             ground.devices.compactMap { device in

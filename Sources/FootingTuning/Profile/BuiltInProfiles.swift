@@ -68,27 +68,31 @@ public enum BuiltInProfiles {
         ("segment-size", "4M"), ("rules", "data-journal"),
     ]
 
-    private static let raspberryPi = edge + [
-        ("description", "A Raspberry Pi with 256 MiB for Footing"),
-        ("memory-budget", "40M"), ("memory-ceiling", "256M"), ("connections", "10"),
-        ("bandwidth", "10M"), ("features", "compression encryption snapshots"),
-        ("offline-buffer", "256M"),
-    ]
+    private static let raspberryPi =
+        edge + [
+            ("description", "A Raspberry Pi with 256 MiB for Footing"),
+            ("memory-budget", "40M"), ("memory-ceiling", "256M"), ("connections", "10"),
+            ("bandwidth", "10M"), ("features", "compression encryption snapshots"),
+            ("offline-buffer", "256M"),
+        ]
 
-    private static let gateway = edge + [
-        ("description", "An industrial gateway with 1 GiB for Footing"),
-        ("memory-budget", "256M"), ("memory-ceiling", "1G"), ("connections", "100"),
-        ("bandwidth", "50M"), ("offline-buffer", "4G"),
-    ]
+    private static let gateway =
+        edge + [
+            ("description", "An industrial gateway with 1 GiB for Footing"),
+            ("memory-budget", "256M"), ("memory-ceiling", "1G"), ("connections", "100"),
+            ("bandwidth", "50M"), ("offline-buffer", "4G"),
+        ]
 
-    private static let generic = edge + [
-        ("description", "A board with 512 MiB for Footing"),
-        ("memory-budget", "96M"), ("memory-ceiling", "512M"), ("connections", "25"),
-        ("bandwidth", "20M"), ("offline-buffer", "1G"),
-    ]
+    private static let generic =
+        edge + [
+            ("description", "A board with 512 MiB for Footing"),
+            ("memory-budget", "96M"), ("memory-ceiling", "512M"), ("connections", "25"),
+            ("bandwidth", "20M"), ("offline-buffer", "1G"),
+        ]
 
-    private static let builder = edge + [
-        ("description", "A board of one's own: a start for 'footing profile create --base'"),
-        ("segment-size", "auto"),
-    ]
+    private static let builder =
+        edge + [
+            ("description", "A board of one's own: a start for 'footing profile create --base'"),
+            ("segment-size", "auto"),
+        ]
 }

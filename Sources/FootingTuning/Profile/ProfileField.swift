@@ -137,80 +137,82 @@ extension ProfileField {
     static let features = ["compression", "encryption", "remote", "snapshots"]
 
     /// Every field, in the order of a file.
-    public static let all: [ProfileField] = [
-        ProfileField(
-            name: "description",
-            kind: .sentence(bytesMaximum: 200),
-            words: [],
-            help: "What it is for.",
-            usedBy: "'footing profile list'",
-            standard: ""
-        ),
-        ProfileField(
-            name: "memory-budget",
-            kind: .bytes(16 * mebibyte...1 << 44),
-            words: ["auto"],
-            help: "What a disk may keep in memory; auto is a part of what is free.",
-            usedBy: server,
-            standard: "auto"
-        ),
-        ProfileField(
-            name: "memory-ceiling",
-            kind: .bytes(32 * mebibyte...1 << 44),
-            words: ["none"],
-            help: "What the whole process may take.",
-            usedBy: nil,
-            standard: "none"
-        ),
-        ProfileField(
-            name: "connections",
-            kind: .count(1...4096),
-            words: [],
-            help: "Clients at a time.",
-            usedBy: server,
-            standard: "64"
-        ),
-        ProfileField(
-            name: "bandwidth",
-            kind: .bytes(64 << 10...1 << 40),
-            words: ["unlimited"],
-            help: "Bytes a second that all clients of a disk have together.",
-            usedBy: nil,
-            standard: "unlimited"
-        ),
-        ProfileField(
-            name: "features",
-            kind: .names(features),
-            words: ["all", "none"],
-            help: "What the disk may do besides reading and writing.",
-            usedBy: nil,
-            standard: "all"
-        ),
-        ProfileField(
-            name: "gather-threshold",
-            kind: .microseconds(0...1_000_000),
-            words: [],
-            help: "A commit that takes longer waits for company, up to a sixth of that time.",
-            usedBy: server,
-            standard: "200us"
-        ),
-        ProfileField(
-            name: "unflushed-bytes",
-            kind: .bytes(256 << 10...1 << 30),
-            words: [],
-            help: "Acknowledged but unflushed data, at most.",
-            usedBy: server,
-            standard: "16M"
-        ),
-        ProfileField(
-            name: "unflushed-age",
-            kind: .microseconds(10_000...3_600_000_000),
-            words: [],
-            help: "The age of acknowledged but unflushed data, at most; whole milliseconds count.",
-            usedBy: server,
-            standard: "1s"
-        ),
-    ] + more
+    public static let all: [ProfileField] =
+        [
+            ProfileField(
+                name: "description",
+                kind: .sentence(bytesMaximum: 200),
+                words: [],
+                help: "What it is for.",
+                usedBy: "'footing profile list'",
+                standard: ""
+            ),
+            ProfileField(
+                name: "memory-budget",
+                kind: .bytes(16 * mebibyte...1 << 44),
+                words: ["auto"],
+                help: "What a disk may keep in memory; auto is a part of what is free.",
+                usedBy: server,
+                standard: "auto"
+            ),
+            ProfileField(
+                name: "memory-ceiling",
+                kind: .bytes(32 * mebibyte...1 << 44),
+                words: ["none"],
+                help: "What the whole process may take.",
+                usedBy: nil,
+                standard: "none"
+            ),
+            ProfileField(
+                name: "connections",
+                kind: .count(1...4096),
+                words: [],
+                help: "Clients at a time.",
+                usedBy: server,
+                standard: "64"
+            ),
+            ProfileField(
+                name: "bandwidth",
+                kind: .bytes(64 << 10...1 << 40),
+                words: ["unlimited"],
+                help: "Bytes a second that all clients of a disk have together.",
+                usedBy: nil,
+                standard: "unlimited"
+            ),
+            ProfileField(
+                name: "features",
+                kind: .names(features),
+                words: ["all", "none"],
+                help: "What the disk may do besides reading and writing.",
+                usedBy: nil,
+                standard: "all"
+            ),
+            ProfileField(
+                name: "gather-threshold",
+                kind: .microseconds(0...1_000_000),
+                words: [],
+                help: "A commit that takes longer waits for company, up to a sixth of that time.",
+                usedBy: server,
+                standard: "200us"
+            ),
+            ProfileField(
+                name: "unflushed-bytes",
+                kind: .bytes(256 << 10...1 << 30),
+                words: [],
+                help: "Acknowledged but unflushed data, at most.",
+                usedBy: server,
+                standard: "16M"
+            ),
+            ProfileField(
+                name: "unflushed-age",
+                kind: .microseconds(10_000...3_600_000_000),
+                words: [],
+                help:
+                    "The age of acknowledged but unflushed data, at most; whole milliseconds count.",
+                usedBy: server,
+                standard: "1s"
+            ),
+        ] + more
 
     private static let more: [ProfileField] = [
         ProfileField(

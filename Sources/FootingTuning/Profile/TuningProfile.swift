@@ -53,9 +53,11 @@ public struct TuningProfile: Sendable, Equatable {
     /// - Throws: ``ProfileError`` for a field that there is not, with what there is instead, and
     ///   for a value out of its range, with the range.
     public mutating func set(_ name: String, _ text: String) throws(ProfileError) {
-        guard let index = ProfileField.all.firstIndex(where: {
-            $0.name.utf8.elementsEqual(name.utf8)
-        }) else {
+        guard
+            let index = ProfileField.all.firstIndex(where: {
+                $0.name.utf8.elementsEqual(name.utf8)
+            })
+        else {
             let names = ProfileField.all.map(\.name).joined(separator: ", ")
             let isPlain = name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
             let shown = isPlain ? "'\(name.prefix(40))'" : "such a name"

@@ -54,20 +54,20 @@ enum ApplyCommand {
             let rules = try TuneParameters.names(input)
             let profile = try TuneParameters.profile(input, Detection(root: root, path: path))
             work = { () throws(TuningError) in
-                // Looked at under the lock: what was there before another apply is of no use.
-                let plan = TuningPlan(
-                    Detection(root: root, path: path),
-                    root: root,
-                    profile: profile,
-                    named: rules
-                )
-                let outcome = try applier.apply(
-                    plan,
+                let result = try applier.apply(
                     rules: rules,
                     force: input[TuneParameters.force],
                     isTrial: isTrial
-                )
-                return [(plan, outcome)]
+                ) { () throws(TuningError) in
+                    // Under the lock: what was there before another apply is of no use.
+                    TuningPlan(
+                        Detection(root: root, path: path),
+                        root: root,
+                        profile: profile,
+                        named: rules
+                    )
+                }
+                return [(result.plan, result.outcome)]
             }
         } else {
             work = { () throws(TuningError) in
@@ -93,20 +93,19 @@ enum ApplyCommand {
     ) throws(TuningError) -> [(TuningPlan, TuningOutcome)] {
         var outcomes: [(TuningPlan, TuningOutcome)] = []
         for request in try applier.requests() {
-            let detection = Detection(root: root, path: request.path)
-            let plan = TuningPlan(
-                detection,
-                root: root,
-                profile: try applier.profile(of: request.profile),
-                named: request.rules
-            )
-            let outcome = try applier.apply(
-                plan,
+            let result = try applier.apply(
                 rules: request.rules,
                 force: force,
                 isTrial: isTrial
-            )
-            outcomes.append((plan, outcome))
+            ) { () throws(TuningError) in
+                TuningPlan(
+                    Detection(root: root, path: request.path),
+                    root: root,
+                    profile: try applier.profile(of: request.profile),
+                    named: request.rules
+                )
+            }
+            outcomes.append((result.plan, result.outcome))
         }
         return outcomes
     }

@@ -83,7 +83,8 @@ enum ProfileCreateCommand {
         let called = input[name] ?? String(last.prefix { $0 != "." })
         guard ProfileParser.isName(called) else {
             throw CommandError(
-                usage: "'\(called)' is no profile's name: 1 to 40 small letters, digits and dashes; "
+                usage:
+                    "'\(called)' is no profile's name: 1 to 40 small letters, digits and dashes; "
                     + "choose one with --name"
             )
         }
