@@ -28,7 +28,9 @@ import Testing
         force: Bool = false
     ) throws -> TuningOutcome {
         let plan = try tree.plan(rules: rules)
-        return try applier(tree, store).apply(rules: rules, force: force) { plan }.outcome
+        return try applier(tree, store).apply(path: "/disk.footing", rules: rules, force: force) {
+            plan
+        }.outcome
     }
 
     @Test func `what is applied is there, a second plan is empty, a rollback restores all`() throws
@@ -78,7 +80,9 @@ import Testing
                 }
                 let plan = try tree.plan(rules: Self.rules)
                 let error = #expect(throws: TuningError.self) {
-                    try applier.apply(rules: Self.rules, force: false) { plan }
+                    try applier.apply(path: "/disk.footing", rules: Self.rules, force: false) {
+                        plan
+                    }
                 }
                 let text = error?.description ?? ""
                 #expect(text.contains("vda queue/\(name)"), "\(text)")
@@ -114,12 +118,36 @@ import Testing
         #expect(store.current == nil)
     }
 
+    @Test func `what was changed between a crash and its recovery is left alone too`() throws {
+        let tree = try TuningTree([.virtio()])
+        let before = try tree.values()
+        let done = MemoryStore()
+        _ = try apply(tree, done, rules: ["read-ahead"])
+        // The journal as it is before the last step of an apply.
+        let whole = try TuningJournal(try #require(done.current))
+        var open = TuningJournal(boot: whole.boot)
+        open.pending = whole.applied
+        let store = MemoryStore(journal: open.json.bytes())
+        try tree.write("sys/block/vda/queue/read_ahead_kb", "4099")
+        let again = try apply(tree, store, rules: ["read-ahead"])
+        #expect(again.steps.isEmpty)
+        #expect(again.hasForeign)
+        #expect(try tree.queue("vda", "read_ahead_kb") == "4099")
+        // Forced, it is applied; and the oldest value is the one to go back to.
+        try tree.write("sys/block/vda/queue/read_ahead_kb", "4100")
+        #expect(try apply(tree, store, rules: ["read-ahead"], force: true).steps.count == 1)
+        #expect(try applier(tree, store).rollback(force: false).left.isEmpty)
+        #expect(try tree.values() == before)
+        #expect(store.current == nil)
+    }
+
     @Test func `a trial writes nothing`() throws {
         let tree = try TuningTree([.virtio()])
         let before = try tree.values()
         let store = MemoryStore()
         let plan = try tree.plan(rules: Self.rules)
         let outcome = try applier(tree, store).apply(
+            path: "/disk.footing",
             rules: Self.rules,
             force: false,
             isTrial: true

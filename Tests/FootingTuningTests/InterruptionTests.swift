@@ -21,7 +21,8 @@ import Testing
         if isRollback {
             _ = try applier.rollback(force: false)
         } else {
-            _ = try applier.apply(rules: Self.rules, force: false) { () throws(TuningError) in
+            _ = try applier.apply(path: "/d", rules: Self.rules, force: false) {
+                () throws(TuningError) in
                 do {
                     return try tree.plan(rules: Self.rules)
                 } catch {
@@ -146,7 +147,7 @@ import Testing
         let store = MemoryStore()
         let error = #expect(throws: TuningError.self) {
             try TuningApplier(root: root, access: access, store: store)
-                .apply(rules: [], force: false) { plan }
+                .apply(path: "/d", rules: [], force: false) { plan }
         }
         #expect(error?.description.contains("everything is as it was before") == true)
         #expect(try tree.values().filter { $0.key.hasPrefix("proc") } == before)

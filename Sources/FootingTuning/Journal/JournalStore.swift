@@ -1,7 +1,9 @@
 public import FootingSystem
 internal import Glibc
 
-/// Where the journal lies. Each call is one step after which a machine may stop.
+/// Where the journal lies.
+///
+/// Each call is one step after which a machine may stop.
 public protocol JournalStore: Sendable {
     /// The journal's bytes; nil where there is none.
     func read() throws(Errno) -> [UInt8]?

@@ -49,11 +49,13 @@ public struct TuningApplier: Sendable {
     /// Makes changes, all or none.
     ///
     /// - Parameters:
+    ///   - path: what the plan is for, as it is to be asked for again.
     ///   - rules: those that were named beside the plan's profile.
     ///   - force: also changes what somebody else has changed since an earlier apply.
     ///   - isTrial: tells what would be written, and writes nothing.
     ///   - makePlan: looks at the machine, once what a crash left behind is undone.
     public func apply(
+        path: String,
         rules: [String],
         force: Bool,
         isTrial: Bool = false,
@@ -67,7 +69,12 @@ public struct TuningApplier: Sendable {
         if isTrial {
             outcome.steps = chosen.map(\.step)
         } else {
-            try make(chosen, of: plan, rules, &journal)
+            let request = TuningJournal.Request(
+                path: path,
+                profile: plan.profile.text(),
+                rules: rules
+            )
+            try make(chosen, request, &journal)
             outcome.steps = chosen.map(\.step)
         }
         return (plan, outcome)
@@ -75,22 +82,21 @@ public struct TuningApplier: Sendable {
 
     private func make(
         _ chosen: [Write],
-        of plan: TuningPlan,
-        _ rules: [String],
+        _ request: TuningJournal.Request,
         _ journal: inout TuningJournal
     ) throws(TuningError) {
-        let request = TuningJournal.Request(
-            path: plan.path,
-            profile: plan.profile.text(),
-            rules: rules
-        )
         guard !chosen.isEmpty else {
             // What was asked for before is asked for in other words now.
-            if journal.requests.contains(where: { $0.path == plan.path && $0 != request }) {
+            if journal.requests.contains(where: { $0.path == request.path && $0 != request }) {
                 journal.note(request)
                 try save(journal)
             }
             return
+        }
+        guard journal.requests.count < TuningJournal.requestsMaximum else {
+            throw TuningError(
+                "\(journal.requests.count) paths are applied already; 'footing rollback' first"
+            )
         }
         journal.pending = groups(chosen)
         do throws(TuningError) {
@@ -146,10 +152,11 @@ public struct TuningApplier: Sendable {
                 continue
             }
             if present == change.proposed { continue }
-            let group = journal.applied.first { $0.disk == disk }
-            let entry = group?.entries.first { $0.attribute == attribute }
-            if let after = entry?.after, after != present, !force {
-                outcome.leaveForeign(change.target.text, present, instead: after)
+            let entries = (journal.applied + journal.kept).filter { $0.disk == disk }
+                .flatMap(\.entries)
+            let entry = entries.first { $0.attribute == attribute }
+            if let entry, let expected = entry.after ?? entry.wanted, expected != present, !force {
+                outcome.leaveForeign(change.target.text, present, instead: expected)
                 continue
             }
             writes.append(

@@ -45,6 +45,9 @@ struct TuningJournal: Equatable {
     /// Whether all of ``applied`` is being undone.
     var isRollingBack = false
 
+    /// More paths than anybody has disks on; a journal stays small enough to be read.
+    static let requestsMaximum = 256
+
     /// Whether nothing is left to undo or to do again.
     var isEmpty: Bool {
         applied.isEmpty && pending.isEmpty && kept.isEmpty && requests.isEmpty
@@ -76,6 +79,7 @@ struct TuningJournal: Equatable {
     /// to, the newest the one that must be found there.
     mutating func complete() {
         for group in pending {
+            let group = takingOver(group)
             guard let index = applied.firstIndex(where: { $0.isSame(as: group) }) else {
                 applied.append(group)
                 continue
@@ -91,6 +95,22 @@ struct TuningJournal: Equatable {
             }
         }
         pending = []
+    }
+
+    /// A group with the oldest values of what was kept of it, which is kept no longer.
+    private mutating func takingOver(_ group: Group) -> Group {
+        var group = group
+        for index in kept.indices where kept[index].isSame(as: group) {
+            for entry in group.entries.indices {
+                let attribute = group.entries[entry].attribute
+                guard let old = kept[index].entries.first(where: { $0.attribute == attribute })
+                else { continue }
+                group.entries[entry].before = old.before
+                kept[index].entries.removeAll { $0.attribute == attribute }
+            }
+        }
+        kept.removeAll { $0.entries.isEmpty }
+        return group
     }
 }
 

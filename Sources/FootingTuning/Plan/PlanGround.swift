@@ -18,7 +18,7 @@ struct PlanDevice: Sendable {
         var schedulers: [String] = []
         for attribute in QueueAttribute.allCases {
             let path = "sys/block/\(device.name)/queue/\(attribute.rawValue)"
-            guard let text = try? root.attribute(path), !text.isEmpty else { continue }
+            guard let text = try? root.attribute(path), Self.isPlain(text) else { continue }
             if attribute == .scheduler {
                 schedulers = text.split { " []".contains($0) }.map(String.init)
             }
@@ -26,6 +26,12 @@ struct PlanDevice: Sendable {
         }
         self.queue = queue
         self.schedulers = schedulers
+    }
+
+    /// Whether a text is what an attribute holds: one line of printable characters.
+    private static func isPlain(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
 
     func number(_ attribute: QueueAttribute) -> Int? { queue[attribute].flatMap { Int($0) } }

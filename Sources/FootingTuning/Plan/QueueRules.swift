@@ -6,7 +6,7 @@ extension TuningRule {
             "nvme-scheduler-none",
             .scheduler,
             source:
-                "block/elevator.c (elevator_get_default); Red Hat, 'Setting the disk scheduler'",
+                "block/elevator.c (elevator_get_default); Red Hat on disk schedulers",
             effect: "less processor time for each request; the kernel's own choice"
         ) { device, _ in
             guard device.device.interface == "nvme", let queues = device.device.queues.value,
@@ -14,7 +14,7 @@ extension TuningRule {
             else { return nil }
             return (
                 "none",
-                "a device with \(queues) queues of its own sorts requests better than one lock does",
+                "\(queues) queues of the device's own need no common lock to sort requests",
                 [
                     device.interfaceEvidence,
                     device.evidence(.scheduler, "the kernel chooses none for several queues"),
@@ -72,7 +72,7 @@ extension TuningRule {
             else { return nil }
             // Every scheduler takes as many; 2048 is the most that any does (MAX_SCHED_RQ).
             let own = min(depth, 2048)
-            // The kernel takes no number below 4 (BLKDEV_MIN_RQ): one that is there cannot be put back.
+            // The kernel takes no number below 4 (BLKDEV_MIN_RQ): that could not be put back.
             guard present < own, present >= 4 else { return nil }
             return (
                 String(own),

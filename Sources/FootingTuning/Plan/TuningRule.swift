@@ -20,7 +20,9 @@ struct TuningRule: Sendable {
     /// What it asks for on a machine.
     let propose: @Sendable (PlanGround) -> [Proposal]
 
-    /// Every rule. Those that change a scheduler come before those that change what a new
+    /// Every rule.
+    ///
+    /// Those that change a scheduler come before those that change what a new
     /// scheduler sets anew.
     static let all: [TuningRule] =
         schedulerRules + queueRules + machineRules + bootRules + pathRules

@@ -208,7 +208,7 @@ extension ProfileField {
                 kind: .microseconds(10_000...3_600_000_000),
                 words: [],
                 help:
-                    "The age of acknowledged but unflushed data, at most; whole milliseconds count.",
+                    "The age of acknowledged but unflushed data, at most.",
                 usedBy: server,
                 standard: "1s"
             ),

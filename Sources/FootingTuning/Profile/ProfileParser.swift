@@ -118,7 +118,9 @@ public enum ProfileParser {
         return settings
     }
 
-    /// A text without blanks and tabs at either end; by bytes, as a blank with an accent is not one.
+    /// A text without blanks and tabs at either end.
+    ///
+    /// By bytes: a blank with an accent is none.
     static func trimmed(_ text: String) -> String {
         let isBlank: (UInt8) -> Bool = { $0 == 32 || $0 == 9 }
         guard let start = text.utf8.firstIndex(where: { !isBlank($0) }),

@@ -48,13 +48,15 @@ enum ApplyCommand {
         let (root, store) = try TuneParameters.place(input)
         let isTrial = input[TuneParameters.dryRun]
         let applier = TuningApplier(root: root, access: RootAccess(root), store: store)
-        let outcomes: [(plan: TuningPlan, outcome: TuningOutcome)]
-        let work: () throws(TuningError) -> [(TuningPlan, TuningOutcome)]
+        let result: Applied
+        let work: () throws(TuningError) -> Applied
         if let path = input[path] {
             let rules = try TuneParameters.names(input)
             let profile = try TuneParameters.profile(input, Detection(root: root, path: path))
             work = { () throws(TuningError) in
                 let result = try applier.apply(
+                    // A link, as in /dev/disk/by-id, leads to the same disk later on as well.
+                    path: path.hasPrefix("/") ? path : root.resolved(path),
                     rules: rules,
                     force: input[TuneParameters.force],
                     isTrial: isTrial
@@ -67,7 +69,7 @@ enum ApplyCommand {
                         named: rules
                     )
                 }
-                return [(result.plan, result.outcome)]
+                return Applied(outcomes: [result])
             }
         } else {
             work = { () throws(TuningError) in
@@ -75,14 +77,23 @@ enum ApplyCommand {
             }
         }
         do throws(TuningError) {
-            outcomes = isTrial ? try work() : try store.withLock(work)
+            result = isTrial ? try work() : try store.withLock(work)
         } catch {
             throw CommandError("cannot apply: \(error)")
         }
-        show(outcomes, input, console, isTrial: isTrial)
-        if outcomes.contains(where: { $0.outcome.hasForeign }) {
+        show(result.outcomes, input, console, isTrial: isTrial)
+        if !result.failures.isEmpty {
+            throw CommandError("cannot apply: \(result.failures.joined(separator: "; "))")
+        }
+        if result.outcomes.contains(where: { $0.outcome.hasForeign }) {
             throw CommandError("somebody else has changed values since; --force changes them")
         }
+    }
+
+    /// What came of one path, or of all that were applied before.
+    private struct Applied {
+        var outcomes: [(plan: TuningPlan, outcome: TuningOutcome)] = []
+        var failures: [String] = []
     }
 
     private static func applyAgain(
@@ -90,24 +101,31 @@ enum ApplyCommand {
         _ root: HostRoot,
         force: Bool,
         isTrial: Bool
-    ) throws(TuningError) -> [(TuningPlan, TuningOutcome)] {
-        var outcomes: [(TuningPlan, TuningOutcome)] = []
+    ) throws(TuningError) -> Applied {
+        var applied = Applied()
         for request in try applier.requests() {
-            let result = try applier.apply(
-                rules: request.rules,
-                force: force,
-                isTrial: isTrial
-            ) { () throws(TuningError) in
-                TuningPlan(
-                    Detection(root: root, path: request.path),
-                    root: root,
-                    profile: try applier.profile(of: request.profile),
-                    named: request.rules
+            // One path that fails keeps no other from its values.
+            do throws(TuningError) {
+                applied.outcomes.append(
+                    try applier.apply(
+                        path: request.path,
+                        rules: request.rules,
+                        force: force,
+                        isTrial: isTrial
+                    ) { () throws(TuningError) in
+                        TuningPlan(
+                            Detection(root: root, path: request.path),
+                            root: root,
+                            profile: try applier.profile(of: request.profile),
+                            named: request.rules
+                        )
+                    }
                 )
+            } catch {
+                applied.failures.append("\(request.path): \(error)")
             }
-            outcomes.append((result.plan, result.outcome))
         }
-        return outcomes
+        return applied
     }
 
     private static func show(
