@@ -62,10 +62,10 @@ public struct FolderStore: JournalStore {
         try PrivateFolder.createWithParents(folder)
         // The folder is a new entry of the one above it, and that one perhaps as well.
         var above = folder
-        while let slash = above.utf8.lastIndex(of: UInt8(ascii: "/")) {
+        while !above.isEmpty {
             try FileDescriptor.synchronizeDirectory(of: above)
-            above = String(above[..<slash])
-            if above.isEmpty { break }
+            let slash = above.utf8.lastIndex(of: UInt8(ascii: "/"))
+            above = slash.map { String(above[..<$0]) } ?? ""
         }
         return try FileDescriptor.open(folder + "/lock", [.readWrite, .create, .noFollow])
     }

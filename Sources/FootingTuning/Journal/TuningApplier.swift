@@ -66,17 +66,15 @@ public struct TuningApplier: Sendable {
         if !isTrial { try settle(&journal, force: force, &outcome) }
         let plan = try makePlan()
         let chosen = choose(plan.changes, journal, force: force, &outcome)
-        if isTrial {
-            outcome.steps = chosen.map(\.step)
-        } else {
+        if !isTrial {
             let request = TuningJournal.Request(
                 path: path,
                 profile: plan.profile.text(),
                 rules: rules
             )
             try make(chosen, request, &journal)
-            outcome.steps = chosen.map(\.step)
         }
+        outcome.steps += chosen.map(\.step)
         return (plan, outcome)
     }
 
@@ -93,7 +91,8 @@ public struct TuningApplier: Sendable {
             }
             return
         }
-        guard journal.requests.count < TuningJournal.requestsMaximum else {
+        let isKnown = journal.requests.contains { $0.path == request.path }
+        guard isKnown || journal.requests.count < TuningJournal.requestsMaximum else {
             throw TuningError(
                 "\(journal.requests.count) paths are applied already; 'footing rollback' first"
             )
@@ -309,6 +308,8 @@ extension TuningOutcome {
 
     mutating func leaveForeign(_ target: String, _ present: String, instead: String) {
         let reason = "somebody made it \(present), it was \(instead) when it was applied"
+        // A recovery and what follows it may come upon the same.
+        if left.contains(where: { $0.target == target && $0.isForeign }) { return }
         left.append(Left(target: target, reason: reason, isForeign: true))
     }
 }
