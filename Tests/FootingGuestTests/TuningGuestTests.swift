@@ -108,11 +108,12 @@ struct TuningGuestTests {
         try guest.shell("footing apply --profile bare-metal /dev/\(name)")
         let scheduler = try guest.shell("busybox cat /sys/block/\(name)/queue/scheduler")
         #expect(scheduler.contains("[none]"))
-        // Somebody changes it back and forth: it is theirs from then on.
+        // Somebody sets the old scheduler again, which brings a number of requests that is neither
+        // the old one nor what came with the change.
         try guest.shell("echo mq-deadline >/sys/block/\(name)/queue/scheduler")
         let refused = try guest.run("/bin/footing", "rollback")
         #expect(refused.status == 1)
-        #expect(refused.output.contains("left alone  \(name) queue/scheduler"))
+        #expect(refused.output.hasPrefix("left alone  \(name) queue/nr_requests: "))
         try guest.shell("footing rollback --force")
         #expect(try Self.values(guest) == before)
     }
@@ -164,7 +165,7 @@ struct TuningGuestTests {
         #expect(try Self.values(guest) == before)
     }
 
-    @Test func `a disk that is unplugged is reported, and one that returns is found`() throws {
+    @Test func `a disk that is unplugged is reported`() throws {
         let guest = try Self.badlyTuned(
             Machine(
                 options: [
