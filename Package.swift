@@ -192,7 +192,7 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingCommandsTests",
-                dependencies: ["FootingCommands", "FootingSystem"],
+                dependencies: ["FootingCommands", "FootingTestSupport", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(
