@@ -23,12 +23,13 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
+    ("FootingTuning", ["FootingDeployment", "FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
     (
         "FootingCommands",
         [
-            "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingAcceleration", "FootingSystem",
+            "FootingLifecycle", "FootingTuning", "FootingDeployment", "FootingMemory",
+            "FootingHost", "FootingNBD", "FootingDisk", "FootingAcceleration", "FootingSystem",
         ]
     ),
     (
@@ -158,6 +159,14 @@ let package = Package(
             .testTarget(
                 name: "FootingLifecycleTests",
                 dependencies: ["FootingLifecycle", "FootingSystem"],
+                swiftSettings: strict
+            ),
+            .testTarget(
+                name: "FootingTuningTests",
+                dependencies: [
+                    "FootingTuning", "FootingDeployment", "FootingHost", "FootingTestSupport",
+                    "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

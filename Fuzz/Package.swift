@@ -27,6 +27,7 @@ let fuzzers: [(name: String, module: String)] = [
     ("FuzzArchive", "FootingHost"),
     ("FuzzHostText", "FootingHost"),
     ("FuzzVirtioLayout", "FootingHost"),
+    ("FuzzProfile", "FootingTuning"),
     ("FuzzDomain", "FootingKubeVirt"),
     ("FuzzManifest", "FootingKubeVirt"),
 ]

@@ -35,6 +35,38 @@ public struct DeploymentProfile: Sendable {
         ]
     }
 
+    /// The same values under another name.
+    public func renamed(_ name: String) -> DeploymentProfile {
+        DeploymentProfile(
+            name: name,
+            gatherThresholdMicroseconds: gatherThresholdMicroseconds,
+            unflushedBytesMaximum: unflushedBytesMaximum,
+            unflushedMillisecondsMaximum: unflushedMillisecondsMaximum,
+            memoryBudgetBytes: memoryBudgetBytes,
+            readWorkers: readWorkers,
+            checkpointLogBytes: checkpointLogBytes
+        )
+    }
+
+    /// The same with another number for one value, and the reason for it.
+    ///
+    /// - Parameter name: one of the names in ``values``.
+    public func replacing(_ name: String, by number: UInt64, reason: String) -> DeploymentProfile {
+        precondition(values.contains { $0.name == name }, "no value \(name)")
+        func value(_ value: Value) -> Value {
+            value.name == name ? Value(name: name, number: number, reason: reason) : value
+        }
+        return DeploymentProfile(
+            name: self.name,
+            gatherThresholdMicroseconds: value(gatherThresholdMicroseconds),
+            unflushedBytesMaximum: value(unflushedBytesMaximum),
+            unflushedMillisecondsMaximum: value(unflushedMillisecondsMaximum),
+            memoryBudgetBytes: value(memoryBudgetBytes),
+            readWorkers: value(readWorkers),
+            checkpointLogBytes: value(checkpointLogBytes)
+        )
+    }
+
     /// A line for each value: name, value, and the reason as a comment.
     public func text() -> String {
         values.reduce(into: "# profile \(name)\n") { text, value in

@@ -28,6 +28,17 @@ public struct Detection: Sendable {
         profile = DeploymentProfile.choose(context: context, report: report)
     }
 
+    /// The same place with another profile.
+    public func with(_ profile: DeploymentProfile) -> Detection {
+        Detection(report: report, context: context, profile: profile)
+    }
+
+    private init(report: HostReport, context: DeploymentContext, profile: DeploymentProfile) {
+        self.report = report
+        self.context = context
+        self.profile = profile
+    }
+
     /// The text of the document `footing.host/1`, with a line feed at its end.
     public func text() -> String {
         report.text { report in

@@ -17,10 +17,11 @@ enum ImportRules {
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],
+        "FootingTuning": ["FootingDeployment", "FootingHost", "FootingSystem"],
         "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
-            "FootingLifecycle", "FootingDeployment", "FootingMemory", "FootingHost", "FootingNBD",
-            "FootingDisk", "FootingAcceleration", "FootingSystem",
+            "FootingLifecycle", "FootingTuning", "FootingDeployment", "FootingMemory",
+            "FootingHost", "FootingNBD", "FootingDisk", "FootingAcceleration", "FootingSystem",
         ],
         "CNBDKit": [],
         "FootingNBDKit": [

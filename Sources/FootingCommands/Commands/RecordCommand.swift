@@ -1,6 +1,7 @@
 internal import FootingDeployment
 internal import FootingHost
 internal import FootingSystem
+internal import FootingTuning
 
 /// `footing record`: what `footing detect` reads, in one small file without secrets.
 enum RecordCommand {
@@ -39,6 +40,7 @@ enum RecordCommand {
         // What is recorded is what was asked: so everything is.
         let detection = Detection(root: root, path: input[path])
         _ = CapabilityRegistry.gather(root: root, report: detection.report)
+        _ = TuningPlan(detection, root: root, profile: TuningProfile.choose(detection))
         let recording: MachineRecording
         do throws(ArchiveError) {
             recording = try MachineRecording(

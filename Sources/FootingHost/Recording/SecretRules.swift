@@ -125,7 +125,12 @@ enum SecretRule: Sendable {
     ]
 
     /// Words of the kernel's command line by which clouds are found.
-    private static let bootWords = ["ds=", "ci.ds=", "ci.datasource=", "scaleway", "vultr"]
+    private static let bootWords = [
+        "ds=", "ci.ds=", "ci.datasource=", "scaleway", "vultr",
+        // What a plan would add: settings of drivers.
+        "nvme_core.io_timeout=", "nvme.poll_queues=", "vmw_pvscsi.", "hv_storvsc.",
+        "xen_blkfront.",
+    ]
 
     /// Files of the running machine that hold its names and ids, whether a detector reads them or
     /// not: what stands there must not stand anywhere else.

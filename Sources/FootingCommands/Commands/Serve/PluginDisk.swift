@@ -54,7 +54,10 @@ public final class PluginDisk: Sendable {
         _ options: PluginOptions,
         _ console: Console
     ) throws(CommandError) -> (Disk, DiskPlacement) {
-        let detection = try ServeCommand.detect(options.path)
+        let detection = try ServeCommand.tuned(
+            try ServeCommand.detect(options.path),
+            options.input
+        )
         let placement = DiskPlacement.decide(detection.report)
         var engine = ServeCommand.options(options.input, detection, placement)
         engine.key = try KeyOptions.current.given(options.input)

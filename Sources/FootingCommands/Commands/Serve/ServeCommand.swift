@@ -4,6 +4,7 @@ internal import FootingLifecycle
 internal import FootingMemory
 internal import FootingNBD
 internal import FootingSystem
+internal import FootingTuning
 
 /// `footing serve`: a disk over NBD, tuned to the place it runs in.
 enum ServeCommand {
@@ -37,6 +38,13 @@ enum ServeCommand {
         help: "What the disk may keep in memory; by default a part of what is free."
     )
 
+    static let profile = Option(
+        optional: "profile",
+        .text,
+        placeholder: "profile",
+        help: "A built-in profile's name, or a file's path; by default the place decides."
+    )
+
     static let fixedMemory = Flag(
         "fixed-memory",
         help: "Keep the budget, whatever happens to the machine's memory."
@@ -60,7 +68,7 @@ enum ServeCommand {
             """,
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model, memory.model,
-            fixedMemory.model, inputOutput.model, SharedParameters.json.model,
+            fixedMemory.model, inputOutput.model, profile.model, SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
     )
@@ -75,7 +83,7 @@ enum ServeCommand {
         do throws(Errno) { signals = try StopSignals() } catch {
             throw CommandError("cannot handle", "signals", error)
         }
-        let detection = try detect(input[path])
+        let detection = try tuned(try detect(input[path]), input)
         let placement = place(detection, console)
         var options = options(input, detection, placement)
         options.key = try KeyOptions.forDisk(input[path], input)
@@ -106,6 +114,24 @@ enum ServeCommand {
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         return options
+    }
+
+    /// The place with the profile that was asked for, if one was.
+    static func tuned(
+        _ detection: Detection,
+        _ input: Invocation
+    ) throws(CommandError) -> Detection {
+        guard let name = input[profile] else { return detection }
+        let profile = try TuneParameters.read(name)
+        return detection.with(profile.deployment(at: detection.profile))
+    }
+
+    /// Clients at a time: what was asked for, else what the profile says.
+    private static func clients(_ input: Invocation) throws(CommandError) -> Int {
+        guard !input.isGiven(connections.model), let name = input[profile],
+            let number = try TuneParameters.read(name)["connections"].number
+        else { return input[connections] }
+        return Int(clamping: number)
     }
 
     static func detect(_ path: String) throws(CommandError) -> Detection {
@@ -141,7 +167,7 @@ enum ServeCommand {
         _ signals: borrowing StopSignals
     ) throws(CommandError) {
         var configuration = Configuration()
-        configuration.maximumConnections = input[connections]
+        configuration.maximumConnections = try clients(input)
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
         configuration.log = { line in
             console.remark(line)

@@ -1,0 +1,220 @@
+internal import FootingSystem
+internal import Glibc
+
+extension TuningApplier {
+    /// Undoes everything that was applied.
+    ///
+    /// What somebody else has changed since is left alone and stays in the journal; the values of a
+    /// disk that is gone went with it.
+    ///
+    /// - Parameters:
+    ///   - force: also undoes what somebody else has changed.
+    ///   - isTrial: tells what would be written, and writes nothing.
+    public func rollback(force: Bool, isTrial: Bool = false) throws(TuningError) -> TuningOutcome {
+        var outcome = TuningOutcome()
+        var journal = try load()
+        if isTrial {
+            let isInterrupted = journal.isRollingBack || !journal.pending.isEmpty
+            journal.complete()
+            let judged = try wishes(
+                journal.applied + journal.kept,
+                force: force,
+                isInterrupted: isInterrupted,
+                &outcome
+            )
+            outcome.steps = judged.do.compactMap { step($0) }
+            return outcome
+        }
+        try settle(&journal, force: force, &outcome)
+        guard !journal.isEmpty else {
+            // An empty journal may still lie there, of an earlier start of the machine.
+            try save(journal)
+            return outcome
+        }
+        let judged = try wishes(
+            journal.applied + journal.kept,
+            force: force,
+            isInterrupted: false,
+            &outcome
+        )
+        journal.applied = judged.groups
+        journal.kept = judged.foreign
+        journal.requests = []
+        journal.isRollingBack = !journal.applied.isEmpty
+        try save(journal)
+        try undo(&journal, judged.do, &outcome)
+        return outcome
+    }
+
+    /// A value that is to be there again.
+    struct Wish {
+        let target: String
+        let path: String
+        let attribute: String
+        let value: String
+
+        init(_ group: TuningJournal.Group, _ name: String, _ entry: TuningJournal.Entry) {
+            attribute = entry.attribute
+            value = entry.before
+            target = group.disk == nil ? "vm.\(attribute)" : "\(name) queue/\(attribute)"
+            path = TuningApplier.path(attribute, of: group.disk, name)
+        }
+    }
+
+    /// Brings what a crash interrupted to an end: an apply is undone, a rollback goes on.
+    func settle(
+        _ journal: inout TuningJournal,
+        force: Bool,
+        _ outcome: inout TuningOutcome
+    ) throws(TuningError) {
+        if !journal.pending.isEmpty {
+            let judged = try wishes(journal.pending, force: force, isInterrupted: true, &outcome)
+            try restore(judged.do, &outcome)
+            journal.pending = []
+            journal.keep(judged.foreign)
+            try save(journal)
+            outcome.notes.append("an interrupted apply was undone")
+        }
+        if journal.isRollingBack {
+            let judged = try wishes(journal.applied, force: force, isInterrupted: true, &outcome)
+            journal.kept += judged.foreign
+            try undo(&journal, judged.do, &outcome)
+            outcome.notes.append("an interrupted rollback was finished")
+        }
+    }
+
+    private func undo(
+        _ journal: inout TuningJournal,
+        _ wishes: [Wish],
+        _ outcome: inout TuningOutcome
+    ) throws(TuningError) {
+        try restore(wishes, &outcome)
+        journal.applied = journal.kept
+        journal.kept = []
+        journal.isRollingBack = false
+        try save(journal)
+    }
+
+    /// Sorts what was written into what is still ours and what is somebody else's.
+    ///
+    /// - Parameter isInterrupted: whether a crash may have left side effects that nobody noted.
+    private func wishes(
+        _ groups: [TuningJournal.Group],
+        force: Bool,
+        isInterrupted: Bool,
+        _ outcome: inout TuningOutcome
+    ) throws(TuningError) -> (
+        do: [Wish], groups: [TuningJournal.Group], foreign: [TuningJournal.Group]
+    ) {
+        var wishes: [Wish] = []
+        var ours: [TuningJournal.Group] = []
+        var foreign: [TuningJournal.Group] = []
+        for group in groups {
+            var name = group.name
+            if let disk = group.disk {
+                guard let found = DeviceIdentity.find(disk, root) else {
+                    outcome.leave(group.name, "the disk is gone, and its values with it")
+                    continue
+                }
+                name = found
+            }
+            var mine: [TuningJournal.Entry] = []
+            var theirs: [TuningJournal.Entry] = []
+            for entry in group.entries {
+                let wish = Wish(group, name, entry)
+                let present: String?
+                switch state(wish) {
+                case .there(let value): present = value
+                case .closed: present = nil
+                case .gone:
+                    outcome.leave(wish.target, "it is gone")
+                    continue
+                case .failed(let error): throw TuningError("cannot read \(wish.path): \(error)")
+                }
+                let expected = entry.after ?? entry.wanted
+                let isOurs =
+                    force || present == nil || present == entry.before || present == expected
+                    || (isInterrupted && SideEffects.canMove(entry.attribute, in: group))
+                if isOurs {
+                    mine.append(entry)
+                    wishes.append(wish)
+                } else {
+                    let before = expected ?? entry.before
+                    outcome.leaveForeign(wish.target, present ?? "", instead: before)
+                    theirs.append(entry)
+                }
+            }
+            if !mine.isEmpty { ours.append(.init(disk: group.disk, name: name, entries: mine)) }
+            if !theirs.isEmpty {
+                foreign.append(.init(disk: group.disk, name: name, entries: theirs))
+            }
+        }
+        return (wishes, ours, foreign)
+    }
+
+    /// Writes values until all are there: one may move another, and one may refuse what it was and
+    /// take it back when its twin is written, as `dirty_bytes` refuses 0.
+    private func restore(
+        _ wishes: [Wish],
+        _ outcome: inout TuningOutcome
+    ) throws(TuningError) {
+        var failures: [String] = []
+        let steps = wishes.compactMap { step($0) }
+        for _ in 0..<4 {
+            failures = []
+            for wish in wishes where !isMet(wish) {
+                do throws(Errno) {
+                    try access.write(wish.path, wish.value)
+                } catch {
+                    failures.append("\(wish.target): \(wish.value) cannot be written: \(error)")
+                }
+            }
+            let open = wishes.filter { !isMet($0) }
+            if open.isEmpty {
+                outcome.steps += steps
+                return
+            }
+            if failures.isEmpty {
+                failures = open.map { "\($0.target) does not become \($0.value)" }
+            }
+        }
+        throw TuningError(failures.joined(separator: "; "))
+    }
+
+    /// What can be seen of an attribute.
+    private enum State {
+        case there(String)
+        /// It is there, and has no value for now (`wbt_lat_usec` without throttling).
+        case closed
+        case gone
+        case failed(Errno)
+    }
+
+    private func state(_ wish: Wish) -> State {
+        do throws(Errno) {
+            let text = try access.read(wish.path)
+            return .there(QueueAttribute(rawValue: wish.attribute)?.value(text) ?? text)
+        } catch {
+            switch error {
+            case .invalidArgument: return .closed
+            case .noSuchFile, .notDirectory, .noDevice, Errno(rawValue: ENODEV): return .gone
+            default: return .failed(error)
+            }
+        }
+    }
+
+    /// Whether a value is there again, or can no longer be.
+    private func isMet(_ wish: Wish) -> Bool {
+        switch state(wish) {
+        case .there(let value): value == wish.value
+        case .closed, .gone: true
+        case .failed: false
+        }
+    }
+
+    /// What a wish changes; nil if nothing.
+    private func step(_ wish: Wish) -> TuningOutcome.Step? {
+        guard case .there(let present) = state(wish), present != wish.value else { return nil }
+        return .init(target: wish.target, from: present, to: wish.value)
+    }
+}

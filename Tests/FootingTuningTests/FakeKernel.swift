@@ -1,0 +1,165 @@
+import FootingSystem
+import Glibc
+
+@testable import FootingTuning
+
+/// What the kernel does when an attribute is written, on a tree of files.
+struct FakeKernel: TuningAccess {
+    let root: HostRoot
+    /// Paths whose writes are refused.
+    var refused: Set<String> = []
+    /// Paths that keep their values, whatever is written.
+    var stubborn: Set<String> = []
+
+    func read(_ path: String) throws(Errno) -> String { try RootAccess(root).read(path) }
+
+    func write(_ path: String, _ value: String) throws(Errno) {
+        let files = RootAccess(root)
+        _ = try files.read(path)
+        if refused.contains(path) { throw .inputOutput }
+        if stubborn.contains(path) { return }
+        let name = String(path.split(separator: "/").last ?? "")
+        let folder = String(path.dropLast(name.utf8.count))
+        switch name {
+        case "scheduler":
+            let offered = try files.read(path).split { " []".contains($0) }.map(String.init)
+            guard offered.contains(value) else { throw .invalidArgument }
+            let text = offered.map { $0 == value ? "[\($0)]" : $0 }.joined(separator: " ")
+            try files.write(path, text)
+            // A new scheduler brings its own number of requests.
+            try files.write(folder + "nr_requests", value == "none" ? "254" : "256")
+        case "nr_requests":
+            guard let number = Int(value), (4...2048).contains(number) else {
+                throw .invalidArgument
+            }
+            try files.write(path, value)
+        case "dirty_bytes", "dirty_background_bytes":
+            guard let number = Int(value), number >= 8192 else { throw .invalidArgument }
+            try files.write(path, value)
+            let twin = name.dropLast("bytes".count) + "ratio"
+            try files.write(folder + twin, "0")
+        case "dirty_ratio", "dirty_background_ratio":
+            try files.write(path, value)
+            let twin = name.dropLast("ratio".count) + "bytes"
+            try files.write(folder + twin, "0")
+        default:
+            try files.write(path, value)
+        }
+    }
+}
+
+/// A process that ends after so many steps, before or after the last of them took effect.
+final class Lifetime: Sendable {
+    private let state: Locked<(steps: Int, limit: Int, isDead: Bool)>
+    private let takesEffect: Bool
+
+    init(_ limit: Int = .max, takesEffect: Bool = false) {
+        state = Locked((0, limit, false))
+        self.takesEffect = takesEffect
+    }
+
+    var isOver: Bool { state.withLock { $0.isDead } }
+
+    /// One step; from its end on, nothing succeeds.
+    func step<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        let (isAlive, isLast) = state.withLock { state in
+            if state.isDead { return (false, false) }
+            state.steps += 1
+            state.isDead = state.steps == state.limit
+            return (true, state.isDead)
+        }
+        guard isAlive else { throw .inputOutput }
+        if isLast, !takesEffect { throw .inputOutput }
+        let result = try body()
+        if isLast { throw .inputOutput }
+        return result
+    }
+
+    /// Something that changes nothing.
+    func look<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        if isOver { throw .inputOutput }
+        return try body()
+    }
+}
+
+/// Attributes as a process that may end sees them.
+struct MortalAccess: TuningAccess {
+    let access: any TuningAccess
+    let lifetime: Lifetime
+
+    func read(_ path: String) throws(Errno) -> String {
+        try lifetime.look { () throws(Errno) in try access.read(path) }
+    }
+
+    func write(_ path: String, _ value: String) throws(Errno) {
+        try lifetime.step { () throws(Errno) in try access.write(path, value) }
+    }
+}
+
+/// A journal in memory, which knows what of it a power failure would leave.
+final class MemoryStore: JournalStore {
+    private struct State {
+        var next: [UInt8]?
+        var current: [UInt8]?
+        var durable: [UInt8]?
+    }
+
+    private let state = Locked(State())
+    private let lifetime: Lifetime
+
+    init(_ lifetime: Lifetime = Lifetime()) {
+        self.lifetime = lifetime
+    }
+
+    /// One that begins with a journal.
+    init(journal: [UInt8]?) {
+        lifetime = Lifetime()
+        state.withLock {
+            $0.current = journal
+            $0.durable = journal
+        }
+    }
+
+    /// The journal as a process that was killed leaves it.
+    var current: [UInt8]? { state.withLock { $0.current } }
+    /// The journal as a power failure may leave it.
+    var durable: [UInt8]? { state.withLock { $0.durable } }
+
+    func read() throws(Errno) -> [UInt8]? {
+        try lifetime.look { () throws(Errno) in state.withLock { $0.current } }
+    }
+
+    func prepare(_ bytes: [UInt8]) throws(Errno) {
+        try lifetime.step { () throws(Errno) in state.withLock { $0.next = bytes } }
+    }
+
+    func replace() throws(Errno) {
+        try lifetime.step { () throws(Errno) in
+            state.withLock {
+                $0.current = $0.next
+                $0.next = nil
+            }
+        }
+    }
+
+    func remove() throws(Errno) {
+        try lifetime.step { () throws(Errno) in state.withLock { $0.current = nil } }
+    }
+
+    func synchronize() throws(Errno) {
+        try lifetime.step { () throws(Errno) in state.withLock { $0.durable = $0.current } }
+    }
+}
+
+extension MemoryStore {
+    /// Puts a journal there without a step of the process's life.
+    func prepareForTests(_ journal: [UInt8]?) throws {
+        state.withLock {
+            $0.current = journal
+            $0.durable = journal
+        }
+    }
+}
+
+/// Lets others into a folder.
+func chmodOpen(_ path: String) -> Int32 { unsafe chmod(path, 0o755) }
