@@ -76,7 +76,7 @@ tests() {
 # the developer's.
 optimized=(-Xswiftc -O)
 tested=(--scratch-path .build/tested "${optimized[@]}")
-sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt)Tests\.'
+sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt|Tuning)Tests\.'
 
 step "format and project rules" make --no-print-directory check
 step "static program and plugin" Scripts/release.sh plugin
