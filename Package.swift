@@ -183,7 +183,7 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingCommandsTests",
-                dependencies: ["FootingCommands", "FootingSystem"],
+                dependencies: ["FootingCommands", "FootingTestSupport", "FootingSystem"],
                 swiftSettings: strict
             ),
             .testTarget(

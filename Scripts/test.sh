@@ -71,21 +71,28 @@ tests() {
     echo "== $name tests: $ran in $((SECONDS - start)) s, $wrong failed, $left skipped"
 }
 
+# Without optimisation the simulations alone take ten minutes, and an hour under a sanitizer;
+# preconditions and overflows are checked all the same. A folder of its own, or each build would undo
+# the developer's.
+optimized=(-Xswiftc -O)
+tested=(--scratch-path .build/tested "${optimized[@]}")
 sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt)Tests\.'
 
 step "format and project rules" make --no-print-directory check
 step "static program and plugin" Scripts/release.sh plugin
-tests unit --skip '^(Tidy|FootingIntegration|FootingGuest)Tests\.'
+tests unit "${tested[@]}" --skip '^(Tidy|FootingIntegration|FootingGuest)Tests\.'
 if grep -qr '@Test' Tests/FootingIntegrationTests; then
-    tests integration --filter '^FootingIntegrationTests\.'
+    tests integration "${tested[@]}" --filter '^FootingIntegrationTests\.'
 fi
 step "guest kernels" Scripts/guests.sh
-tests guest --filter '^FootingGuestTests\.'
+tests guest "${tested[@]}" --filter '^FootingGuestTests\.'
 # They have allocators of their own: what the heap gives back cannot be seen.
 export FOOTING_SANITIZED=1
-tests thread-sanitizer --sanitize=thread --scratch-path .build/thread --filter "$sanitized"
+tests thread-sanitizer --sanitize=thread --scratch-path .build/thread "${optimized[@]}" \
+    --filter "$sanitized"
 export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
-tests address-sanitizer --sanitize=address --scratch-path .build/address --filter "$sanitized"
+tests address-sanitizer --sanitize=address --scratch-path .build/address "${optimized[@]}" \
+    --filter "$sanitized"
 if [[ -d Fuzz ]]; then
     step "fuzz corpora" Scripts/fuzz.sh corpus
 fi

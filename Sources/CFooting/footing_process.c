@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "footing_process.h"
 
-#include <malloc.h>
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <linux/mempolicy.h>
@@ -14,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 int footing_stop_signals(void)
@@ -160,6 +161,51 @@ int footing_allowed_nodes(uint64_t *words, size_t count)
 	unsigned long bits = count * 64;
 	long result = syscall(SYS_get_mempolicy, NULL, words, bits, NULL, MPOL_F_MEMS_ALLOWED);
 	return result < 0 ? -errno : 0;
+}
+
+int footing_hide_memory(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : 0;
+}
+
+ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size)
+{
+	struct termios before, quiet;
+	size_t prompt_size = strlen(prompt);
+	size_t count = 0;
+	ssize_t result = 0;
+
+	if (tcgetattr(terminal, &before) < 0)
+		return -errno;
+	quiet = before;
+	/* Without ISIG no signal can end the process while the terminal shows nothing. */
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
+	quiet.c_lflag |= ICANON;
+	if (tcsetattr(terminal, TCSAFLUSH, &quiet) < 0)
+		return -errno;
+	if (write(terminal, prompt, prompt_size) < 0)
+		result = -errno;
+	while (result == 0) {
+		char byte = 0;
+		ssize_t got = read(terminal, &byte, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			result = -errno;
+		if (got <= 0 || byte == '\n')
+			break;
+		/* Ctrl-C. */
+		if (byte == 3)
+			result = -ECANCELED;
+		else if (count == size)
+			result = -EMSGSIZE;
+		else
+			line[count++] = byte;
+	}
+	tcsetattr(terminal, TCSAFLUSH, &before);
+	if (write(terminal, "\n", 1) < 0 && result == 0)
+		result = -errno;
+	return result < 0 ? result : (ssize_t)count;
 }
 
 int footing_spawn(const char *const words[], int *output)

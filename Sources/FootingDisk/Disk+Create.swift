@@ -1,3 +1,4 @@
+import FootingAcceleration
 public import FootingSystem
 
 /// What a new disk is to be.
@@ -18,6 +19,8 @@ public struct DiskOptions: Sendable {
     public var segmentSizeBytes: UInt64?
     /// How writes are compressed.
     public var compression = CompressionPolicy.none
+    /// How it is encrypted; nil: not at all, which cannot be changed later.
+    public var encryption: DiskEncryption?
 
     /// Room for snapshots in a file, in percent: half the data, but not more than 128 GiB.
     ///
@@ -77,7 +80,8 @@ public struct DiskOptions: Sendable {
             sizeBytes: sizeBytes,
             sparePercent: sparePercent,
             snapshotReservePercent: snapshotReservePercent,
-            segmentSizeBytes: segmentSizeBytes
+            segmentSizeBytes: segmentSizeBytes,
+            isEncrypted: encryption != nil
         )
         guard geometry.segmentCount <= Geometry.segmentCountMax else {
             throw DiskError(
@@ -110,7 +114,7 @@ extension Disk {
             throw DiskError(.invalid, "create", "it is not a block device").at(path)
         }
         do throws(DiskError) {
-            try format(store, geometry, options.compression)
+            try format(store, geometry, options.compression, options.encryption)
         } catch {
             throw error.at(path)
         }
@@ -119,7 +123,8 @@ extension Disk {
     private static func format(
         _ store: FileStore,
         _ geometry: Geometry,
-        _ compression: CompressionPolicy
+        _ compression: CompressionPolicy,
+        _ encryption: DiskEncryption?
     ) throws(DiskError) {
         var generator = SystemRandomNumberGenerator()
         try format(
@@ -127,7 +132,9 @@ extension Disk {
             geometry,
             identifier: Identifier(using: &generator),
             unixSeconds: SystemClock().unixSeconds,
-            compression: compression
+            compression: compression,
+            encryption: encryption,
+            using: &generator
         )
     }
 
@@ -136,17 +143,18 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        try create(path: path, try options.geometry(), options.compression)
+        try create(path: path, try options.geometry(), options.compression, options.encryption)
     }
 
     static func create(
         path: String,
         _ geometry: Geometry,
-        _ compression: CompressionPolicy
+        _ compression: CompressionPolicy,
+        _ encryption: DiskEncryption? = nil
     ) throws(DiskError) {
         let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
         do throws(DiskError) {
-            try format(store, geometry, compression)
+            try format(store, geometry, compression, encryption)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -166,6 +174,31 @@ extension Disk {
         unixSeconds: UInt64,
         compression: CompressionPolicy = .none
     ) throws(DiskError) {
+        var generator = SystemRandomNumberGenerator()
+        try format(
+            store,
+            geometry,
+            identifier: identifier,
+            unixSeconds: unixSeconds,
+            compression: compression,
+            encryption: nil,
+            using: &generator
+        )
+    }
+
+    /// Writes the structures of an empty disk, which is encrypted if the geometry says so.
+    ///
+    /// - Parameter generator: a cryptographic one, for the disk's key.
+    public static func format(
+        _ store: any BlockStore,
+        _ geometry: Geometry,
+        identifier: Identifier,
+        unixSeconds: UInt64,
+        compression: CompressionPolicy,
+        encryption: DiskEncryption?,
+        using generator: inout some RandomNumberGenerator
+    ) throws(DiskError) {
+        precondition(geometry.isEncrypted == (encryption != nil), "encrypted, or not")
         guard store.sizeBytes >= geometry.containerSizeBytes else {
             throw DiskError(
                 .invalid,
@@ -183,6 +216,9 @@ extension Disk {
             entries[index].hasSpace = true
             entries[index].sequence = UInt64(index) + 1
         }
+        let keys = try encryption.map { (encryption) throws(DiskError) in
+            try makeKeys(store, encryption, identifier, unixSeconds, &generator)
+        }
         var superblock = Superblock(
             identifier: identifier,
             generation: 1,
@@ -199,6 +235,7 @@ extension Disk {
             createdUnixSeconds: unixSeconds
         )
         superblock.setCompression(compression)
+        if keys != nil { superblock.features |= Superblock.encryptedFeature }
         let tableBytes = Int(geometry.tableRegionSizeBytes)
         let region = try KernelBuffers().buffer(for: "create", count: tableBytes)
         superblock.tableChecksum = SegmentTable.store(
@@ -208,8 +245,20 @@ extension Disk {
             generation: 1,
             in: region
         )
+        if let keys { superblock.tableTag = try keys.sum(region, 0..<tableBytes) }
         let page = AlignedBuffer(count: 4096)
-        superblock.store(in: page)
+        try superblock.store(in: page, keys)
+        try write(region, page, geometry, store)
+    }
+
+    /// Writes what a new disk begins with: both tables, then both superblocks.
+    private static func write(
+        _ region: borrowing AlignedBuffer,
+        _ page: borrowing AlignedBuffer,
+        _ geometry: Geometry,
+        _ store: any BlockStore
+    ) throws(DiskError) {
+        let tableBytes = Int(geometry.tableRegionSizeBytes)
         do throws(Errno) {
             try store.allocate(0..<geometry.tableOffset(region: 2))
             for segment in 0..<UInt32(4) {
@@ -227,6 +276,40 @@ extension Disk {
         } catch {
             throw DiskError("create", cause: error)
         }
+    }
+}
+
+extension Disk {
+    /// Draws the key of a new disk, and writes the slot that opens it.
+    private static func makeKeys(
+        _ store: any BlockStore,
+        _ encryption: DiskEncryption,
+        _ identifier: Identifier,
+        _ unixSeconds: UInt64,
+        _ generator: inout some RandomNumberGenerator
+    ) throws(DiskError) -> VolumeKeys {
+        var slots = KeySlots(volume: identifier)
+        let keys: VolumeKeys
+        do throws(KeyError) {
+            let key = try VolumeKey(using: &generator)
+            try slots.add(
+                encryption.key.credential,
+                key: key,
+                label: encryption.label,
+                cost: encryption.cost,
+                nowSeconds: unixSeconds,
+                using: &generator
+            )
+            do throws(DiskError) {
+                keys = try VolumeKeys(key, identifier, SoftwareAccelerator())
+            } catch {
+                throw KeyError.unavailable(error.detail)
+            }
+        } catch {
+            throw DiskError("create", error)
+        }
+        try KeySlotStore.write(slots, store)
+        return keys
     }
 }
 
@@ -248,8 +331,14 @@ public struct DiskInformation: Sendable, Equatable {
     public let createdUnixSeconds: UInt64
     /// How writes are compressed.
     public let compression: CompressionPolicy
+    /// What opens it if it is encrypted.
+    public let keySlots: [DiskKeySlot]
 
-    init(_ superblock: Superblock) {
+    /// Whether it is encrypted.
+    public var isEncrypted: Bool { geometry.isEncrypted }
+
+    init(_ superblock: Superblock, _ keySlots: [DiskKeySlot] = []) {
+        self.keySlots = keySlots
         identifier = superblock.identifier
         formatVersion = Superblock.version
         geometry = superblock.geometry
@@ -264,7 +353,9 @@ public struct DiskInformation: Sendable, Equatable {
     public init(path: String) throws(DiskError) {
         let store = try FileStore(path: path, access: .readOnly)
         do throws(DiskError) {
-            self.init(try OpenedContainer.readSuperblock(store).0)
+            let superblock = try OpenedContainer.readSuperblock(store).0
+            let slots = superblock.geometry.isEncrypted ? try DiskKeys.list(store) : []
+            self.init(superblock, slots)
         } catch {
             throw error.at(path)
         }

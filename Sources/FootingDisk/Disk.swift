@@ -89,6 +89,9 @@ public final class Disk: Sendable {
     /// What is in the container.
     public var space: DiskSpace { engine.space }
 
+    /// Why the memory of an encrypted disk's key could not be locked; nil if it is.
+    public var keyLockFailure: Errno? { engine.cipher?.keys.lockFailure }
+
     /// What it may use of memory, and what it uses.
     public var memory: DiskMemory { engine.memory }
 

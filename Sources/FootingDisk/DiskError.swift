@@ -22,6 +22,8 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         /// Not a Footing container, or one of a version or with features this program does not
         /// know.
         case unsupported
+        /// It is encrypted, and no key was given, or another one; or it is not, and one was given.
+        case locked
         /// An earlier failure made it unsafe to go on; reopen the disk.
         case failed
         /// The disk was closed.
@@ -65,6 +67,16 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
             offset: offset,
             isSpace ? "the host has no space left for the container" : "",
             cause: cause
+        )
+    }
+
+    /// Nobody can say what an encrypted disk holds without its key.
+    static func withoutKey(_ operation: String) -> DiskError {
+        DiskError(
+            .locked,
+            operation,
+            "the disk is encrypted; it needs its passphrase (--passphrase-file) or key file "
+                + "(--key-file)"
         )
     }
 

@@ -226,7 +226,8 @@ extension Engine {
     ///
     /// A host without space is no reason not to try: one may win some.
     ///
-    /// - Throws: kind `noSpace` once an attempt has failed that began after this call.
+    /// - Throws: kind `noSpace` or `noMemory` once an attempt has failed that began after this
+    ///   call.
     func checkpointUntil(
         _ isDone: (borrowing EngineState) -> Bool
     ) throws(DiskError) {
@@ -260,6 +261,7 @@ extension Engine {
     ) throws(DiskError) {
         let isHopeless = options.leavesOut == .attempt && state.hostIsFull
         if state.checkpoints.lastFailed < first, !isHopeless { return }
+        if let failure = state.checkpoints.lastFailure, failure.kind == .noMemory { throw failure }
         throw DiskError(
             .noSpace,
             "checkpoint",

@@ -37,6 +37,8 @@ public struct FileStatus: Sendable {
 
     /// What it is.
     public let kind: Kind
+    /// Who may do what with it: the low twelve bits of `st_mode`, chmod(2); 0 in a recording.
+    public let permissions: UInt32
     /// Size in bytes; 0 for a block device.
     public let sizeBytes: UInt64
     /// Space it takes on its file system, in bytes.
@@ -66,6 +68,7 @@ public struct FileStatus: Sendable {
             case S_IFIFO: .pipe
             default: .other
             }
+        permissions = status.mode & 0o7777
         sizeBytes = status.size_bytes
         allocatedBytes = status.blocks_512 * 512
         fileSystemDevice = Device(major: status.device_major, minor: status.device_minor)
@@ -83,6 +86,7 @@ public struct FileStatus: Sendable {
         device: Device = Device(major: 0, minor: 0)
     ) {
         self.kind = kind
+        permissions = 0
         self.sizeBytes = sizeBytes
         self.device = device
         allocatedBytes = 0

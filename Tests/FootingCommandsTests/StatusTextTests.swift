@@ -29,7 +29,7 @@ import Testing
         #expect(
             names == [
                 "disk", "uri", "running", "clients", "memory", "cache", "log", "io", "compression",
-                "snapshots", "scrub", "machine", "group", "balloon", "decided",
+                "encryption", "snapshots", "scrub", "machine", "group", "balloon", "decided",
             ]
         )
     }

@@ -4,10 +4,16 @@ import Testing
 
 /// What the kernel says that a process has, under load.
 @Suite struct BudgetTests {
-    private static let root =
-        #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-        .joined(separator: "/")
-    private static let simulate = root + "/.build/debug/footing-simulate"
+    /// It is built with the tests, and lies beside them.
+    private static let simulate: String = {
+        guard let program = unsafe realpath("/proc/self/exe", nil) else { return "" }
+        defer { unsafe free(program) }
+        let folder = unsafe String(cString: program).split(
+            separator: "/",
+            omittingEmptySubsequences: false
+        )
+        return folder.dropLast().joined(separator: "/") + "/footing-simulate"
+    }()
     private static let hasSimulate = unsafe access(simulate, X_OK) == 0
 
     /// Bytes free where the tests' folders are.

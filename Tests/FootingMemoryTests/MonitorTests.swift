@@ -161,6 +161,33 @@ struct MonitorTests {
         #expect(monitor.nextNanoseconds - clock.nanoseconds == 250_000_000)
     }
 
+    @Test(
+        "looks half as often while plenty is there, of the machine and of the group",
+        arguments: [
+            // Kibibytes of the machine, in all and available; mebibytes of the group's limit.
+            (8_388_608, 4_194_304, nil, true), (8_388_608, 4_194_303, nil, false),
+            (3_145_728, 2_097_152, nil, true), (3_145_728, 2_097_151, nil, false),
+            (8_388_608, 4_194_304, 4096, true), (8_388_608, 4_194_304, 1024, false),
+        ] as [(Int, Int, UInt64?, Bool)]
+    )
+    func plenty(total: Int, available: Int, limit: UInt64?, isPlenty: Bool) throws {
+        let machine = try machine()
+        let limit = limit.map { "\($0 * mebibyte)\n" } ?? "max\n"
+        try machine.write("sys/fs/cgroup/disk/memory.max", limit)
+        try machine.writeMemory(total: total, available: available)
+        let clock = FakeClock()
+        let monitor = try PressureMonitor(root: try machine.root(), time: clock)
+        _ = try next(monitor, clock)
+        #expect(
+            monitor.nextNanoseconds - clock.nanoseconds == (isPlenty ? 500_000_000 : 250_000_000)
+        )
+        // Once something moves it is no matter how much is there.
+        try machine.write("proc/vmstat", "balloon_inflate 25600\nballoon_deflate 0\n")
+        try machine.writeMemory(total: total - 102_400, available: available)
+        _ = try next(monitor, clock, milliseconds: 500)
+        #expect(monitor.nextNanoseconds - clock.nanoseconds == 50_000_000)
+    }
+
     @Test("a balloon that starts is seen with the next look, not with the next slow one")
     func balloonWithMemory() throws {
         let machine = try machine()

@@ -6,16 +6,18 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--without release|pins|split|attempt]
+//                    [--encrypted]
+//                    [--without release|pins|split|attempt|segment|epoch|abandon]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
-// and the command that replays it. --snapshots: disks that are full and have some. --without:
-// breaks a rule of snapshots, to see that it is noticed. --cache-policies: the hit ratios of the
-// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while
-// its budget changes; fails if the process has more memory than that.
+// and the command that replays it. --snapshots: disks that are full and have some. --encrypted: all
+// disks are. --without: breaks a rule of snapshots or of encryption, to see that it is noticed.
+// --cache-policies: the hit ratios of the engine's cache and of others on fixed traces. --memory: a
+// real disk in a folder under load while its budget changes; fails if the process has more memory
+// than that.
 
 func say(_ text: String) {
     print(text)
@@ -24,7 +26,7 @@ func say(_ text: String) {
 
 func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
-    say("                        [--snapshots] [--without release|pins|split]")
+    say("                        [--snapshots] [--encrypted] [--without <rule>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     exit(64)
 }
@@ -52,9 +54,8 @@ struct Arguments: Sendable {
                 }
                 simulation.trouble = kind
             case "--snapshots": simulation.isAboutSnapshots = true
-            case "--without":
-                simulation.leavesOut = rest.popFirst().flatMap { SnapshotRule(rawValue: $0) }
-                if simulation.leavesOut == nil { usage() }
+            case "--encrypted": simulation.isEncrypted = true
+            case "--without": leaveOut(rest.popFirst() ?? "")
             case "--cache-policies":
                 say(CacheComparison.table(slabCount: 8))
                 exit(0)
@@ -64,6 +65,14 @@ struct Arguments: Sendable {
             default: usage()
             }
         }
+    }
+}
+
+extension Arguments {
+    private mutating func leaveOut(_ rule: String) {
+        simulation.leavesOut = SnapshotRule(rawValue: rule)
+        simulation.leavesOutOfEncryption = EncryptionRule(rawValue: rule)
+        if simulation.leavesOut == nil, simulation.leavesOutOfEncryption == nil { usage() }
     }
 }
 
@@ -80,6 +89,8 @@ struct Progress {
     var recompressedBlocks: UInt64 = 0
     var snapshotCount = 0
     var rollbackCount = 0
+    var nonceCount = 0
+    var rotationCount = 0
     var resizeCount = 0
     var compactionCount = 0
     var returnedBytes: UInt64 = 0
@@ -139,6 +150,8 @@ let start = clock.nanoseconds
                 progress.recompressedBlocks += summary.recompressedBlocks
                 progress.snapshotCount += summary.snapshotCount
                 progress.rollbackCount += summary.rollbackCount
+                progress.nonceCount += summary.nonceCount
+                progress.rotationCount += summary.rotationCount
                 progress.resizeCount += summary.resizeCount
                 progress.compactionCount += summary.compactionCount
                 progress.returnedBytes += summary.returnedBytes
@@ -173,6 +186,7 @@ progress.withLock { total in
         \(total.segmentsCollected) segments collected; \(total.readsAhead) reads ahead; \
         \(total.compressedBlocks) blocks compressed, \(total.recompressedBlocks) once more; \
         \(total.snapshotCount) snapshots, \(total.rollbackCount) rollbacks; \
+        \(total.nonceCount) nonces, \(total.rotationCount) keys changed; \
         \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
         \(total.returnedBytes >> 20) MiB; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
@@ -184,6 +198,7 @@ progress.withLock { total in
             ("read ahead", total.readsAhead), ("compressed", total.compressedBlocks),
             ("compressed once more", total.recompressedBlocks),
             ("rolled back", UInt64(total.rollbackCount)),
+            ("encrypted", UInt64(total.nonceCount)),
             ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
         ] where count == 0 {
             say("nothing was \(name)")

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A descriptor that becomes readable when one of the blocked signals SIGTERM, SIGINT or SIGHUP
  * arrives (signalfd(2)); call it before any thread starts, so that all inherit the mask. SIGPIPE is
@@ -46,6 +47,14 @@ const char *footing_argument(int index);
 
 /* The calling process's environment variable, or NULL. */
 const char *footing_environment(const char *name);
+
+/* Keeps the process's memory out of core dumps, and from debuggers of the same user
+ * (PR_SET_DUMPABLE): 0 or -errno. */
+int footing_hide_memory(void);
+
+/* Shows a prompt on a terminal and reads a line without showing it: its bytes without the line
+ * feed, or -errno; -ECANCELED for Ctrl-C, -EMSGSIZE if it is longer than the memory. */
+ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size);
 
 /* Starts a program of PATH with nothing to read; what it writes to its standard output and error
  * goes to a pipe, whose other end is `*output` then. Returns the process or -errno. */

@@ -85,6 +85,21 @@ enum KeyDerivation {
         return unsafe sum.withBytes { unsafe Array($0) }
     }
 
+    /// The same of bytes that lie anywhere.
+    static func authenticate(
+        _ message: UnsafeRawBufferPointer,
+        key: borrowing SecretBytes
+    ) throws(KeyError) -> AuthenticationTag {
+        let sum = try unsafe secret(count: keyCount) { sum throws(KeyError) in
+            try unsafe hmac(message, key: key, into: sum)
+        }
+        return unsafe sum.withBytes { bytes in
+            unsafe AuthenticationTag(
+                UnsafeRawBufferPointer(rebasing: bytes[..<AuthenticationTag.byteCount])
+            )
+        }
+    }
+
     /// HKDF with SHA-256 (RFC 5869), up to 8160 bytes.
     static func expand(
         _ material: borrowing SecretBytes,

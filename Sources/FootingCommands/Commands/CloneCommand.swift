@@ -15,9 +15,14 @@ enum CloneCommand {
         overview: "Copy a snapshot to a new disk.",
         discussion: """
             A full, sparse copy with checksums of its own, which can be written and does not need \
-            the first disk. That one may be in use. Every block is verified on the way.
+            the first disk. That one may be in use. Every block is verified on the way. With \
+            --encrypt the copy is encrypted, with a key of its own, which --new-passphrase-file \
+            or --new-key-file opens, or what opens the source; without it the copy is not.
             """,
-        parameters: [source.model, target.model, SharedParameters.json.model],
+        parameters: [
+            source.model, target.model, DiskCreateCommand.encrypts.model,
+            SharedParameters.json.model,
+        ] + KeyOptions.current.models + KeyOptions.new.models,
         run: run
     )
 
@@ -29,12 +34,20 @@ enum CloneCommand {
         }
         let path = String(text[..<at])
         let name = String(text[text.index(after: at)...])
-        try settle(path, name)
+        let key = try KeyOptions.forDisk(path, input)
+        let encryption = try encryption(input, key)
+        try settle(path, name, key)
         var line = ProgressLine(console)
         let start = SystemClock().nanoseconds
         let bytes: UInt64
         do throws(DiskError) {
-            bytes = try SnapshotClone.run(path: path, snapshot: name, to: input[target]) { done in
+            bytes = try SnapshotClone.run(
+                path: path,
+                snapshot: name,
+                to: input[target],
+                key: key,
+                encryption: encryption
+            ) { done in
                 line.show("copying", done: done.bytesDone, total: done.bytesTotal)
             }
         } catch {
@@ -55,13 +68,34 @@ enum CloneCommand {
         console.print("copied \(ByteSize.text(bytes)) in \(DurationText.text(time))")
     }
 
+    /// How the copy is encrypted.
+    private static func encryption(
+        _ input: Invocation,
+        _ key: DiskKey?
+    ) throws(CommandError) -> DiskEncryption? {
+        guard input[DiskCreateCommand.encrypts] else {
+            if KeyOptions.new.isGiven(input) {
+                throw CommandError(usage: "a new key is of use only with --encrypt")
+            }
+            return nil
+        }
+        if let key, !KeyOptions.new.isGiven(input) { return DiskEncryption(key: key) }
+        return DiskEncryption(key: try KeyOptions.new.forNew(input))
+    }
+
     /// Sees to it that a snapshot that was just made has its tree.
-    static func settle(_ path: String, _ name: String) throws(CommandError) {
+    static func settle(
+        _ path: String,
+        _ name: String,
+        _ key: DiskKey?
+    ) throws(CommandError) {
         if try SnapshotCommand.ask("settle", name, path) != nil { return }
         do throws(DiskError) {
-            let snapshots = try SnapshotInformation.list(path: path)
+            let snapshots = try SnapshotInformation.list(path: path, key: key)
             guard snapshots.contains(where: { $0.name == name && $0.isPending }) else { return }
-            try Disk(path: path).close()
+            var options = EngineOptions()
+            options.key = key
+            try Disk(path: path, options: options).close()
         } catch {
             throw DiskCommand.failure(error)
         }

@@ -15,7 +15,8 @@ enum CompactCommand {
             does it, beside its clients, also after this command was interrupted; it keeps some \
             room to write at once. What snapshots keep stays.
             """,
-        parameters: [DiskCommand.path.model, stop.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, stop.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: run
     )
 
@@ -34,7 +35,7 @@ enum CompactCommand {
         var line = ProgressLine(console)
         let result: JSONValue
         do throws(CommandError) {
-            result = try compact(path, &line)
+            result = try compact(path, input, &line)
         } catch {
             line.clear()
             throw error
@@ -68,6 +69,7 @@ enum CompactCommand {
 
     private static func compact(
         _ path: String,
+        _ input: Invocation,
         _ line: inout ProgressLine
     ) throws(CommandError) -> JSONValue {
         if var status = try ServedDisk.ask("compact-start", .null, path, "compact") {
@@ -81,10 +83,12 @@ enum CompactCommand {
             }
             return status
         }
+        var options = EngineOptions()
+        options.key = try KeyOptions.forDisk(path, input)
         var shown = line
         defer { line = shown }
         do throws(DiskError) {
-            let disk = try Disk(path: path)
+            let disk = try Disk(path: path, options: options)
             do throws(DiskError) {
                 let status = try disk.compact { status in
                     show(status.json, &shown)

@@ -10,18 +10,20 @@ enum DiskCheckCommand {
             Reads all data. A disk that was not closed is verified as its recovery would find it. \
             The exit status is 1 if anything is wrong.
             """,
-        parameters: [DiskCommand.path.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: run
     )
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[DiskCommand.path]
+        let key = try KeyOptions.forDisk(path, input)
         var line = ProgressLine(console)
         let start = SystemClock().nanoseconds
         let report: CheckReport
         do throws(DiskError) {
-            report = try DiskCheck.run(path: path) { progress in
+            report = try DiskCheck.run(path: path, key: key) { progress in
                 line.show("checking", done: progress.bytesDone, total: progress.bytesTotal)
             }
         } catch {

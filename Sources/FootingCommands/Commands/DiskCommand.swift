@@ -10,7 +10,7 @@ enum DiskCommand {
         overview: "Create, describe, verify and change disks, and keep what they were.",
         subcommands: [
             DiskCreateCommand.declaration, DiskInfoCommand.declaration,
-            DiskCheckCommand.declaration, DiskSetCommand.declaration,
+            DiskCheckCommand.declaration, DiskSetCommand.declaration, DiskKeyCommand.declaration,
             SnapshotCommand.declaration, CloneCommand.declaration,
             ResizeCommand.declaration, ExportCommand.declaration, ImportCommand.declaration,
             CompactCommand.declaration, ScrubCommand.declaration,
@@ -57,6 +57,11 @@ enum DiskCreateCommand {
         help: "How writes are compressed: none, lz4, deflate or auto; can be changed later."
     )
 
+    static let encrypts = Flag(
+        "encrypt",
+        help: "Encrypt the disk with AES-256-GCM; it cannot be encrypted or decrypted later."
+    )
+
     static let device = Flag(
         "device",
         help: "The path is a block device, and what is on it is given up."
@@ -70,11 +75,14 @@ enum DiskCreateCommand {
             plus the spare room and the room for snapshots. A block device must be that large. \
             With snapshots of a disk that is full, what can be overwritten until it is full for \
             good is about the room for snapshots; it takes memory, 84 bytes for each segment.
+
+            An encrypted disk asks for a passphrase, unless --passphrase-file or --key-file is \
+            given. Without it nobody can read the disk again. 'footing disk key' adds others.
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
-            compression.model, device.model, SharedParameters.json.model,
-        ],
+            compression.model, encrypts.model, device.model, SharedParameters.json.model,
+        ] + KeyOptions.current.models,
         run: run
     )
 
@@ -83,6 +91,7 @@ enum DiskCreateCommand {
         var options = options(input, size: input[size])
         if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
+        options.encryption = try encryption(input)
         if !input[device], isBlockDevice(path) {
             throw CommandError(
                 usage:
@@ -101,6 +110,19 @@ enum DiskCreateCommand {
         } catch {
             throw DiskCommand.failure(error)
         }
+    }
+
+    /// How a new disk is to be encrypted.
+    static func encryption(
+        _ input: Invocation
+    ) throws(CommandError) -> DiskEncryption? {
+        if input[encrypts] {
+            return DiskEncryption(key: try KeyOptions.current.forNew(input))
+        }
+        if KeyOptions.current.isGiven(input) {
+            throw CommandError(usage: "a key is of use only with --encrypt")
+        }
+        return nil
     }
 
     /// What was asked for, for a disk in a file.
@@ -158,6 +180,8 @@ enum DiskInfoCommand {
                 "segmentBytes": JSONValue(geometry.segmentSizeBytes),
                 "segments": JSONValue(UInt64(geometry.segmentCount)),
                 "compression": .string(information.compression.rawValue),
+                "encrypted": .bool(information.isEncrypted),
+                "keySlots": .array(information.keySlots.map { $0.json }),
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -181,7 +205,19 @@ enum DiskInfoCommand {
             "segments", "\(geometry.segmentCount) of \(ByteSize.text(geometry.segmentSizeBytes))",
         ])
         table.add(["compression", information.compression.rawValue])
+        table.add(["encryption", encryptionText(information)])
         table.add(["state", state])
         console.write(table.text())
     }
+
+    private static func encryptionText(_ information: DiskInformation) -> String {
+        guard information.isEncrypted else { return information.encryptionText }
+        let slots = information.keySlots.map { "\($0.index) \($0.kindText)" }
+        return "\(information.encryptionText), key slots: " + slots.joined(separator: ", ")
+    }
+}
+
+extension DiskInformation {
+    /// How it is encrypted.
+    var encryptionText: String { isEncrypted ? "AES-256-GCM" : "none" }
 }

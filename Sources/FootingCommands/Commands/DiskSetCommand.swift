@@ -17,7 +17,8 @@ enum DiskSetCommand {
             lz4 for what is written, and deflate for what has grown cold. A program that knows no \
             compression cannot open a disk on which it was ever on.
             """,
-        parameters: [DiskCommand.path.model, compression.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, compression.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: run
     )
 
@@ -29,6 +30,7 @@ enum DiskSetCommand {
             "compression",
             ["policy": .string(policy.rawValue)],
             path,
+            input,
             "set the compression of"
         ) { (disk) throws(DiskError) in
             try disk.setCompression(policy)

@@ -20,7 +20,8 @@ enum ResizeCommand {
             and a disk of another size does not go back to them: clone them. On a block device \
             make the device larger first. Programs from before this cannot open the disk any more.
             """,
-        parameters: [DiskCommand.path.model, size.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, size.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: run
     )
 
@@ -31,6 +32,7 @@ enum ResizeCommand {
             "resize",
             ["sizeBytes": JSONValue(size)],
             input[DiskCommand.path],
+            input,
             "resize"
         ) { (disk) throws(DiskError) in
             let before = disk.sizeBytes

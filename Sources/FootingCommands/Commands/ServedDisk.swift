@@ -31,16 +31,23 @@ enum ServedDisk {
     }
 
     /// Has the server do it, or opens the disk if nobody serves it.
+    ///
+    /// - Parameters:
+    ///   - input: names what opens an encrypted one; a server is not asked for it.
+    ///   - what: what cannot be done if that fails, as in `resize`.
     static func change(
         _ command: String,
         _ arguments: JSONValue,
         _ path: String,
+        _ input: Invocation,
         _ what: String,
         _ body: (Disk) throws(DiskError) -> JSONValue
     ) throws(CommandError) -> JSONValue {
         if let result = try ask(command, arguments, path, what) { return result }
+        var options = EngineOptions()
+        options.key = try KeyOptions.forDisk(path, input)
         do throws(DiskError) {
-            let disk = try Disk(path: path)
+            let disk = try Disk(path: path, options: options)
             do throws(DiskError) {
                 let result = try body(disk)
                 try disk.close()

@@ -23,7 +23,8 @@ enum SnapshotCommand {
     private static let create = Command(
         name: "create",
         overview: "Keep what a disk is now, in constant time.",
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runCreate
     )
 
@@ -34,7 +35,8 @@ enum SnapshotCommand {
             Refers to: all that it needs, shared parts included. Frees: what deleting it gives \
             back at least.
             """,
-        parameters: [DiskCommand.path.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runList
     )
 
@@ -42,7 +44,8 @@ enum SnapshotCommand {
         name: "delete",
         overview: "Delete a snapshot and free what only it needs.",
         discussion: "Refused while a client reads it.",
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runDelete
     )
 
@@ -53,7 +56,8 @@ enum SnapshotCommand {
             Refused while a client is connected. What the disk is now is lost unless there is a \
             snapshot of it.
             """,
-        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model],
+        parameters: [DiskCommand.path.model, name.model, SharedParameters.json.model]
+            + KeyOptions.current.models,
         run: runRollback
     )
 
@@ -106,8 +110,9 @@ enum SnapshotCommand {
         let path = input[DiskCommand.path]
         var result = try ask("list", nil, path)
         if result == nil {
+            let key = try KeyOptions.forDisk(path, input)
             do throws(DiskError) {
-                result = json(try SnapshotInformation.list(path: path))
+                result = json(try SnapshotInformation.list(path: path, key: key))
             } catch {
                 throw DiskCommand.failure(error)
             }
@@ -126,6 +131,7 @@ enum SnapshotCommand {
             "snapshot-" + command,
             ["name": .string(input[name])],
             input[DiskCommand.path],
+            input,
             "\(command) a snapshot of",
             body
         )

@@ -13,7 +13,8 @@ struct StatusText {
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
-            ("log", log), ("io", io), ("compression", compression), ("snapshots", snapshots),
+            ("log", log), ("io", io), ("compression", compression),
+            ("encryption", word("disk", "encryption")), ("snapshots", snapshots),
             ("scrub", ScrubCommand.summary(status["scrub"])),
         ] {
             table.add([name, value])

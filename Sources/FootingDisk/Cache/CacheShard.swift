@@ -108,7 +108,8 @@ struct CacheShard: ~Copyable {
         _ use: CacheUse
     ) -> Bool {
         if let frame = find(key) {
-            if !holds(frame, entry) { unsafe replace(frame, entry, bytes) }
+            // Two blocks written to one place can have one checksum.
+            if use == .written || !holds(frame, entry) { unsafe replace(frame, entry, bytes) }
             return false
         }
         if capacity > 0 { unsafe insertNew(key, entry, bytes, use) }
@@ -138,6 +139,7 @@ struct CacheShard: ~Copyable {
         _ bytes: UnsafeRawBufferPointer,
         _ use: CacheUse
     ) {
+        if use == .written, free.count == 0 { return }
         let isGhost = ghosts.remove(Self.ghostHash(key))
         if use == .scan, free.count == 0, !isGhost {
             // It is remembered as if it had been here: twice in a while is no scan.
@@ -160,7 +162,7 @@ struct CacheShard: ~Copyable {
 
     /// Puts a new version in the place of another one, if one is here.
     ///
-    /// Also where place and checksum are the same: two blocks can have one checksum.
+    /// Also where place and checksum are the same, as for ``insert``.
     mutating func update(_ key: UInt64, _ entry: MapEntry, _ bytes: UnsafeRawBufferPointer) {
         if let frame = find(key) { unsafe replace(frame, entry, bytes) }
     }

@@ -35,6 +35,8 @@ package enum CacheUse: Sendable {
     case ordinary
     /// Part of a large read: it comes in only where that costs nobody his place.
     case scan
+    /// It was written: it comes in only where a frame is free, and is not remembered otherwise.
+    case written
     /// Nobody has asked for it yet.
     case ahead
     /// It comes in the place of another block that was here, and is as much in use.

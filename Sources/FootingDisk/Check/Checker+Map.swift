@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 // The tree, and the data it points to.
@@ -14,8 +15,8 @@ extension Checker {
         _ identity: MapPage.Identity,
         _ progress: (CheckProgress) -> Void
     ) {
-        if !entry.isMapped { return }
-        let span = MapReader.span(level: identity.level + 1)
+        if !entry.isMapped || refusal != nil { return }
+        let span = geometry.span(level: identity.level + 1)
         let first = identity.index * span
         let last = min(first + span, treeGeometry.blockCount) - 1
         let what = "map page \(identity.index) of level \(identity.level)"
@@ -32,8 +33,11 @@ extension Checker {
         let page = AlignedBuffer(count: 4096)
         guard read(what, at: offset, count: 4096, into: page, consequence) else { return }
         guard page.checksum(8..<4096) == entry.checksum,
-            MapPage.identity(page, volume: superblock.volume) == identity
+            identity
+                == MapPage.identity(page, volume: superblock.volume, isEncrypted: cipher != nil),
+            isOpen(page, entry)
         else {
+            if refusal != nil { return }
             report.add(.error, "\(what) is damaged or another one", at: offset, consequence)
             return
         }
@@ -45,11 +49,12 @@ extension Checker {
             return
         }
         isVerified.insert(entry.location)
-        for slot in 0..<Geometry.entriesPerPage {
+        let entries = geometry.entriesPerPage
+        for slot in 0..<entries {
             let child = MapPage.entry(page, slot)
             if !child.isMapped { continue }
-            let index = identity.index * 336 + UInt64(slot)
-            guard index * (span / 336) < treeGeometry.blockCount else {
+            let index = identity.index * UInt64(entries) + UInt64(slot)
+            guard index * (span / UInt64(entries)) < treeGeometry.blockCount else {
                 report.add(
                     .error,
                     "\(what) has a child \(index) beyond the disk's end",
@@ -59,6 +64,18 @@ extension Checker {
                 continue
             }
             checkPage(child, MapPage.Identity(level: identity.level - 1, index: index), progress)
+        }
+    }
+
+    /// Whether a page could be decrypted, where it has to be.
+    private func isOpen(_ page: borrowing AlignedBuffer, _ entry: MapEntry) -> Bool {
+        guard let cipher else { return true }
+        do throws(AccelerationError) {
+            try cipher.open(page: page, entry)
+            return true
+        } catch {
+            note(error)
+            return false
         }
     }
 
@@ -73,7 +90,7 @@ extension Checker {
     ) -> Bool {
         var isWhole = true
         var blocks: [(block: UInt64, entry: MapEntry)] = []
-        for slot in 0..<Geometry.entriesPerPage {
+        for slot in 0..<geometry.entriesPerPage {
             let entry = MapPage.entry(page, slot)
             let block = first + UInt64(slot)
             if !entry.isMapped { continue }
@@ -124,11 +141,11 @@ extension Checker {
     func checkOverlay(_ progress: (CheckProgress) -> Void) {
         var blocks: [(block: UInt64, entry: MapEntry)] = []
         let offset = geometry.offset(segment: superblock.user.segment, page: 0)
-        for delta in overlays.flatMap({ $0.deltas.sorted() }) where delta.entry.isMapped {
-            let (block, entry) = (delta.block, delta.entry)
+        for delta in overlays.flatMap({ $0.deltas.entries() }) where delta.entry.isMapped {
+            let (block, entry) = delta
             if !isPossible(block, entry, at: offset) { continue }
             blocks.append((block, entry))
-            if blocks.count == Geometry.entriesPerPage {
+            if blocks.count == geometry.entriesPerPage {
                 checkBlocks(&blocks, progress)
                 blocks = []
             }
@@ -175,19 +192,28 @@ extension Checker {
                 }
                 at = 0
             }
-            if let problem = problem(item.entry, at: at) {
+            if let problem = problem(item.block, item.entry, at: at) {
                 report.add(.error, "block \(item.block) \(problem)", at: place, consequence)
             }
         }
     }
 
     /// What is wrong with a block whose stored bytes were read.
-    private func problem(_ entry: MapEntry, at start: Int) -> String? {
+    private func problem(_ block: UInt64, _ entry: MapEntry, at start: Int) -> String? {
         let range = start..<start + Int(entry.end.offset - entry.location.offset)
         if buffer.checksum(range) != entry.checksum {
             return "does not have the checksum it was written with"
         }
         let stored = unsafe UnsafeRawBufferPointer(buffer.slice(range))
+        if let cipher {
+            let place = unsafe buffer.slice(range)
+            do throws(AccelerationError) {
+                try unsafe cipher.open(block, entry, stored, into: place)
+            } catch {
+                note(error)
+                return "is not what was encrypted there"
+            }
+        }
         return unsafe isDecodable(entry, stored) ? nil : "cannot be decompressed"
     }
 

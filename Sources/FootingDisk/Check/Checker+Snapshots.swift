@@ -9,16 +9,17 @@ extension Checker {
         var places: [(what: String, page: Location)] = []
     }
 
-    func loadSnapshots() -> Snapshots {
+    /// - Throws: kind `noMemory`.
+    func loadSnapshots() throws(DiskError) -> Snapshots {
         var snapshots = Snapshots(pages: PageSet(geometry, unitsPerBit: unitsPerBit))
         guard superblock.snapshots.count > 0 else { return snapshots }
         let records: [SnapshotRecord]
         do throws(DiskError) {
-            let table = try SnapshotTable.records(superblock, store)
+            let table = try SnapshotTable.records(superblock, store, cipher)
             records = table.records
             claim(table.pages, "the table of snapshots", &snapshots)
         } catch {
-            addFailure(error)
+            try addFailure(error)
             return snapshots
         }
         for record in records {
@@ -27,19 +28,21 @@ extension Checker {
                     of: record,
                     volume: superblock.volume,
                     store,
-                    geometry
+                    geometry,
+                    cipher
                 )
                 snapshots.all.append((record, counts))
                 claim(pages, "what snapshot '\(record.name)' refers to", &snapshots)
             } catch {
-                addFailure(error)
+                try addFailure(error)
                 snapshots.all.append((record, nil))
             }
         }
         return snapshots
     }
 
-    private func addFailure(_ error: DiskError) {
+    private func addFailure(_ error: DiskError) throws(DiskError) {
+        if error.kind == .noMemory { throw error }
         report.add(.error, "\(error)", at: error.offset ?? 0, "the disk cannot be opened")
     }
 
@@ -81,7 +84,7 @@ extension Checker {
         isOfSnapshot = true
         for (record, counts) in snapshots.all {
             report.context = "snapshot '\(record.name)': "
-            treeGeometry = geometry.with(sizeBytes: record.sizeBytes)
+            treeGeometry = geometry.holding(sizeBytes: record.sizeBytes)
             isUsed = snapshots.pages
             liveUnits = Array(repeating: 0, count: Int(geometry.segmentCount))
             checkTree(record.root, progress)

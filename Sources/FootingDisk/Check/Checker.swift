@@ -18,6 +18,10 @@ final class Checker {
     var treeGeometry: Geometry
     var isOfSnapshot = false
     let unitsPerBit: Int
+    /// Of an encrypted disk.
+    let cipher: VolumeCipher?
+    /// Why it got no memory: nobody can tell what is damaged then.
+    var refusal: DiskError?
     private let coder = BlockCoder(accelerator: SoftwareAccelerator())
     /// By segment: units that the tree refers to.
     var liveUnits: [UInt32]
@@ -34,9 +38,11 @@ final class Checker {
     init(
         store: any BlockStore,
         superblock: Superblock,
-        report: CheckReport
+        report: CheckReport,
+        cipher: VolumeCipher? = nil
     ) throws(DiskError) {
-        buffer = try KernelBuffers().buffer(for: "check", count: Geometry.entriesPerPage * 4096)
+        self.cipher = cipher
+        buffer = try KernelBuffers().buffer(for: "check", count: Geometry.entriesPerPageMax * 4096)
         self.store = store
         self.superblock = superblock
         geometry = superblock.geometry
@@ -60,16 +66,22 @@ final class Checker {
             )
         }
         let table = try loadTable()
-        replayLog()
+        if let cipher {
+            // Without it nobody knows how anything was encrypted, and that was said.
+            guard let table else { return }
+            cipher.note(table)
+        }
+        try replayLog()
         if let table {
             bytesTotal = table.reduce(0) { $0 + UInt64($1.liveUnits) * 512 }
         }
-        let snapshots = loadSnapshots()
+        let snapshots = try loadSnapshots()
         isUsed = snapshots.pages
         checkTree(superblock.root, progress)
         checkOverlay(progress)
         if let table { compareCounts(table) }
         checkSnapshots(snapshots, table, progress)
+        if let refusal { throw refusal }
         progress(CheckProgress(bytesDone: report.bytesVerified, bytesTotal: report.bytesVerified))
     }
 
@@ -110,7 +122,19 @@ final class Checker {
     func isDecodable(_ entry: MapEntry, _ stored: UnsafeRawBufferPointer) -> Bool {
         guard let form = entry.form else { return false }
         if form.encoding == .plain { return true }
-        return (try? unsafe coder.decode(form, stored, into: plain.slice(0..<4096))) != nil
+        do throws(AccelerationError) {
+            try unsafe coder.decode(form, stored, into: plain.slice(0..<4096))
+            return true
+        } catch {
+            note(error)
+            return false
+        }
+    }
+
+    /// Keeps in mind that there was no memory to decode something.
+    func note(_ error: AccelerationError) {
+        guard refusal == nil, case .unavailable(let reason) = error else { return }
+        refusal = DiskError(.noMemory, "check", reason)
     }
 
     /// Tells how far it has come, every few megabytes.
@@ -134,7 +158,7 @@ final class Checker {
         let consequence = "the disk cannot be opened"
         guard read("the segment table", at: offset, count: count, into: region, consequence)
         else { return nil }
-        guard let table = SegmentTable.load(region, superblock) else {
+        guard let table = try SegmentTable.load(region, superblock, provedBy: cipher?.keys) else {
             report.add(
                 .error,
                 "the segment table is not the one that the superblock names",
@@ -146,12 +170,13 @@ final class Checker {
         return table.entries
     }
 
-    private func replayLog() {
+    private func replayLog() throws(DiskError) {
         var changes = ReplayedChanges(superblock, limits: ReplayLimits())
         let geometry = geometry
         do throws(DiskError) {
-            var log = try LogReplay(store, superblock, verifies: true)
+            var log = try LogReplay(store, superblock, verifies: true, cipher: cipher)
             let result = try log.run { (commit, header) throws(DiskError) in
+                cipher?.note(commit.segment, commit.sequence)
                 try changes.apply(commit, header)
             }
             report.commitCount = result.commitCount
@@ -165,6 +190,7 @@ final class Checker {
                 )
             }
         } catch {
+            if error.kind == .noMemory { throw error }
             report.add(
                 .error,
                 "the log: \(error)",

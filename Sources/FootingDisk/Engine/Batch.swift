@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A commit in memory: open for writes, then sealed, then written, then used again.
@@ -7,13 +8,20 @@ import FootingSystem
 /// change.
 final class Batch {
     /// Bytes of a commit at its largest.
-    static let sizeBytesMax = (1 + Geometry.entriesPerPage) * 4096
+    static let sizeBytesMax = (1 + Geometry.entriesPerPageMax) * 4096
 
     /// The header page and the payload behind it.
     let buffer: AlignedBuffer
     let stream: CommitHeader.Stream
     /// Whether it lies in one huge page, which a device sees as one piece.
     let isHuge: Bool
+
+    /// Of an encrypted disk, when it is sealed.
+    var header: CommitHeader?
+    /// Of an encrypted disk, when it is encrypted: the checksum of the header page.
+    var sealedChecksum: UInt32?
+    /// By slot of the payload, when it is encrypted.
+    var seals: [(checksum: UInt32, tag: AuthenticationTag)] = []
 
     /// Counts the batches of its stream.
     private(set) var serial: UInt64 = 0
@@ -22,6 +30,8 @@ final class Batch {
     private(set) var base = Location(units: 0)
     /// Pages of payload that there is room for.
     private(set) var capacity = 0
+    /// Descriptors that there is room for.
+    private(set) var descriptorCountMax = 0
     private(set) var descriptorCount = 0
     /// Blocks of payload, void ones included.
     private(set) var blockCount = 0
@@ -47,7 +57,7 @@ final class Batch {
         self.stream = stream
         self.isHuge = isHuge
         buffer = try buffers.buffer(count: Self.sizeBytesMax, isHuge: isHuge)
-        descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPage)
+        descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPageMax)
         unitOfPayload = descriptorOfPayload
     }
 
@@ -64,13 +74,17 @@ final class Batch {
         self.page = page
         base = geometry.location(segment: segment, page: page + 1)
         offset = geometry.offset(segment: segment, page: page)
-        capacity = min(Geometry.entriesPerPage, geometry.pagesPerSegment - page - 1)
+        capacity = min(geometry.descriptorsPerCommit, geometry.pagesPerSegment - page - 1)
+        descriptorCountMax = geometry.descriptorsPerCommit
         precondition(capacity > 0, "no room for a commit")
         descriptorCount = 0
         blockCount = 0
         unitCount = 0
         lsn = 0
         continues = false
+        header = nil
+        sealedChecksum = nil
+        seals = []
         openedNanoseconds = nanoseconds
     }
 
@@ -84,11 +98,11 @@ final class Batch {
     /// Whether another block of so many units fits.
     func hasRoom(forUnits count: Int) -> Bool {
         unitCount + count <= capacity * Self.unitsPerPage
-            && descriptorCount < Geometry.entriesPerPage
+            && descriptorCount < descriptorCountMax
     }
 
     /// Whether another descriptor without payload fits.
-    var hasRoomForDescriptor: Bool { descriptorCount < Geometry.entriesPerPage }
+    var hasRoomForDescriptor: Bool { descriptorCount < descriptorCountMax }
 
     /// Header page and payload in bytes.
     var sizeBytes: Int { (1 + payloadCount) * 4096 }
@@ -104,7 +118,7 @@ final class Batch {
     }
 
     /// Where a block of the payload will be.
-    private func location(_ slot: Int) -> Location {
+    func location(_ slot: Int) -> Location {
         base.advanced(byUnits: Int(unitOfPayload[slot]))
     }
 
@@ -117,7 +131,7 @@ final class Batch {
         return unsafe (form, bytes(Int(unitOfPayload[slot]), count: form.byteCount))
     }
 
-    private func bytes(_ unit: Int, count: Int) -> UnsafeMutableRawBufferPointer {
+    func bytes(_ unit: Int, count: Int) -> UnsafeMutableRawBufferPointer {
         let start = 4096 + unit * Int(Geometry.unitSizeBytes)
         return unsafe buffer.slice(start..<start + count)
     }
@@ -177,12 +191,15 @@ final class Batch {
                 let form = descriptor.form
             else { continue }
             let stored = unsafe bytes(Int(unitOfPayload[slot]), count: form.byteCount)
-            unsafe body(
-                descriptor.block,
-                MapEntry(location: location(slot), form),
-                UnsafeRawBufferPointer(stored)
-            )
+            var entry = MapEntry(location: location(slot), form)
+            if !seals.isEmpty { entry = entry.sealed(seals[slot].checksum, seals[slot].tag) }
+            unsafe body(descriptor.block, entry, UnsafeRawBufferPointer(stored))
         }
+    }
+
+    /// A block of the payload: its descriptor's place, and its first unit.
+    func place(_ slot: Int) -> (descriptor: Int, unit: Int) {
+        (Int(descriptorOfPayload[slot]), Int(unitOfPayload[slot]))
     }
 
     /// Calls back for each block with how it is stored.

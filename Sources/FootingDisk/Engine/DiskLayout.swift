@@ -22,10 +22,17 @@ final class DiskLayout: Sendable {
             sizeBytes: sizeBytes.load(ordering: .acquiring),
             segmentSizeBytes: first.segmentSizeBytes,
             segmentCount: segmentCount.load(ordering: .relaxed),
+            isEncrypted: first.isEncrypted,
             segmentsOffset: first.segmentsOffset,
             tablesOffset: tablesOffset.load(ordering: .relaxed)
         )
     }
+
+    /// Entries of a page of the map, which never change.
+    var entriesPerPage: Int { first.entriesPerPage }
+
+    /// How many blocks one entry of a page of the map at a level stands for.
+    func span(level: Int) -> UInt64 { first.span(level: level) }
 
     /// The container has another size from now on; segments are where they were.
     func change(to geometry: Geometry) {

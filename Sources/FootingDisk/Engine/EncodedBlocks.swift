@@ -60,7 +60,7 @@ extension Engine {
                     )
                     unsafe blocks.initializeElement(
                         at: index,
-                        to: Self.encode(block, &encoder, scratch, index)
+                        to: encode(block, &encoder, scratch, index)
                     )
                 }
                 return try body(unsafe EncodedBlocks(first: first, blocks))
@@ -88,7 +88,7 @@ extension Engine {
         }
     }
 
-    private static func encode(
+    private func encode(
         _ block: UnsafeRawBufferPointer,
         _ encoder: inout BlockEncoder,
         _ scratch: UnsafeMutableRawBufferPointer,
@@ -104,6 +104,11 @@ extension Engine {
                 return unsafe EncodedBlock(form, .init(rebasing: stored[..<form.byteCount]))
             }
         }
-        return unsafe EncodedBlock(.plain(Checksum.crc32c(block)), block)
+        return unsafe EncodedBlock(plainForm(block), block)
+    }
+
+    /// A block as it is; what is encrypted gets its checksum later.
+    func plainForm(_ block: UnsafeRawBufferPointer) -> BlockForm {
+        .plain(cipher == nil ? unsafe Checksum.crc32c(block) : 0)
     }
 }

@@ -14,7 +14,7 @@ extension Engine {
         if let open = state.user.open,
             open.unitCount + count * Int(Geometry.unitsPerBlock)
                 <= open.capacity * Int(Geometry.unitsPerBlock),
-            count <= Geometry.entriesPerPage - open.descriptorCount
+            count <= geometry.descriptorsPerCommit - open.descriptorCount
         {
             return true
         }
@@ -167,7 +167,12 @@ extension Engine {
             page: batch.page,
             segment: batch.segment
         )
-        state.sealedChecksum = header.seal(batch.buffer, volume: volume)
+        if cipher == nil {
+            state.sealedChecksum = header.seal(batch.buffer, volume: volume)
+        } else {
+            // The rest follows when it is written: see ``encrypt(_:)``.
+            batch.header = header
+        }
         state.sealedLSN = header.lsn
         batch.lsn = header.lsn
         batch.continues = continues

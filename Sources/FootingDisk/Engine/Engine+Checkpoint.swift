@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 import Synchronization
 
@@ -18,25 +19,28 @@ extension Engine {
         // One that lacked space left its changes aside; those after it need a checkpoint of their
         // own.
         while isClosing, state.withLock({ !$0.frozen.isEmpty }) { try checkpoint() }
-        let start = freeze()
-        let ledger = Ledger(geometry: start.superblock.geometry)
+        let goal = freeze()
         let output = MapStream(engine: self)
-        var next = start.superblock
-        next.generation += 1
-        next.isClean = isClosing
-        next.tableRegion = 1 - next.tableRegion
+        var next: Superblock
+        let ledger: Ledger
         let snapshots: SnapshotChange?
+        let isRollback: Bool
         do throws(DiskError) {
-            try writeCommits(upTo: next.lsn)
+            try writeCommits(upTo: goal.lsn)
+            let start = checkpointStart(goal)
+            next = start.superblock
+            next.isClean = isClosing
+            isRollback = start.rollback != nil
+            ledger = Ledger(geometry: next.geometry)
             next.root = try writeTree(start, next, ledger, to: output)
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
-            next.tableChecksum = try writeTable(next, ledger)
+            try writeTable(&next, ledger)
         } catch {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
             output.abandon()
-            giveUp(start, error)
+            giveUp(goal, error)
             throw error
         }
         do throws(DiskError) {
@@ -45,7 +49,7 @@ extension Engine {
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
-            giveUp(start, error)
+            giveUp(goal, error)
             throw error
         }
         let end = CheckpointEnd(
@@ -53,17 +57,25 @@ extension Engine {
             ledger: ledger,
             pageCount: output.pageCount,
             snapshots: snapshots,
-            isRollback: start.rollback != nil
+            isRollback: isRollback
         )
         finishCheckpoint(end)
         checkpointMemory.discard()
+    }
+
+    /// What a checkpoint is for, known before its commits are written.
+    struct CheckpointGoal {
+        /// The last commit that it includes.
+        var lsn: UInt64
+        /// Snapshots that go.
+        var deletions: [SnapshotNeeds]
     }
 
     /// What a checkpoint starts from.
     struct CheckpointStart {
         var overlay: Overlay
         var touches: [MapPage.Identity]
-        /// The current one, but for the place in the log.
+        /// The next one, but for what is written.
         var superblock: Superblock
         /// What becomes of the new tree.
         var snapshot: PendingSnapshot?
@@ -118,7 +130,9 @@ extension Engine {
     ///
     /// One that the host's lack of space stopped starts again where it began, and each snapshot has
     /// a checkpoint of its own.
-    private func freeze() -> CheckpointStart {
+    ///
+    /// - Returns: what it is for.
+    private func freeze() -> CheckpointGoal {
         state.withLock { state in
             state.checkpoints.begin()
             if state.frozen.isEmpty {
@@ -130,6 +144,17 @@ extension Engine {
                 // One after the other: the snapshot's tree is as deep as its disk was.
                 if state.snapshots.rollback == nil { state.frozen[0].geometry = state.resizeTarget }
             }
+            return CheckpointGoal(
+                lsn: state.frozen[0].position.lsn,
+                deletions: state.snapshots.deletions
+            )
+        }
+    }
+
+    /// What a checkpoint starts from, once all of it is written: only then the tags of encrypted
+    /// blocks are known.
+    private func checkpointStart(_ goal: CheckpointGoal) -> CheckpointStart {
+        state.withLock { state in
             let changes = state.frozen[0]
             var superblock = state.superblock
             superblock.lsn = changes.position.lsn
@@ -137,6 +162,8 @@ extension Engine {
             superblock.user = changes.position.user
             superblock.collector = changes.position.collector
             superblock.setCompression(state.compressionWanted)
+            superblock.generation += 1
+            superblock.tableRegion = 1 - superblock.tableRegion
             superblock.scrub = state.scrub
             let geometry = superblock.geometry
             if let target = changes.geometry {
@@ -152,7 +179,7 @@ extension Engine {
                 superblock: superblock,
                 snapshot: changes.snapshot,
                 rollback: changes.rollback,
-                deletions: state.snapshots.deletions,
+                deletions: goal.deletions,
                 geometry: geometry
             )
         }
@@ -176,8 +203,10 @@ extension Engine {
         }
     }
 
-    /// Throws if what is waited for may never come, because the host has no space for it.
+    /// Throws if what is waited for may never come, because the host has no space or memory for
+    /// it.
     func requireUnblocked(_ state: borrowing EngineState) throws(DiskError) {
+        if let refusal = state.commitRefusal { throw refusal }
         if state.isCommitBlocked {
             throw DiskError(
                 .noSpace,
@@ -187,39 +216,43 @@ extension Engine {
         }
     }
 
+    /// Writes the table, and what the superblock says of it.
     private func writeTable(
-        _ superblock: Superblock,
+        _ superblock: inout Superblock,
         _ ledger: Ledger
-    ) throws(DiskError) -> UInt32 {
+    ) throws(DiskError) {
         var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
         let geometry = superblock.geometry
         entries.grow(toCount: Int(geometry.segmentCount))
         try ledger.apply(to: &entries)
         let offset = geometry.tableOffset(region: superblock.tableRegion)
-        let checksum = try checkpointMemory.table.withLock { (table) throws(DiskError) in
-            let checksum = SegmentTable.store(
-                entries,
-                nextSequence: nextSequence,
-                volume: volume,
-                generation: superblock.generation,
-                in: table
-            )
-            do throws(Errno) {
-                let bytes = unsafe table.slice(0..<Int(geometry.tableRegionSizeBytes))
-                try unsafe store.write(at: offset, UnsafeRawBufferPointer(bytes))
-            } catch {
-                throw DiskError("write segment table", offset: offset, cause: error)
+        let generation = superblock.generation
+        let range = 0..<Int(geometry.tableRegionSizeBytes)
+        (superblock.tableChecksum, superblock.tableTag) =
+            try checkpointMemory.table.withLock { (table) throws(DiskError) in
+                let checksum = SegmentTable.store(
+                    entries,
+                    nextSequence: nextSequence,
+                    volume: volume,
+                    generation: generation,
+                    in: table
+                )
+                let tag = try cipher?.keys.sum(table, range)
+                do throws(Errno) {
+                    let bytes = unsafe table.slice(range)
+                    try unsafe store.write(at: offset, UnsafeRawBufferPointer(bytes))
+                } catch {
+                    throw DiskError("write segment table", offset: offset, cause: error)
+                }
+                return (checksum, tag ?? .none)
             }
-            return checksum
-        }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
-        return checksum
     }
 
     /// Writes both copies, one after the other, each durable before anything else happens.
     func writeSuperblock(_ superblock: Superblock) throws(DiskError) {
         let page = AlignedBuffer(count: 4096)
-        superblock.store(in: page)
+        try superblock.store(in: page, cipher?.keys)
         for offset in Geometry.superblockOffsets {
             do throws(Errno) {
                 try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
@@ -236,6 +269,8 @@ extension Engine {
         state.withLock { state in
             if end.superblock.geometry != state.superblock.geometry {
                 state.finishResize(end.superblock.geometry)
+                // Before anybody can find one of them.
+                cipher?.grow(toCount: state.segments.count)
                 layout.change(to: end.superblock.geometry)
             }
             // It was possible for the table, and since then no segment has gained or lost a block.
@@ -293,6 +328,8 @@ struct CheckpointCount: Sendable {
     private(set) var begunCount: UInt64 = 0
     /// The number of the last one that failed; the first is 1.
     private(set) var lastFailed: UInt64 = 0
+    /// Why it did.
+    private(set) var lastFailure: DiskError?
     /// Whether one is being made.
     private(set) var isRunning = false
 
@@ -303,8 +340,9 @@ struct CheckpointCount: Sendable {
 
     mutating func end() { isRunning = false }
 
-    mutating func fail() {
+    mutating func fail(_ error: DiskError) {
         lastFailed = begunCount
+        lastFailure = error
         isRunning = false
     }
 }
@@ -432,6 +470,8 @@ final class MapStream: MapUpdate.Output {
     /// Where the stream was, to go back to.
     private let headBefore: Superblock.Head?
     private var taken: [UInt32] = []
+    /// Where pages of encrypted disks are encrypted.
+    private let scratch = AlignedBuffer(count: 4096)
 
     init(engine: Engine) {
         self.engine = engine
@@ -446,7 +486,9 @@ final class MapStream: MapUpdate.Output {
                 state.segments[Int(segment)].pagesWritten = 0
             }
             state.ready.insert(contentsOf: taken, at: 0)
-            state.mapHead = headBefore
+            // In what may have been written no other page goes: its nonce was used.
+            let isReused = engine.cipher == nil || engine.options.leavesOutOfEncryption == .abandon
+            state.mapHead = isReused ? headBefore : nil
             if let headBefore {
                 state.segments[Int(headBefore.segment)].pagesWritten = headBefore.page
             }
@@ -454,6 +496,47 @@ final class MapStream: MapUpdate.Output {
     }
 
     func append(_ page: borrowing AlignedBuffer) throws(DiskError) -> Location {
+        let location = try reserve()
+        put(page)
+        return location
+    }
+
+    func append(
+        _ page: borrowing AlignedBuffer,
+        _ checksum: UInt32
+    ) throws(DiskError) -> MapEntry {
+        let location = try reserve()
+        guard let cipher = engine.cipher else {
+            put(page)
+            return MapEntry(location: location, checksum: checksum)
+        }
+        unsafe scratch.copy(from: UnsafeRawBufferPointer(page.slice(0..<4096)), at: 0)
+        do throws(AccelerationError) {
+            let entry = try cipher.seal(page: scratch, at: location)
+            put(scratch)
+            return entry
+        } catch {
+            throw DiskError(
+                .noMemory,
+                "encrypt map page",
+                offset: location.offset,
+                error.description
+            )
+        }
+    }
+
+    /// Copies the next page in.
+    private func put(_ page: borrowing AlignedBuffer) {
+        unsafe engine.checkpointMemory.pages.copy(
+            from: UnsafeRawBufferPointer(page.slice(0..<4096)),
+            at: buffered * 4096
+        )
+        buffered += 1
+        pageCount += 1
+    }
+
+    /// Takes the place for the next page.
+    private func reserve() throws(DiskError) -> Location {
         let geometry = engine.geometry
         let (location, isContiguous) = try engine.state.withLock {
             (state) throws(DiskError) -> (Location, Bool) in
@@ -481,12 +564,6 @@ final class MapStream: MapUpdate.Output {
         }
         if !isContiguous || buffered == Self.bufferPageCount { try finish() }
         if buffered == 0 { bufferOffset = location.offset }
-        unsafe engine.checkpointMemory.pages.copy(
-            from: UnsafeRawBufferPointer(page.slice(0..<4096)),
-            at: buffered * 4096
-        )
-        buffered += 1
-        pageCount += 1
         return location
     }
 

@@ -36,16 +36,18 @@ extension Engine {
             }
             return true
         } catch {
-            // What lacks space can be tried again; anything else ends the engine.
-            if error.kind != .noSpace {
+            // What lacks space or memory can be tried again; anything else ends the engine.
+            let isMemory = error.kind == .noMemory && state.withLock { $0.failure == nil }
+            if error.kind != .noSpace, !isMemory {
                 fail(error)
                 throw error
             }
             let now = clock.nanoseconds
             state.withLock { state in
-                state.hostIsFull = error.cause != nil || state.hostIsFull
+                state.hostIsFull = error.cause != nil && !isMemory || state.hostIsFull
                 state.hostFullNanoseconds = now
                 state.isStuck = true
+                state.stuckRefusal = isMemory ? error : nil
                 state.compaction.giveUp(error)
             }
             state.wakeAll(on: Condition.progress)
@@ -209,7 +211,7 @@ extension Engine {
         state.withLock { state in
             if state.hasPendingSnapshot && options.leavesOut != .release { return .notNow }
             if let open = state.collector.open,
-                open.descriptorCount + state.evacuated.count > Geometry.entriesPerPage
+                open.descriptorCount + state.evacuated.count > geometry.descriptorsPerCommit
             {
                 seal(.collector, continues: false, &state)
             }
@@ -256,12 +258,20 @@ extension Engine {
             else { continue }
             deadPages += pages - live / Int(Geometry.unitsPerBlock)
             let used = Double(live) / Double(capacity)
-            let age = Double(state.nextSequence - entry.sequence)
+            let age = Double(age(of: entry, state))
             let score = isTight ? 1 - used : age * (1 - used) / (1 + used)
             if score > best?.score ?? 0 { best = (segment, score) }
         }
         // Less than a segment in all of them: moving everything would not free one.
         return deadPages < geometry.pagesPerSegment ? nil : best?.segment
+    }
+
+    /// How many segments were begun since one was.
+    ///
+    /// On encrypted disks numbers leap with each opening: what is older is as old as anything gets.
+    func age(of entry: SegmentEntry, _ state: borrowing EngineState) -> UInt64 {
+        let age = state.nextSequence - entry.sequence
+        return cipher == nil ? age : min(age, 4 * UInt64(geometry.segmentCount))
     }
 
     private func isHead(_ segment: UInt32, _ state: borrowing EngineState) -> Bool {

@@ -53,7 +53,8 @@ extension Engine {
     /// One thread at a time does so.
     ///
     /// - Returns: whether there was anything to do; false also while another thread does it.
-    /// - Throws: what ended the engine, or kind `noSpace`, after which it can be called again.
+    /// - Throws: what ended the engine, or kind `noSpace` or `noMemory`, after which it can be
+    ///   called again.
     func commitStep() throws(DiskError) -> Bool {
         // A single thread may come here again from who was told of a flush.
         if drive == .callers { return try commitNext() }
@@ -151,28 +152,55 @@ extension Engine {
         return batches
     }
 
-    /// Gives the cache the new versions of the blocks it holds; others are not taken in.
+    /// Gives the cache the new versions of the blocks it holds, and others as far as it has memory
+    /// that nobody uses.
     ///
-    /// Before readers stop finding them in the commit itself. What clients write lately is in the
-    /// commits anyway, and most of it they keep themselves and do not read again soon.
+    /// Before readers stop finding them in the commit itself. Nothing is displaced: what clients
+    /// write most of them keep themselves, and do not read again soon. Nor is a sequence of blocks
+    /// taken in, which the device gives back as fast as it took it.
     private func refreshCache(from batch: Batch) {
+        let takesIn = batch.stream == .user && options.cachesWrites
+        var last: UInt64?
+        var sequenceCount = 0
         unsafe batch.forEachBlock { block, entry, stored in
+            sequenceCount = block &- 1 == last ? sequenceCount + 1 : 0
+            last = block
             guard let form = entry.form else { return }
-            if form.encoding == .plain { return unsafe blocks.update(block, entry, stored) }
-            guard blocks.contains(block) else { return }
+            let isNews = takesIn && sequenceCount < Self.sequenceCountMin
+            if form.encoding == .plain {
+                return unsafe refresh(block, entry, stored, isNews: isNews)
+            }
+            guard isNews || blocks.contains(block) else { return }
             unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { plain in
                 if (try? unsafe coder.decode(form, stored, into: plain)) != nil {
-                    unsafe blocks.update(block, entry, UnsafeRawBufferPointer(plain))
+                    let plain = UnsafeRawBufferPointer(plain)
+                    unsafe refresh(block, entry, plain, isNews: isNews)
                 }
             }
         }
     }
 
-    private func write(_ batches: [Batch], isDurable: Bool) throws(DiskError) {
-        let offset = batches[0].offset
-        let parts = unsafe batches.map {
-            unsafe UnsafeRawBufferPointer($0.buffer.slice(0..<$0.sizeBytes))
+    /// So many blocks in a row are a sequence: 64 KiB, in which a device reads nearly as fast as
+    /// it can.
+    private static let sequenceCountMin = 16
+
+    private func refresh(
+        _ block: UInt64,
+        _ entry: MapEntry,
+        _ bytes: UnsafeRawBufferPointer,
+        isNews: Bool
+    ) {
+        if isNews {
+            unsafe blocks.insert(block, entry, bytes, .written)
+        } else {
+            unsafe blocks.update(block, entry, bytes)
         }
+    }
+
+    private func write(_ batches: [Batch], isDurable: Bool) throws(DiskError) {
+        try encrypt(batches)
+        let offset = batches[0].offset
+        let parts = unsafe batches.map { unsafe $0.storedBytes }
         do throws(Errno) {
             if isDurable {
                 try unsafe store.writeDurably(at: offset, parts)
@@ -201,6 +229,7 @@ extension Engine {
     private func finishWrite(_ batch: Batch, _ state: inout EngineState) {
         precondition(state.sealed.first === batch, "commits out of order")
         state.sealed.removeFirst()
+        noteSeals(of: batch, &state)
         state.writtenLSN = batch.lsn
         state.unsyncedBytes += batch.sizeBytes
         if batch.stream == .user {
@@ -218,16 +247,19 @@ extension Engine {
         state.isCommitBlocked = false
     }
 
-    /// Without space the commit stays queued and nothing is lost; anything else is the end.
+    /// Without space or memory the commit stays queued and nothing is lost; anything else is the
+    /// end.
     private func commitFailure(_ error: DiskError) -> DiskError {
-        guard error.kind == .noSpace else {
+        let isMemory = error.kind == .noMemory
+        guard error.kind == .noSpace || isMemory else {
             fail(error)
             return error
         }
         let waiters = state.withLock { state -> [EngineState.FlushWaiter] in
-            state.hostIsFull = true
+            state.hostIsFull = !isMemory || state.hostIsFull
             state.hostFullNanoseconds = clock.nanoseconds
             state.isCommitBlocked = true
+            state.commitRefusal = isMemory ? error : nil
             defer { state.flushWaiters = [] }
             return state.flushWaiters
         }

@@ -63,9 +63,12 @@ extension Engine {
         for entry in entries {
             guard let form = entry.form else { preconditionFailure("a run of what is no block") }
             defer { block += 1 }
-            let stored = unsafe UnsafeRawBufferPointer(rebasing: pages[at..<at + form.byteCount])
+            let found = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: pages[at..<at + form.byteCount]
+            )
             at += form.byteCount
-            try unsafe verify(block, entry, stored)
+            try unsafe reveal(block, entry, found)
+            let stored = UnsafeRawBufferPointer(found)
             guard let target else {
                 unsafe blocks.insert(block, entry, stored, use)
                 continue
@@ -98,13 +101,23 @@ extension Engine {
         }
     }
 
-    private func verify(
+    /// Verifies a block's stored bytes, and decrypts them in place.
+    private func reveal(
         _ block: UInt64,
         _ entry: MapEntry,
-        _ stored: UnsafeRawBufferPointer
+        _ stored: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
+        if let cipher {
+            do throws(AccelerationError) {
+                let bytes = UnsafeRawBufferPointer(stored)
+                return try unsafe cipher.open(block, entry, bytes, into: stored)
+            } catch {
+                let damage = "block \(block) is not what was encrypted there: \(error)"
+                throw DiskError("read", at: entry.location, error, damage)
+            }
+        }
         guard options.verifiesChecksums else { return }
-        if unsafe Checksum.crc32c(stored) != entry.checksum {
+        if unsafe Checksum.crc32c(UnsafeRawBufferPointer(stored)) != entry.checksum {
             throw DiskError(
                 .corrupt,
                 "read",
@@ -121,19 +134,12 @@ extension Engine {
         _ stored: UnsafeRawBufferPointer,
         into plain: UnsafeMutableRawBufferPointer
     ) throws(DiskError) {
-        let failure: AccelerationError
         do throws(AccelerationError) {
-            return try unsafe coder.decode(form, stored, into: plain)
+            try unsafe coder.decode(form, stored, into: plain)
         } catch {
-            failure = error
+            let damage = "block \(block) cannot be decompressed"
+            throw DiskError("read", at: entry.location, error, damage)
         }
-        if case .unavailable(let reason) = failure { throw DiskError(.noMemory, "read", reason) }
-        throw DiskError(
-            .corrupt,
-            "read",
-            offset: entry.location.offset,
-            "block \(block) cannot be decompressed"
-        )
     }
 
     // MARK: - Commits in memory

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 // Moving what is live out of a segment.
@@ -25,7 +26,7 @@ extension Engine {
         } catch {
             // A bad sector, or a page of the map that is damaged: no reason to stop everything.
             guard error.operation == "collect segment" || error.operation == "read map page",
-                error.kind != .noSpace
+                error.kind != .noSpace, error.kind != .noMemory
             else { throw error }
             isIntact = false
         }
@@ -71,7 +72,11 @@ extension Engine {
         for index in 0..<victim.entry.pagesWritten {
             try load(index..<index + 1, victim, &window)
             unsafe page.copy(from: window.page(index), at: 0)
-            if let identity = MapPage.identity(page, volume: volume),
+            if let identity = MapPage.identity(
+                page,
+                volume: volume,
+                isEncrypted: geometry.isEncrypted
+            ),
                 identity.level < geometry.levels
             {
                 touches.append(identity)
@@ -92,8 +97,13 @@ extension Engine {
         while page < victim.entry.pagesWritten {
             try load(page..<page + 1, victim, &window)
             unsafe header.copy(from: window.page(page), at: 0)
-            guard let commit = CommitHeader(header, volume: volume),
-                commit.sequence == victim.entry.sequence, commit.page == page,
+            let found = try CommitHeader.read(
+                header,
+                volume: volume,
+                cipher,
+                for: "collect segment"
+            )
+            guard let commit = found, commit.sequence == victim.entry.sequence, commit.page == page,
                 commit.segment == victim.segment,
                 page + commit.pageCount <= geometry.pagesPerSegment
             else {
@@ -120,6 +130,7 @@ extension Engine {
     private struct Live {
         var block: UInt64
         var form: BlockForm
+        var entry: MapEntry
         /// Where it is in the commit's payload.
         var units: Range<Int>
     }
@@ -144,7 +155,7 @@ extension Engine {
             guard let entry = answer?.entry, entry.location == location, let form = entry.form,
                 form.units == units.count
             else { continue }
-            live.append(Live(block: descriptor.block, form: form, units: units))
+            live.append(Live(block: descriptor.block, form: form, entry: entry, units: units))
         }
         return live
     }
@@ -156,7 +167,7 @@ extension Engine {
     private func isRecompressed(_ victim: Victim, _ commit: CommitHeader) -> Bool {
         guard compression.withLock({ $0.rewritesCold }) else { return false }
         return state.withLock { state in
-            let age = state.nextSequence - victim.entry.sequence
+            let age = age(of: victim.entry, state)
             let isCold = commit.stream == .collector || age >= UInt64(geometry.segmentCount / 4)
             return isCold && state.ready.count > segmentsReserved(state)
         }
@@ -171,7 +182,7 @@ extension Engine {
         _ window: borrowing SegmentWindow,
         recompresses: Bool
     ) throws(DiskError) -> Bool {
-        if options.verifiesChecksums {
+        if options.verifiesChecksums, cipher == nil {
             for item in live {
                 let bytes = unsafe window.bytes(firstPage, item.units)
                 guard unsafe Checksum.crc32c(bytes) == item.form.checksum else { return false }
@@ -179,20 +190,56 @@ extension Engine {
         }
         let slotBytes = BlockCoder.encodedBytesMax
         let scratchBytes = recompresses ? Self.movedBlockCount * slotBytes : 1
-        try unsafe withUnsafeTemporaryAllocation(byteCount: scratchBytes, alignment: 16) {
-            (scratch) throws(DiskError) in
+        let plainBytes = cipher == nil ? 0 : Self.movedBlockCount * 4096
+        return try unsafe withUnsafeTemporaryAllocation(
+            byteCount: plainBytes + scratchBytes,
+            alignment: 16
+        ) { (memory) throws(DiskError) in
+            let plain = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<plainBytes])
+            let scratch = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[plainBytes...])
             var start = 0
             while start < live.count {
                 let group = live[start..<min(start + Self.movedBlockCount, live.count)]
-                var blocks = unsafe group.map { item in
-                    unsafe EncodedBlock(item.form, window.bytes(firstPage, item.units))
+                var blocks: [EncodedBlock] = unsafe []
+                for item in group {
+                    let bytes = unsafe window.bytes(firstPage, item.units)
+                    guard let block = try unsafe reveal(item, bytes, plain, blocks.count) else {
+                        return false
+                    }
+                    unsafe blocks.append(block)
                 }
                 if recompresses { unsafe recompress(&blocks, scratch) }
                 try unsafe append(group.map(\.block), blocks)
                 start = group.endIndex
             }
+            return true
         }
-        return true
+    }
+
+    /// A block that is to be moved: on an encrypted disk it is decrypted, and encrypted anew where
+    /// it goes.
+    ///
+    /// - Returns: nil if it is damaged.
+    /// - Throws: kind `noMemory`.
+    private func reveal(
+        _ item: Live,
+        _ bytes: UnsafeRawBufferPointer,
+        _ memory: UnsafeMutableRawBufferPointer,
+        _ index: Int
+    ) throws(DiskError) -> EncodedBlock? {
+        guard let cipher else { return unsafe EncodedBlock(item.form, bytes) }
+        let place = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: memory[index * 4096..<index * 4096 + bytes.count]
+        )
+        do throws(AccelerationError) {
+            try unsafe cipher.open(item.block, item.entry, bytes, into: place)
+        } catch {
+            if case .unavailable(let reason) = error {
+                throw DiskError(.noMemory, "collect segment", reason)
+            }
+            return nil
+        }
+        return unsafe EncodedBlock(item.form, UnsafeRawBufferPointer(place))
     }
 
     /// Encodes with deflate what gets smaller by it.

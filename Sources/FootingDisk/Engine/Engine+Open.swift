@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// What opening a disk found and did.
@@ -28,6 +29,10 @@ struct OpenedContainer: ~Copyable {
     var snapshots: SnapshotState
     var replay: LogReplay.Result
     var report: RecoveryReport
+    /// Of an encrypted disk.
+    let cipher: VolumeCipher?
+    /// Its key slots, if a copy of them has to be written anew.
+    let slotsToHeal: KeySlots?
 
     /// Reads the superblocks, the segment table and the log's end.
     init(
@@ -36,22 +41,29 @@ struct OpenedContainer: ~Copyable {
         verifies: Bool,
         limits: ReplayLimits = ReplayLimits(),
         leavesOut: SnapshotRule? = nil,
-        buffers: any BufferSource = KernelBuffers()
+        leavesOutOfEncryption: EncryptionRule? = nil,
+        buffers: any BufferSource = KernelBuffers(),
+        key: DiskKey? = nil,
+        accelerator: any Accelerator = SoftwareAccelerator()
     ) throws(DiskError) {
         let start = clock.nanoseconds
-        let (superblock, isHealed) = try Self.readSuperblock(store)
+        let unlocked = try Self.unlock(store, key, accelerator)
+        let (superblock, isHealed) = (unlocked.superblock, unlocked.isHealed)
+        let cipher = unlocked.cipher
         let geometry = superblock.geometry
         try Self.requireWhole(store, geometry)
-        var (segments, nextSequence) = try Self.readTable(store, superblock, buffers)
+        var (segments, nextSequence) = try Self.readTable(store, superblock, buffers, cipher)
+        cipher?.note(segments)
         var lastLSN = [UInt64](repeating: 0, count: segments.count)
-        var snapshots = try SnapshotState(store, superblock, segments)
+        var snapshots = try SnapshotState(store, superblock, segments, cipher)
         var changes = ReplayedChanges(superblock, limits: limits)
         var log = try LogReplay(
             store,
             superblock,
             verifies: verifies,
             limits: limits,
-            buffers: buffers
+            buffers: buffers,
+            cipher: cipher
         )
         let replay = try log.run { (commit, header) throws(DiskError) in
             try changes.apply(commit, header)
@@ -65,15 +77,15 @@ struct OpenedContainer: ~Copyable {
             nextSequence = max(nextSequence, commit.sequence + 1)
         }
         try Self.requireDistinct(replay)
-        for head in [replay.user, replay.collector] {
-            segments[Int(head.next)].state = .data
-            segments[Int(head.segment)].state = .data
-            segments[Int(head.segment)].pagesWritten = head.page
-        }
+        Self.settleHeads(&segments, replay, geometry)
         if leavesOut == .split { changes = changes.unsplit() }
         snapshots.noteIdentifiers(of: changes)
         Self.freeDeadSegments(&segments, lastLSN, replay, snapshots)
-        self.nextSequence = Self.renumber(&segments, replay, after: nextSequence)
+        let first = Self.firstSequence(nextSequence, superblock, leavesOutOfEncryption)
+        self.nextSequence = Self.renumber(&segments, replay, from: first)
+        cipher?.note(segments)
+        self.cipher = cipher
+        slotsToHeal = unlocked.slotsToHeal
         self.superblock = superblock
         self.segments = segments
         self.lastLSN = lastLSN
@@ -91,17 +103,46 @@ struct OpenedContainer: ~Copyable {
         )
     }
 
+    /// The segments in which the streams of the log go on are in use.
+    private static func settleHeads(
+        _ segments: inout [SegmentEntry],
+        _ replay: LogReplay.Result,
+        _ geometry: Geometry
+    ) {
+        for head in [replay.user, replay.collector] {
+            segments[Int(head.next)].state = .data
+            segments[Int(head.segment)].state = .data
+            // On encrypted disks the end of the segment stands for one in which nothing goes on:
+            // where it was left is in the table.
+            if geometry.isEncrypted, head.page == geometry.pagesPerSegment { continue }
+            segments[Int(head.segment)].pagesWritten = head.page
+        }
+    }
+
+    /// The first number of a segment that none ever had.
+    private static func firstSequence(
+        _ next: UInt64,
+        _ superblock: Superblock,
+        _ leavesOut: EncryptionRule?
+    ) -> UInt64 {
+        if superblock.geometry.isEncrypted {
+            if leavesOut == .epoch { return next }
+            return max(next, (UInt64(superblock.epoch) + 1) * VolumeCipher.sequencesPerEpoch)
+        }
+        // Segments may have been taken since the checkpoint, and what they hold been lost: no
+        // sequence number of theirs may come again. No more than all of them can have been.
+        return next + UInt64(superblock.geometry.segmentCount) + 1
+    }
+
     /// Gives the segments in which the log goes on numbers that never were.
     ///
     /// - Returns: the next number.
     private static func renumber(
         _ segments: inout [SegmentEntry],
         _ replay: LogReplay.Result,
-        after nextSequence: UInt64
+        from first: UInt64
     ) -> UInt64 {
-        // Segments may have been taken since the checkpoint, and what they hold been lost: no
-        // sequence number of theirs may come again. No more than all of them can have been.
-        var next = nextSequence + UInt64(segments.count) + 1
+        var next = first
         for head in [replay.user, replay.collector] {
             // The table may still have the number of its former life, whose remains are in it.
             segments[Int(head.next)].sequence = next
@@ -121,8 +162,10 @@ struct OpenedContainer: ~Copyable {
     /// A container to be read without its log: only trees that are written.
     ///
     /// It may be in use.
-    init(reading superblock: Superblock) {
+    init(reading superblock: Superblock, _ cipher: VolumeCipher?) {
         self.superblock = superblock
+        self.cipher = cipher
+        slotsToHeal = nil
         segments = []
         lastLSN = []
         nextSequence = 0
@@ -221,7 +264,10 @@ struct OpenedContainer: ~Copyable {
             case .data:
                 if descriptor.block < geometry.blockCount, let form = descriptor.form {
                     let location = base.advanced(byUnits: start)
-                    overlay.set(descriptor.block, MapEntry(location: location, form))
+                    overlay.set(
+                        descriptor.block,
+                        MapEntry(location: location, form, tag: descriptor.tag)
+                    )
                 }
             case .trim:
                 let end = min(descriptor.block + UInt64(descriptor.value), geometry.blockCount)
@@ -231,8 +277,11 @@ struct OpenedContainer: ~Copyable {
     }
 
     /// The newer of the two copies that is intact.
+    ///
+    /// - Parameter keys: those of an encrypted disk: what others wrote does not count.
     static func readSuperblock(
-        _ store: any BlockStore
+        _ store: any BlockStore,
+        _ keys: VolumeKeys? = nil
     ) throws(DiskError) -> (Superblock, isHealed: Bool) {
         let page = AlignedBuffer(count: 4096)
         var best: Superblock?
@@ -252,12 +301,16 @@ struct OpenedContainer: ~Copyable {
                 refusals.append(.damaged)
                 continue
             }
-            do throws(Superblock.Refusal) {
-                let found = try Superblock(page)
-                if found.generation > best?.generation ?? 0 { best = found }
-            } catch {
+            let found: Superblock
+            do throws(Superblock.Refusal) { found = try Superblock(page) } catch {
                 refusals.append(error)
+                continue
             }
+            if let keys, try !isOwn(found, page, keys) {
+                refusals.append(.forged)
+                continue
+            }
+            if found.generation > best?.generation ?? 0 { best = found }
         }
         if let best { return (best, !refusals.isEmpty) }
         throw error(for: refusals)
@@ -281,6 +334,12 @@ struct OpenedContainer: ~Copyable {
                 )
             case .impossible(let what):
                 return DiskError(.corrupt, "open", "the superblock is impossible: \(what)")
+            case .forged:
+                return DiskError(
+                    .corrupt,
+                    "open",
+                    "the superblock was changed by somebody without the key"
+                )
             case .foreign, .damaged: continue
             }
         }
@@ -294,10 +353,11 @@ struct OpenedContainer: ~Copyable {
         )
     }
 
-    private static func readTable(
+    static func readTable(
         _ store: any BlockStore,
         _ superblock: Superblock,
-        _ buffers: any BufferSource
+        _ buffers: any BufferSource,
+        _ cipher: VolumeCipher?
     ) throws(DiskError) -> (entries: [SegmentEntry], nextSequence: UInt64) {
         let geometry = superblock.geometry
         let region = try buffers.buffer(for: "open", count: Int(geometry.tableRegionSizeBytes))
@@ -310,7 +370,7 @@ struct OpenedContainer: ~Copyable {
         } catch {
             throw DiskError("read segment table", offset: offset, cause: error)
         }
-        guard let table = SegmentTable.load(region, superblock) else {
+        guard let table = try SegmentTable.load(region, superblock, provedBy: cipher?.keys) else {
             throw DiskError(
                 .corrupt,
                 "open",
@@ -336,11 +396,17 @@ extension Engine {
             verifies: options.verifiesChecksums,
             limits: options.replay,
             leavesOut: options.leavesOut,
-            buffers: options.buffers
+            leavesOutOfEncryption: options.leavesOutOfEncryption,
+            buffers: options.buffers,
+            key: options.key,
+            accelerator: options.accelerator
         )
+        try found.requireAnotherEpoch()
         let report = found.report
         let geometry = found.superblock.geometry
-        let options = options.fitted(to: geometry)
+        var options = options.fitted(to: geometry)
+        // It has opened the disk: nobody needs it any more.
+        options.key = nil
         let plan = MemoryPlan(
             budgetBytes: options.memoryBudgetBytes,
             geometry: geometry,
@@ -351,7 +417,8 @@ extension Engine {
             options: options,
             clock: clock,
             drive: drive,
-            state: EngineState(found, plan, options.buffers, nanoseconds: clock.nanoseconds)
+            state: EngineState(found, plan, options, nanoseconds: clock.nanoseconds),
+            cipher: found.cipher
         )
         // Before the first write: what the log holds beyond its end must never be taken for new.
         var superblock = engine.state.withLock { $0.superblock }
@@ -361,6 +428,7 @@ extension Engine {
         superblock.durableLSN = found.replay.lsn
         try engine.synchronizeStore("open")
         try engine.writeSuperblock(superblock)
+        if let slots = found.slotsToHeal { try engine.heal(slots) }
         engine.state.withLock { $0.superblock = superblock }
         while try engine.fillReady() {}
         try engine.writePendingSnapshots()
@@ -397,16 +465,22 @@ extension EngineState {
     init(
         _ found: borrowing OpenedContainer,
         _ plan: MemoryPlan,
-        _ buffers: any BufferSource,
+        _ options: EngineOptions,
         nanoseconds: UInt64
     ) throws(DiskError) {
         memory = plan
-        self.buffers = buffers
+        buffers = options.buffers
         superblock = found.superblock
         compressionWanted = found.superblock.compression
         scrub = found.superblock.scrub
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
+        if found.cipher != nil, options.leavesOutOfEncryption != .segment {
+            // What the log holds beyond its end may have been written: nothing is written there
+            // once more under the same number of the segment.
+            user.head.page = found.superblock.geometry.pagesPerSegment
+            collector.head.page = user.head.page
+        }
         sealedLSN = found.replay.lsn
         sealedChecksum = found.replay.checksum
         writtenLSN = found.replay.lsn

@@ -136,7 +136,7 @@ extension Engine {
         let page = AlignedBuffer(count: 4096)
         for level in (0..<root.levels).reversed() {
             try reader.load(entry, MapPage.Identity(level: level, index: index), into: page)
-            let slots = 0..<Geometry.entriesPerPage
+            let slots = 0..<layout.entriesPerPage
             guard let slot = slots.last(where: { MapPage.entry(page, $0).isMapped }) else {
                 throw DiskError(
                     .corrupt,
@@ -146,7 +146,7 @@ extension Engine {
                 )
             }
             entry = MapPage.entry(page, slot)
-            index = index * 336 + UInt64(slot)
+            index = index * UInt64(layout.entriesPerPage) + UInt64(slot)
         }
         return index
     }

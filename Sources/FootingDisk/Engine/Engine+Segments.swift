@@ -24,7 +24,7 @@ extension Engine {
         var pages: UInt64 = 0
         var level = geometry.blockCount
         for _ in 0..<geometry.levels {
-            level = (level + 335) / 336
+            level = geometry.pageCount(forEntries: level)
             pages += min(paths, level)
         }
         return Int(pages)
@@ -77,6 +77,7 @@ extension Engine {
         state.segments[Int(segment)].sequence = state.nextSequence
         state.segments[Int(segment)].pagesWritten = 0
         state.lastLSN[Int(segment)] = 0
+        cipher?.note(segment, state.nextSequence)
         state.nextSequence += 1
         return segment
     }

@@ -274,6 +274,8 @@ extension Engine {
     }
 
     func fullError(_ state: borrowing EngineState) -> DiskError {
+        // Who waits for memory need not look for space.
+        if let refusal = state.commitRefusal ?? state.stuckRefusal { return refusal }
         if state.hostIsFull {
             return DiskError(
                 .noSpace,

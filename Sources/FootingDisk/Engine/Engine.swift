@@ -55,6 +55,8 @@ final class Engine: Sendable {
     let ahead: Locked<ReadAhead>
     /// What decodes what was compressed once, and encodes as ``compression`` says.
     let coder: BlockCoder
+    /// Of an encrypted disk.
+    let cipher: VolumeCipher?
     /// How writes are compressed: the superblock that allows it is durable.
     let compression: Locked<CompressionPolicy>
     /// Held while the budget changes.
@@ -65,11 +67,13 @@ final class Engine: Sendable {
         options: EngineOptions,
         clock: any TimeSource,
         drive: Drive,
-        state: consuming EngineState
+        state: consuming EngineState,
+        cipher: VolumeCipher? = nil
     ) throws(DiskError) {
         window = Locked(try SegmentWindow(options.buffers))
         checkpointMemory = try CheckpointMemory(state.superblock.geometry, options.buffers)
         self.store = store
+        self.cipher = cipher
         self.clock = clock
         self.drive = drive
         let places = DiskLayout(state.superblock.geometry)
@@ -97,9 +101,11 @@ final class Engine: Sendable {
             layout: places,
             volume: volume,
             cache: PageCache(
-                blocks: BlockCache(source: source, layout: layout, onShortage: onShortage)
+                blocks: BlockCache(source: source, layout: layout, onShortage: onShortage),
+                layout: cipher == nil ? .plain : .sealed
             ),
-            verifies: options.verifiesChecksums
+            verifies: options.verifiesChecksums,
+            cipher: cipher
         )
         self.state = Locked(state, conditionCount: Condition.count)
         // What a recovery brought back may be more than the budget has for it.
@@ -166,6 +172,16 @@ final class Engine: Sendable {
             )
         }
         if state.isClosed { throw DiskError(.closed, "write", "the disk was closed") }
+        if cipher != nil,
+            state.nextSequence % VolumeCipher.sequencesPerEpoch
+                > VolumeCipher.sequenceMax
+        {
+            throw DiskError(
+                .failed,
+                "write",
+                "the disk has used up the numbers of this opening; reopen it"
+            )
+        }
     }
 
     func checkBounds(

@@ -12,6 +12,8 @@ public struct EngineOptions: Sendable {
     public var pageSource: any PageSource = AnyPages()
     /// What compresses and decompresses.
     public var accelerator: any Accelerator = SoftwareAccelerator()
+    /// What opens an encrypted disk.
+    public var key: DiskKey?
     /// Where the memory of commits and of other large buffers comes from.
     public var buffers: any BufferSource = KernelBuffers()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.
@@ -34,11 +36,17 @@ public struct EngineOptions: Sendable {
     package var stagedBlockCountMin = 64
     /// How far is read ahead for those who read in sequence.
     package var readAhead = ReadAheadLimits()
+    /// Whether the cache takes in what is written, as far as it has free frames; false only where
+    /// tests want blocks to be read from the store.
+    package var cachesWrites = true
     /// False only in tests that show that the checksums matter.
     package var verifiesChecksums = true
 
     /// A rule of snapshots that is broken, in tests that show that it matters.
     package var leavesOut: SnapshotRule?
+
+    /// A rule of encryption that is broken, in tests that show that it matters.
+    package var leavesOutOfEncryption: EncryptionRule?
 
     /// How the caches' slabs are divided; only tests want few frames.
     package var cacheLayout = CacheLayout.standard
@@ -69,6 +77,16 @@ package enum SnapshotRule: String, Sendable, CaseIterable {
     case split
     /// On a full host a deletion is refused only after it was tried.
     case attempt
+}
+
+/// What keeps a nonce from being used twice.
+package enum EncryptionRule: String, Sendable, CaseIterable {
+    /// After an opening the log goes on in another segment.
+    case segment
+    /// Numbers of segments begin anew with each opening.
+    case epoch
+    /// After a checkpoint that was given up the map goes on in another segment.
+    case abandon
 }
 
 /// What the log after a checkpoint may hold at most; more was not written by this program.

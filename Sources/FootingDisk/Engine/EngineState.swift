@@ -56,7 +56,7 @@ struct EngineState: ~Copyable {
     var lastWriteNanoseconds: UInt64 = 0
 
     // The map.
-    var active = Overlay()
+    var active: Overlay
     /// The changes that checkpoints are to write out, oldest first.
     ///
     /// The one in progress writes the first; each snapshot has a checkpoint of its own.
@@ -89,10 +89,18 @@ struct EngineState: ~Copyable {
     var hostIsFull = false
     /// When it did, or when the collector was last stuck.
     var hostFullNanoseconds: UInt64 = 0
-    /// A sealed commit could not be written for lack of space; it is tried again.
-    var isCommitBlocked = false
-    /// The collector cannot win any more space.
-    var isStuck = false
+    /// A sealed commit could not be written for lack of space or memory; it is tried again.
+    var isCommitBlocked = false {
+        didSet { if !isCommitBlocked { commitRefusal = nil } }
+    }
+    /// What it lacks, if that is memory.
+    var commitRefusal: DiskError?
+    /// The collector cannot win any more space, or the kernel refused memory for it.
+    var isStuck = false {
+        didSet { if !isStuck { stuckRefusal = nil } }
+    }
+    /// That refusal.
+    var stuckRefusal: DiskError?
     /// Rounds of winning space since writers last had room, or used it, or there were more free
     /// segments than ever since then; and how many there were at most.
     var spaceRoundCount = 0

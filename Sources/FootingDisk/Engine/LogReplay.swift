@@ -33,6 +33,7 @@ struct LogReplay: ~Copyable {
     private let header = AlignedBuffer(count: 4096)
     private let payload: AlignedBuffer
     private let buffers: any BufferSource
+    private let cipher: VolumeCipher?
     private var lastEpoch: UInt32 = 0
     /// The highest LSN that a later commit was found to call durable: each search goes on from what
     /// the ones before it found, so that a log of damaged commits does not take for ever.
@@ -44,9 +45,14 @@ struct LogReplay: ~Copyable {
         _ superblock: Superblock,
         verifies: Bool,
         limits: ReplayLimits = ReplayLimits(),
-        buffers: any BufferSource = KernelBuffers()
+        buffers: any BufferSource = KernelBuffers(),
+        cipher: VolumeCipher? = nil
     ) throws(DiskError) {
-        payload = try buffers.buffer(for: "recover", count: Geometry.entriesPerPage * 4096)
+        self.cipher = cipher
+        payload = try buffers.buffer(
+            for: "recover",
+            count: superblock.geometry.descriptorsPerCommit * 4096
+        )
         self.buffers = buffers
         self.limits = limits
         self.store = store
@@ -61,6 +67,7 @@ struct LogReplay: ~Copyable {
     mutating func run(
         _ apply: (CommitHeader, borrowing AlignedBuffer) throws(DiskError) -> Void
     ) throws(DiskError) -> Result {
+        if geometry.isEncrypted, cipher == nil { throw DiskError.withoutKey("recover") }
         var result = Result(
             lsn: superblock.lsn,
             checksum: superblock.lsnChecksum,
@@ -177,7 +184,16 @@ struct LogReplay: ~Copyable {
         }
         guard let newest else { return nil }
         try read(newest.segment, newest.page, 1, into: header)
+        // Once more, as that decrypts it.
+        if cipher != nil, try readHeader(header) != newest { return nil }
         return candidate(newest)
+    }
+
+    /// A header page whose descriptors are decrypted in place; nil if it is none.
+    private func readHeader(
+        _ page: borrowing AlignedBuffer
+    ) throws(DiskError) -> CommitHeader? {
+        try CommitHeader.read(page, volume: superblock.volume, cipher, for: "recover")
     }
 
     private func candidate(_ commit: CommitHeader) -> Candidate {
@@ -199,7 +215,7 @@ struct LogReplay: ~Copyable {
         _ last: Result
     ) throws(DiskError) -> CommitHeader? {
         try read(segment, page, 1, into: header)
-        guard let commit = CommitHeader(header, volume: superblock.volume),
+        guard let commit = try readHeader(header),
             commit.lsn == last.lsn + 1, commit.previousChecksum == last.checksum,
             commit.stream == stream, commit.segment == segment, commit.page == page,
             commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch,
@@ -267,9 +283,7 @@ struct LogReplay: ~Copyable {
                         chunk.slice(offset * 4096..<(offset + 1) * 4096)
                     )
                     unsafe page.copy(from: bytes, at: 0)
-                    guard let commit = CommitHeader(page, volume: superblock.volume) else {
-                        continue
-                    }
+                    guard let commit = try readHeader(page) else { continue }
                     guard commit.lsn > lsn, commit.epoch <= superblock.epoch else { continue }
                     provenLSN = max(provenLSN, commit.durableLSN)
                     if provenLSN >= lsn { return true }

@@ -32,7 +32,12 @@ struct MemoryPlan: Equatable, Sendable {
     private static let tableBytesPerSegment = restingBytesPerSegment + 4 + 16 + 16 + 4 + 4
     /// Up to four times as many changes as start a checkpoint: two tables, half full, one of them
     /// growing, and a sorted copy.
-    static let bytesPerDelta = 480
+    private static let plainBytesPerDelta = 480
+    /// The same on encrypted disks: with tags, in a list that doubles when it grows.
+    private static let sealedBytesPerDelta = plainBytesPerDelta + 4 * 32
+    private let bytesPerDelta: Int
+    /// A segment of an encrypted disk: its sequence once more.
+    private static let sealedBytesPerSegment = 8
     /// Two tables of changes at their smallest.
     private static let changeBytesMin = 64 << 10
     private static let deltaCountMin = 1024
@@ -50,12 +55,14 @@ struct MemoryPlan: Equatable, Sendable {
     ///   - geometry: the disk.
     ///   - deltaCountMax: changes that start a checkpoint, at most.
     init(budgetBytes: Int, geometry: Geometry, deltaCountMax: Int) {
-        tableBytes = Int(geometry.segmentCount) * Self.tableBytesPerSegment
+        bytesPerDelta = geometry.isEncrypted ? Self.sealedBytesPerDelta : Self.plainBytesPerDelta
+        let sealedBytes = geometry.isEncrypted ? Self.sealedBytesPerSegment : 0
+        tableBytes = Int(geometry.segmentCount) * (Self.tableBytesPerSegment + sealedBytes)
         let deltaFloor = min(Self.deltaCountMin, deltaCountMax)
         let batchFloor = Self.batchBytes(Self.userBatchCountMin, isHuge: false)
         floorBytes =
             tableBytes + Self.workBytes + batchFloor + Self.changeBytesMin
-            + deltaFloor * Self.bytesPerDelta + Self.slabBytes
+            + deltaFloor * bytesPerDelta + Self.slabBytes
         self.budgetBytes = max(budgetBytes, floorBytes)
         let rest = self.budgetBytes - floorBytes
         var left = rest
@@ -70,9 +77,9 @@ struct MemoryPlan: Equatable, Sendable {
             userBatchCount = min(Self.userBatchCountMin + more, EngineLimits.userBatchCount)
             left -= Self.batchBytes(userBatchCount, isHuge: false) - batchFloor
         }
-        let wanted = deltaFloor + rest / 8 / Self.bytesPerDelta
+        let wanted = deltaFloor + rest / 8 / bytesPerDelta
         self.deltaCountMax = min(wanted, max(deltaCountMax, deltaFloor))
-        left -= (self.deltaCountMax - deltaFloor) * Self.bytesPerDelta
+        left -= (self.deltaCountMax - deltaFloor) * bytesPerDelta
         // More than the whole map, and half of it once more while a checkpoint writes it anew,
         // would be in vain.
         let wholeMap = Int(geometry.mapPageCount) * 3 / 2 / CacheLayout.standard.framesPerSlab + 1
@@ -92,7 +99,7 @@ struct MemoryPlan: Equatable, Sendable {
     var batchBytes: Int { Self.batchBytes(userBatchCount, isHuge: hasHugeBatches) }
 
     /// Bytes that changes of the map may take.
-    var changeBytes: Int { Self.changeBytesMin + deltaCountMax * Self.bytesPerDelta }
+    var changeBytes: Int { Self.changeBytesMin + deltaCountMax * bytesPerDelta }
 
     /// Slabs for blocks while commits and changes from a larger budget are still there.
     func cacheSlabs(batchBytes: Int, changeBytes: Int) -> Int {

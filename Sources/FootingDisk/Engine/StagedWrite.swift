@@ -62,7 +62,7 @@ public final class StagedWrite {
                 unsafe batch.buffer.copy(from: stored, at: end)
                 return form
             }
-            let form = unsafe BlockForm.plain(Checksum.crc32c(block))
+            let form = unsafe engine.plainForm(block)
             if end != start { unsafe batch.buffer.copy(from: block, at: end) }
             return form
         }
@@ -119,7 +119,8 @@ extension Engine {
         let blocks = count / 4096
         let geometry = geometry
         guard offset % 4096 == 0, count % 4096 == 0, blocks >= options.stagedBlockCountMin,
-            blocks < atomicBlockCount, offset <= geometry.sizeBytes,
+            blocks < atomicBlockCount, blocks <= geometry.descriptorsPerCommit,
+            offset <= geometry.sizeBytes,
             UInt64(count) <= geometry.sizeBytes - offset
         else { return nil }
         let batch = state.withLock { state -> Batch? in

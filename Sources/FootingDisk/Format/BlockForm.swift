@@ -43,6 +43,11 @@ struct BlockForm: Equatable, Sendable {
         }
     }
 
+    /// The same, encrypted.
+    func sealed(_ checksum: UInt32) -> BlockForm {
+        BlockForm(encoding: encoding, unitCount: unitCount, checksum: checksum)
+    }
+
     var units: Int { Int(unitCount) }
 
     var byteCount: Int { units * Int(Geometry.unitSizeBytes) }

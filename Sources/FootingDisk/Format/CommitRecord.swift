@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A commit of the log: one header page, then the payload, block after block in units of 512 bytes,
@@ -6,12 +7,12 @@ import FootingSystem
 /// ```
 ///   0  4  magic "FTCM"                       40  8  durable LSN when this was sealed
 ///   4  4  CRC-32C of bytes 8 to 4095         48  4  next segment of this stream
-///   8  8  volume (low half of the UUID)      52  2  descriptors (1 to 336)
+///   8  8  volume (low half of the UUID)      52  2  descriptors (1 to 336, or 143)
 ///  16  8  LSN                                54  2  payload pages
 ///  24  8  sequence of the segment            56  1  stream   57  1  flags
 ///  32  4  CRC of the commit before           58  2  page in the segment
 ///  36  4  epoch                              60  4  segment
-///  64  n x 12  descriptors
+///  64  n x 12  descriptors                   or, encrypted, 64 16 tag   80 n x 28 descriptors
 /// ```
 ///
 /// LSN and the CRC of the commit before make one chain of the commits of both streams. The position
@@ -20,7 +21,16 @@ import FootingSystem
 /// that was durable once may not be missing.
 struct CommitHeader: Equatable, Sendable {
     static let magic: UInt32 = 0x4d43_5446
-    static let headerSizeBytes = 64
+    private static let flagsOffset = 57
+    private static let continuesFlag: UInt8 = 1
+    private static let sealedFlag: UInt8 = 2
+    /// Where the header's own tag is, on encrypted disks.
+    static let tagOffset = Geometry.pageHeaderSizeBytes
+
+    /// How the descriptors of a page lie, which it says itself.
+    static func layout(_ page: borrowing AlignedBuffer) -> EntryLayout {
+        page.get(UInt8.self, at: flagsOffset) & sealedFlag != 0 ? .sealedCommit : .plain
+    }
 
     /// Who writes: clients, or the collector, whose data is colder.
     enum Stream: UInt8, Sendable {
@@ -49,7 +59,16 @@ struct CommitHeader: Equatable, Sendable {
     ///
     /// - Returns: the checksum that goes into the next commit.
     func seal(_ buffer: borrowing AlignedBuffer, volume: UInt64) -> UInt32 {
-        precondition(descriptorCount > 0 && descriptorCount <= Geometry.entriesPerPage)
+        store(in: buffer, volume: volume, .plain)
+        let checksum = buffer.checksum(8..<4096)
+        buffer.set(checksum, at: 4)
+        return checksum
+    }
+
+    /// Fills in all but the checksum; what is behind the descriptors is made zeros.
+    func store(in buffer: borrowing AlignedBuffer, volume: UInt64, _ layout: EntryLayout) {
+        precondition(descriptorCount > 0)
+        precondition(layout.offset(descriptorCount) <= Geometry.blockSizeBytes)
         precondition(payloadCount <= descriptorCount)
         buffer.set(Self.magic, at: 0)
         buffer.set(volume, at: 8)
@@ -62,17 +81,42 @@ struct CommitHeader: Equatable, Sendable {
         buffer.set(UInt16(descriptorCount), at: 52)
         buffer.set(UInt16(payloadCount), at: 54)
         buffer.set(stream.rawValue, at: 56)
-        buffer.set(UInt8(continues ? 1 : 0), at: 57)
+        let sealed = layout.hasTags ? Self.sealedFlag : 0
+        buffer.set((continues ? Self.continuesFlag : 0) | sealed, at: Self.flagsOffset)
         buffer.set(UInt16(page), at: 58)
         buffer.set(segment, at: 60)
-        buffer.clear(Self.headerSizeBytes + descriptorCount * Descriptor.sizeBytes..<4096)
-        let checksum = buffer.checksum(8..<4096)
-        buffer.set(checksum, at: 4)
-        return checksum
+        buffer.clear(layout.offset(descriptorCount)..<4096)
     }
 
     /// Reads a header page; nil if it is none, or damaged, or says what cannot be.
-    init?(_ buffer: borrowing AlignedBuffer, volume: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - cipher: of an encrypted disk; the descriptors are decrypted in place.
+    ///   - operation: what it is read for.
+    /// - Throws: kind `noMemory`.
+    static func read(
+        _ buffer: borrowing AlignedBuffer,
+        volume: UInt64,
+        _ cipher: VolumeCipher?,
+        for operation: String
+    ) throws(DiskError) -> CommitHeader? {
+        guard let cipher else { return CommitHeader(buffer, volume: volume) }
+        guard let header = CommitHeader(buffer, volume: volume, hasTags: true) else { return nil }
+        do throws(AccelerationError) {
+            try cipher.open(header: header, in: buffer)
+            return header
+        } catch {
+            if case .unavailable(let reason) = error {
+                throw DiskError(.noMemory, operation, reason)
+            }
+            return nil
+        }
+    }
+
+    /// Reads a header page; nil if it is none, or damaged, or says what cannot be.
+    ///
+    /// - Parameter hasTags: whether the disk is encrypted; the descriptors stay as they are.
+    init?(_ buffer: borrowing AlignedBuffer, volume: UInt64, hasTags: Bool = false) {
         guard buffer.get(UInt32.self, at: 0) == Self.magic,
             buffer.get(UInt64.self, at: 8) == volume,
             buffer.get(UInt32.self, at: 4) == buffer.checksum(8..<4096),
@@ -87,10 +131,12 @@ struct CommitHeader: Equatable, Sendable {
         descriptorCount = Int(buffer.get(UInt16.self, at: 52))
         payloadCount = Int(buffer.get(UInt16.self, at: 54))
         self.stream = stream
-        continues = buffer.get(UInt8.self, at: 57) & 1 != 0
+        continues = buffer.get(UInt8.self, at: Self.flagsOffset) & Self.continuesFlag != 0
         page = Int(buffer.get(UInt16.self, at: 58))
         segment = buffer.get(UInt32.self, at: 60)
-        guard (1...Geometry.entriesPerPage).contains(descriptorCount),
+        let layout = Self.layout(buffer)
+        guard layout.hasTags == hasTags, descriptorCount > 0,
+            layout.offset(descriptorCount) <= Geometry.blockSizeBytes,
             payloadCount <= descriptorCount
         else { return nil }
     }
@@ -129,15 +175,14 @@ struct CommitHeader: Equatable, Sendable {
     }
 }
 
-/// What a commit does to one block, or to a range: 12 bytes.
+/// What a commit does to one block, or to a range: 12 bytes, and on encrypted disks 28.
 ///
 /// ```
 ///  0  8  bits 0-39 block, 40-47 kind, 48-55 encoding, 56-63 stored units (see ``BlockForm``)
 ///  8  4  data: CRC-32C of the stored bytes; trim: number of blocks; release: 0
+/// 12 16  on encrypted disks: data: tag of AES-256-GCM; zero for others
 /// ```
 struct Descriptor: Equatable, Sendable {
-    static let sizeBytes = 12
-
     enum Kind: UInt8, Sendable {
         /// Superseded before it was written; its payload is to be skipped.
         case void = 0
@@ -166,9 +211,12 @@ struct Descriptor: Equatable, Sendable {
     let encoding: BlockEncoding
     /// Units of payload: the next one's begins behind them.
     let units: Int
+    /// What proves the payload, on encrypted disks.
+    let tag: AuthenticationTag
 
     /// A block.
-    init(_ block: UInt64, _ form: BlockForm) {
+    init(_ block: UInt64, _ form: BlockForm, tag: AuthenticationTag = .none) {
+        self.tag = tag
         kind = .data
         self.block = block
         value = form.checksum
@@ -178,6 +226,7 @@ struct Descriptor: Equatable, Sendable {
 
     /// Payload to be skipped.
     init(void block: UInt64, units: Int) {
+        tag = .none
         kind = .void
         self.block = block
         value = 0
@@ -188,6 +237,7 @@ struct Descriptor: Equatable, Sendable {
     /// Anything without payload.
     init(kind: Kind, block: UInt64, value: UInt32) {
         precondition(kind != .void && kind != .data, "a descriptor that has payload")
+        tag = .none
         self.kind = kind
         self.block = block
         self.value = value
@@ -195,7 +245,14 @@ struct Descriptor: Equatable, Sendable {
         units = 0
     }
 
-    private init(word: UInt64, kind: Kind, encoding: BlockEncoding, value: UInt32) {
+    private init(
+        word: UInt64,
+        kind: Kind,
+        encoding: BlockEncoding,
+        value: UInt32,
+        tag: AuthenticationTag
+    ) {
+        self.tag = tag
         self.kind = kind
         block = word & 0xff_ffff_ffff
         self.value = value
@@ -215,25 +272,34 @@ struct Descriptor: Equatable, Sendable {
         )
     }
 
-    static func store(_ descriptor: Descriptor, _ slot: Int, in buffer: borrowing AlignedBuffer) {
-        let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
+    static func store(
+        _ descriptor: Descriptor,
+        _ slot: Int,
+        in buffer: borrowing AlignedBuffer,
+        _ layout: EntryLayout = .plain
+    ) {
+        let offset = layout.offset(slot)
         let word =
             descriptor.block | UInt64(descriptor.kind.rawValue) << 40
             | UInt64(descriptor.encoding.rawValue) << 48 | UInt64(descriptor.units) << 56
         buffer.set(word, at: offset)
         buffer.set(descriptor.value, at: offset + 8)
+        if layout.hasTags { buffer.set(descriptor.tag, at: layout.tagOffset(slot)) }
     }
 
     /// Reads a descriptor; nil if its kind or encoding is unknown.
     static func load(_ slot: Int, from buffer: borrowing AlignedBuffer) -> Descriptor? {
-        let offset = CommitHeader.headerSizeBytes + slot * sizeBytes
+        let layout = CommitHeader.layout(buffer)
+        let offset = layout.offset(slot)
+        guard offset + layout.stride <= Geometry.blockSizeBytes else { return nil }
         let word = buffer.get(UInt64.self, at: offset)
         let value = buffer.get(UInt32.self, at: offset + 8)
         guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: word >> 40)),
             let encoding = BlockEncoding(rawValue: UInt8(truncatingIfNeeded: word >> 48)),
             isPossible(kind, encoding, units: word >> 56)
         else { return nil }
-        return Descriptor(word: word, kind: kind, encoding: encoding, value: value)
+        let tag = layout.hasTags ? buffer.tag(at: layout.tagOffset(slot)) : .none
+        return Descriptor(word: word, kind: kind, encoding: encoding, value: value, tag: tag)
     }
 
     private static func isPossible(

@@ -24,7 +24,7 @@ public enum FormatFuzzing {
                 segmentSizeBytes: 1 << 20,
                 segmentCount: 2000
             )
-            for slot in 0..<Geometry.entriesPerPage {
+            for slot in 0..<geometry.entriesPerPage {
                 let entry = MapPage.entry(page, slot)
                 guard entry.isMapped, entry.isValid(in: geometry) else { continue }
                 precondition(geometry.segment(of: entry.location) < geometry.segmentCount)

@@ -1,11 +1,12 @@
 // A container whose disk gets another size.
 extension Geometry {
-    /// The same container with a disk of another size.
-    func with(sizeBytes: UInt64) -> Geometry {
+    /// The same container with a disk of another size in it.
+    func holding(sizeBytes: UInt64) -> Geometry {
         Geometry(
             sizeBytes: sizeBytes,
             segmentSizeBytes: segmentSizeBytes,
             segmentCount: segmentCount,
+            isEncrypted: isEncrypted,
             segmentsOffset: segmentsOffset,
             tablesOffset: tablesOffset
         )
@@ -48,7 +49,8 @@ extension Geometry {
         let plan = Geometry(
             sizeBytes: newSize,
             sparePercent: room == 0 ? roomPercent : min(Int(room), Self.roomPercentMax),
-            segmentSizeBytes: segmentSizeBytes
+            segmentSizeBytes: segmentSizeBytes,
+            isEncrypted: isEncrypted
         )
         var count = newSize <= sizeBytes ? segmentCount : max(segmentCount, plan.segmentCount)
         var tables = tablesOffset
@@ -68,6 +70,7 @@ extension Geometry {
             sizeBytes: newSize,
             segmentSizeBytes: segmentSizeBytes,
             segmentCount: count,
+            isEncrypted: isEncrypted,
             segmentsOffset: segmentsOffset,
             tablesOffset: tables
         )

@@ -1,3 +1,5 @@
+import FootingAcceleration
+
 /// Where everything is in a container.
 ///
 /// ```
@@ -17,8 +19,21 @@ public struct Geometry: Sendable, Equatable {
     static let unitSizeBytes: UInt64 = 512
     /// Units of a block that is stored as it is.
     static let unitsPerBlock: UInt64 = 8
-    /// Entries of a map page and descriptors of a commit: (4096 - 64) / 12.
-    static let entriesPerPage = 336
+    /// Bytes of a page before its entries.
+    static let pageHeaderSizeBytes = 64
+    /// Bytes of an entry of the map, and of a descriptor: word and checksum.
+    static let entrySizeBytes = 12
+    /// The same on encrypted disks: with the tag behind them.
+    static let sealedEntrySizeBytes = entrySizeBytes + AuthenticationTag.byteCount
+    /// Entries of a map page, and descriptors of a commit, on disks that are not encrypted.
+    static let entriesPerPageMax = (blockSizeBytes - pageHeaderSizeBytes) / entrySizeBytes
+    /// Entries of a map page on encrypted disks.
+    private static let sealedEntriesPerPage =
+        (blockSizeBytes - pageHeaderSizeBytes) / sealedEntrySizeBytes
+    /// Descriptors of a commit on encrypted disks: its header page has a tag of its own.
+    private static let sealedDescriptorsPerCommit =
+        (blockSizeBytes - pageHeaderSizeBytes - AuthenticationTag.byteCount)
+        / sealedEntrySizeBytes
     /// Largest disk: 64 TiB.
     public static let sizeBytesMax: UInt64 = 64 << 40
     /// Largest container, 512 TiB: what a location can point to.
@@ -30,6 +45,8 @@ public struct Geometry: Sendable, Equatable {
     static let counterMax: UInt64 = 1 << 62
     /// Offsets of the two superblocks.
     static let superblockOffsets: [UInt64] = [0, 64 << 10]
+    /// Offsets of the two copies of an encrypted disk's key slots.
+    static let keySlotsOffsets: [UInt64] = [4 << 10, 68 << 10]
     /// Offset of the first segment table.
     static let tableOffset: UInt64 = 128 << 10
     /// Bytes of an entry of the segment table.
@@ -41,13 +58,21 @@ public struct Geometry: Sendable, Equatable {
     public let segmentSizeBytes: UInt64
     /// How many segments there are.
     public let segmentCount: UInt32
+    /// Whether blocks and pages are encrypted: their entries are then larger.
+    public let isEncrypted: Bool
     /// Where the segments begin: a multiple of the segment size, for erase blocks and stripes.
     package let segmentsOffset: UInt64
     /// Where region 0 of the segment table begins.
     let tablesOffset: UInt64
 
     /// Describes an existing container.
-    public init(sizeBytes: UInt64, segmentSizeBytes: UInt64, segmentCount: UInt32) {
+    public init(
+        sizeBytes: UInt64,
+        segmentSizeBytes: UInt64,
+        segmentCount: UInt32,
+        isEncrypted: Bool = false
+    ) {
+        self.isEncrypted = isEncrypted
         self.sizeBytes = sizeBytes
         self.segmentSizeBytes = segmentSizeBytes
         self.segmentCount = segmentCount
@@ -63,9 +88,11 @@ public struct Geometry: Sendable, Equatable {
         sizeBytes: UInt64,
         segmentSizeBytes: UInt64,
         segmentCount: UInt32,
+        isEncrypted: Bool,
         segmentsOffset: UInt64,
         tablesOffset: UInt64
     ) {
+        self.isEncrypted = isEncrypted
         self.sizeBytes = sizeBytes
         self.segmentSizeBytes = segmentSizeBytes
         self.segmentCount = segmentCount
@@ -83,18 +110,25 @@ public struct Geometry: Sendable, Equatable {
     ///     and costs about six times.
     ///   - snapshotReservePercent: room for what snapshots keep, in percent of the data.
     ///   - segmentSizeBytes: nil chooses by size.
+    ///   - isEncrypted: whether it is to be encrypted: its map is larger then.
     public init(
         sizeBytes: UInt64,
         sparePercent: Int,
         snapshotReservePercent: Int = 0,
-        segmentSizeBytes: UInt64?
+        segmentSizeBytes: UInt64?,
+        isEncrypted: Bool = false
     ) {
         precondition(sizeBytes > 0 && sizeBytes <= Self.sizeBytesMax, "size out of range")
         precondition(sizeBytes % 512 == 0, "size not in sectors")
         let segment = segmentSizeBytes ?? Self.segmentSize(forDiskOf: sizeBytes)
         precondition(segment >= 64 << 10 && segment <= 64 << 20, "segment size out of range")
         precondition(segment & (segment - 1) == 0, "segment size not a power of two")
-        var plan = Geometry(sizeBytes: sizeBytes, segmentSizeBytes: segment, segmentCount: 0)
+        var plan = Geometry(
+            sizeBytes: sizeBytes,
+            segmentSizeBytes: segment,
+            segmentCount: 0,
+            isEncrypted: isEncrypted
+        )
         let perSegment = plan.payloadPerSegment
         let percent = UInt64(100 + sparePercent + snapshotReservePercent)
         let data = plan.blockCount * percent / 100 / perSegment + 1
@@ -104,7 +138,8 @@ public struct Geometry: Sendable, Equatable {
         plan = Geometry(
             sizeBytes: sizeBytes,
             segmentSizeBytes: segment,
-            segmentCount: UInt32(clamping: data + map + reserve + UInt64(Self.headSegments) + 4)
+            segmentCount: UInt32(clamping: data + map + reserve + UInt64(Self.headSegments) + 4),
+            isEncrypted: isEncrypted
         )
         self = plan
     }
@@ -137,16 +172,38 @@ extension Geometry {
     /// Blocks of payload in a segment full of full commits.
     var payloadPerSegment: UInt64 {
         let pages = pagesPerSegment
-        let commits = (pages + Self.entriesPerPage) / (Self.entriesPerPage + 1)
+        let commits = (pages + descriptorsPerCommit) / (descriptorsPerCommit + 1)
         return UInt64(pages - commits)
+    }
+
+    /// Entries of a map page.
+    var entriesPerPage: Int {
+        isEncrypted ? Self.sealedEntriesPerPage : Self.entriesPerPageMax
+    }
+
+    /// Descriptors of a commit.
+    var descriptorsPerCommit: Int {
+        isEncrypted ? Self.sealedDescriptorsPerCommit : Self.entriesPerPageMax
+    }
+
+    /// Map pages that so many entries take.
+    func pageCount(forEntries count: UInt64) -> UInt64 {
+        (count + UInt64(entriesPerPage) - 1) / UInt64(entriesPerPage)
+    }
+
+    /// How many blocks one entry of a map page at a level stands for.
+    func span(level: Int) -> UInt64 {
+        var span: UInt64 = 1
+        for _ in 0..<level { span *= UInt64(entriesPerPage) }
+        return span
     }
 
     /// Levels of the map: 1 is a single leaf that is also the root.
     var levels: Int {
         var count = 1
-        var pages = (blockCount + 335) / 336
+        var pages = pageCount(forEntries: blockCount)
         while pages > 1 {
-            pages = (pages + 335) / 336
+            pages = pageCount(forEntries: pages)
             count += 1
         }
         return count
@@ -157,7 +214,7 @@ extension Geometry {
         var total: UInt64 = 0
         var pages = blockCount
         repeat {
-            pages = (pages + 335) / 336
+            pages = pageCount(forEntries: pages)
             total += pages
         } while pages > 1
         return total
@@ -165,7 +222,9 @@ extension Geometry {
 
     /// Free segments that only the collector and the map may use: without them, a full log could
     /// not be cleaned.
-    var reservedForCollector: Int { Self.collectorWork + 3 }
+    ///
+    /// On encrypted disks both streams, and the map, go on in another segment after each opening.
+    var reservedForCollector: Int { Self.collectorWork + (isEncrypted ? 6 : 3) }
 
     /// Segments that emptying one may take: its blocks can begin in one and reach into a third, and
     /// the changes of the map that it makes may need one more.

@@ -111,6 +111,18 @@ enum SegmentTable {
         return checksum
     }
 
+    /// Reads a table; nil if it is not the one the superblock names, or nobody with the key wrote
+    /// it.
+    static func load(
+        _ buffer: borrowing AlignedBuffer,
+        _ superblock: Superblock,
+        provedBy keys: VolumeKeys?
+    ) throws(DiskError) -> (entries: [SegmentEntry], nextSequence: UInt64)? {
+        let count = Int(superblock.geometry.tableRegionSizeBytes)
+        if let keys, try keys.sum(buffer, 0..<count) != superblock.tableTag { return nil }
+        return load(buffer, superblock)
+    }
+
     /// Reads a table; nil if it is not the one the superblock names.
     static func load(
         _ buffer: borrowing AlignedBuffer,

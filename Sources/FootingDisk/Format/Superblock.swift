@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// The root of everything: which checkpoint is current, and where the log goes on.
@@ -17,6 +18,11 @@ import FootingSystem
 ///   80  8  root page: map entry word      176  8  LSN that was durable when it was opened
 ///                                      184 24  snapshots: table's first page (map entry),
 ///                                              count, last identifier
+///                                      248 16  encrypted: tag of the root page
+///                                      264 16  encrypted: tag of the snapshots' first page
+///                                      280 16  encrypted: HMAC of the segment table's region
+///                                      296 16  encrypted: HMAC of this page, these bytes and
+///                                              the CRC taken as zeros
 ///                                      312  8  where the segments begin, if resized
 ///                                      320  8  where the segment table begins, if resized
 ///                                      328 12  where scrubbing goes on: snapshot, block / 64
@@ -31,9 +37,11 @@ struct Superblock: Equatable, Sendable {
     static let version: UInt32 = 1
     /// Features whose absence from a program makes the container unreadable.
     static let knownFeatures: UInt64 =
-        compressedFeature | snapshotsFeature | resizedFeature
+        compressedFeature | encryptedFeature | snapshotsFeature | resizedFeature
     /// Some block may be stored in fewer units than eight, and others between units.
     static let compressedFeature: UInt64 = 1 << 0
+    /// Blocks and pages are encrypted, and everything else is proved.
+    static let encryptedFeature: UInt64 = 1 << 1
     /// The log may say that a snapshot is made, and segments may be kept for one.
     static let snapshotsFeature: UInt64 = 1 << 2
 
@@ -67,6 +75,8 @@ struct Superblock: Equatable, Sendable {
     var features: UInt64 = 0
     /// Where the table of the snapshots is.
     var snapshots = SnapshotRoot()
+    /// What proves the segment table, on encrypted disks.
+    var tableTag = AuthenticationTag.none
     /// Room beyond the data that the container was made with, in percent; 0 until it is resized.
     var roomPercent: UInt32 = 0
     /// Where scrubbing goes on.
@@ -114,6 +124,11 @@ struct Superblock: Equatable, Sendable {
         page.set(snapshots.table.checksum, at: 192)
         page.set(snapshots.count, at: 196)
         page.set(snapshots.lastIdentifier, at: 200)
+        if geometry.isEncrypted {
+            page.set(root.tag, at: 248)
+            page.set(snapshots.table.tag, at: 264)
+            page.set(tableTag, at: 280)
+        }
         if features & Self.resizedFeature != 0 {
             page.set(geometry.segmentsOffset, at: 312)
             page.set(geometry.tablesOffset, at: 320)
@@ -157,6 +172,8 @@ extension Superblock {
         case features(UInt64)
         /// The checksum is right and the content impossible.
         case impossible(String)
+        /// Somebody without the key has written it.
+        case forged
     }
 
     /// Reads and verifies a superblock.
@@ -174,9 +191,12 @@ extension Superblock {
         )
         generation = page.get(UInt64.self, at: 48)
         geometry = Self.geometry(page, features)
+        let hasTags = geometry.isEncrypted
+        tableTag = hasTags ? page.tag(at: 280) : .none
         root = MapEntry(
             word: page.get(UInt64.self, at: 80),
-            checksum: page.get(UInt32.self, at: 88)
+            checksum: page.get(UInt32.self, at: 88),
+            tag: hasTags ? page.tag(at: 248) : .none
         )
         lsn = page.get(UInt64.self, at: 96)
         lsnChecksum = page.get(UInt32.self, at: 104)
@@ -191,7 +211,8 @@ extension Superblock {
         snapshots = SnapshotRoot(
             table: MapEntry(
                 word: page.get(UInt64.self, at: 184),
-                checksum: page.get(UInt32.self, at: 192)
+                checksum: page.get(UInt32.self, at: 192),
+                tag: hasTags ? page.tag(at: 264) : .none
             ),
             count: page.get(UInt32.self, at: 196),
             lastIdentifier: page.get(UInt64.self, at: 200)
@@ -222,13 +243,15 @@ extension Superblock {
         let created = Geometry(
             sizeBytes: page.get(UInt64.self, at: 56),
             segmentSizeBytes: page.get(UInt64.self, at: 64),
-            segmentCount: page.get(UInt32.self, at: 72)
+            segmentCount: page.get(UInt32.self, at: 72),
+            isEncrypted: features & encryptedFeature != 0
         )
         if features & resizedFeature == 0 { return created }
         return Geometry(
             sizeBytes: created.sizeBytes,
             segmentSizeBytes: created.segmentSizeBytes,
             segmentCount: created.segmentCount,
+            isEncrypted: created.isEncrypted,
             segmentsOffset: page.get(UInt64.self, at: 312),
             tablesOffset: page.get(UInt64.self, at: 320)
         )
@@ -267,11 +290,41 @@ extension Superblock {
         }
         guard generation <= Geometry.counterMax, lsn <= Geometry.counterMax, epoch < UInt32.max
         else { throw .impossible("generation \(generation), LSN \(lsn), epoch \(epoch)") }
+        if geometry.isEncrypted, epoch > VolumeCipher.epochMax {
+            throw .impossible("epoch \(epoch)")
+        }
         for head in [user, collector] {
             guard head.segment < geometry.segmentCount, head.next < geometry.segmentCount,
                 head.page >= 0, head.page <= geometry.pagesPerSegment,
                 head.sequence <= Geometry.counterMax
             else { throw .impossible("head of the log") }
         }
+    }
+}
+
+// MARK: - Proof
+
+extension Superblock {
+    private static let checksumRange = 8..<12
+    private static let proofRange = 296..<312
+
+    /// Stores it with what proves it to those who have the key.
+    func store(in page: borrowing AlignedBuffer, _ keys: VolumeKeys?) throws(DiskError) {
+        store(in: page)
+        guard let keys else { return }
+        page.clear(Self.checksumRange)
+        page.set(try keys.sum(page, 0..<4096), at: Self.proofRange.lowerBound)
+        page.set(page.checksum(12..<4096), at: Self.checksumRange.lowerBound)
+    }
+
+    /// Whether somebody with the key has written the page, which must be a superblock.
+    static func isProved(
+        _ page: borrowing AlignedBuffer,
+        _ keys: VolumeKeys
+    ) throws(DiskError) -> Bool {
+        let found = page.tag(at: proofRange.lowerBound)
+        page.clear(checksumRange)
+        page.clear(proofRange)
+        return try keys.sum(page, 0..<4096) == found
     }
 }

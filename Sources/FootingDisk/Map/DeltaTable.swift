@@ -1,3 +1,5 @@
+import FootingAcceleration
+
 /// What changed in the map since the last checkpoint: block to entry, in a hash table.
 ///
 /// A trimmed block has an unmapped entry. Nothing is ever removed: a checkpoint takes the whole
@@ -12,15 +14,20 @@ struct DeltaTable: Sendable {
         var block: UInt64
         var word: UInt64
         var checksum: UInt32
-
-        var entry: MapEntry { MapEntry(word: word, checksum: checksum) }
+        /// Which of the tags is its own, counted from 1; 0: it has none.
+        var tagNumber: UInt32 = 0
     }
 
     private var slots: [Delta]
     private(set) var count = 0
+    /// Of encrypted disks: what proves the blocks, as far as they are written.
+    private var tags: [AuthenticationTag] = []
 
     /// Bytes it takes.
-    var byteCount: Int { slots.count * MemoryLayout<Delta>.stride }
+    var byteCount: Int {
+        slots.count * MemoryLayout<Delta>.stride
+            + tags.capacity * MemoryLayout<AuthenticationTag>.stride
+    }
 
     init() {
         slots = Self.emptySlots(Self.capacityMin)
@@ -48,7 +55,30 @@ struct DeltaTable: Sendable {
     subscript(block: UInt64) -> MapEntry? {
         if count == 0 { return nil }
         let delta = slots[slot(of: block)]
-        return delta.block == Self.empty ? nil : delta.entry
+        return delta.block == Self.empty ? nil : entry(delta)
+    }
+
+    /// The entry of a delta of this table.
+    func entry(_ delta: Delta) -> MapEntry {
+        let tag = delta.tagNumber == 0 ? .none : tags[Int(delta.tagNumber) - 1]
+        return MapEntry(word: delta.word, checksum: delta.checksum, tag: tag)
+    }
+
+    /// Takes in what is known of a block now that it is written, unless it was changed meanwhile.
+    mutating func seal(_ block: UInt64, _ entry: MapEntry) {
+        let slot = slot(of: block)
+        guard slots[slot].block == block, slots[slot].word == entry.word else { return }
+        slots[slot].checksum = entry.checksum
+        setTag(entry.tag, slot)
+    }
+
+    private mutating func setTag(_ tag: AuthenticationTag, _ slot: Int) {
+        if slots[slot].tagNumber > 0 {
+            tags[Int(slots[slot].tagNumber) - 1] = tag
+        } else if tag != .none {
+            tags.append(tag)
+            slots[slot].tagNumber = UInt32(tags.count)
+        }
     }
 
     mutating func set(_ block: UInt64, _ entry: MapEntry) {
@@ -61,7 +91,14 @@ struct DeltaTable: Sendable {
             }
             count += 1
         }
-        slots[slot] = Delta(block: block, word: entry.word, checksum: entry.checksum)
+        let tagNumber = slots[slot].tagNumber
+        slots[slot] = Delta(
+            block: block,
+            word: entry.word,
+            checksum: entry.checksum,
+            tagNumber: tagNumber
+        )
+        setTag(entry.tag, slot)
     }
 
     /// Unmaps every block of the range that is in the table.
@@ -79,12 +116,18 @@ struct DeltaTable: Sendable {
     private mutating func clear(_ slot: Int) {
         slots[slot].word = 0
         slots[slot].checksum = 0
+        setTag(.none, slot)
     }
 
     private mutating func grow() {
         let old = slots
         slots = Self.emptySlots(old.count * 2)
         for delta in old where delta.block != Self.empty { slots[slot(of: delta.block)] = delta }
+    }
+
+    /// All entries by block.
+    func entries() -> [(block: UInt64, entry: MapEntry)] {
+        sorted().map { ($0.block, entry($0)) }
     }
 
     /// All deltas by block, for the checkpoint.

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// Reads map pages from the store or the cache, and verifies them.
@@ -8,6 +9,8 @@ struct MapReader: Sendable {
     let cache: PageCache
     /// False only in tests that show that the checksums matter.
     let verifies: Bool
+    /// Of an encrypted disk.
+    var cipher: VolumeCipher?
 
     var geometry: Geometry { layout.geometry }
 
@@ -16,13 +19,6 @@ struct MapReader: Sendable {
         var entry: MapEntry
         /// Where an unmapped subtree ends; the next block for a mapped one.
         var end: UInt64
-    }
-
-    /// How many blocks one entry of a page at a level stands for.
-    static func span(level: Int) -> UInt64 {
-        var span: UInt64 = 1
-        for _ in 0..<level { span *= 336 }
-        return span
     }
 
     /// Looks a block up.
@@ -37,9 +33,10 @@ struct MapReader: Sendable {
         var page = root.entry
         var level = root.levels - 1
         while page.isMapped {
-            let span = Self.span(level: level)
-            let slot = Int(block / span % 336)
-            let identity = MapPage.Identity(level: level, index: block / (span * 336))
+            let span = layout.span(level: level)
+            let entries = UInt64(layout.entriesPerPage)
+            let slot = Int(block / span % entries)
+            let identity = MapPage.Identity(level: level, index: block / (span * entries))
             var entry = cache.entry(of: page, slot: slot, countsMiss: waits)
             if entry == nil {
                 if !waits { return nil }
@@ -72,10 +69,11 @@ struct MapReader: Sendable {
         var page = root.entry
         var level = root.levels - 1
         while page.isMapped {
-            let span = Self.span(level: level)
-            let slot = Int(block / span % 336)
+            let span = layout.span(level: level)
+            let entries = UInt64(layout.entriesPerPage)
+            let slot = Int(block / span % entries)
             guard let entry = cache.entry(of: page, slot: slot, countsMiss: true) else {
-                let identity = MapPage.Identity(level: level, index: block / (span * 336))
+                let identity = MapPage.Identity(level: level, index: block / (span * entries))
                 return Missing(page: page, identity: identity)
             }
             if level == 0 { return nil }
@@ -118,21 +116,24 @@ struct MapReader: Sendable {
         }
     }
 
-    /// Makes sure that a buffer holds the page that it should.
+    /// Makes sure that a buffer holds the page that it should, and decrypts it.
     func verify(
         _ page: MapEntry,
         _ identity: MapPage.Identity,
         _ buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
-        let offset = page.location.offset
-        guard verifies else { return }
-        guard buffer.checksum(8..<4096) == page.checksum,
-            MapPage.identity(buffer, volume: volume) == identity
-        else {
+        guard verifies || cipher != nil else { return }
+        let found = MapPage.identity(buffer, volume: volume, isEncrypted: cipher != nil)
+        do throws(AccelerationError) {
+            guard buffer.checksum(8..<4096) == page.checksum, found == identity else {
+                throw .notAuthentic
+            }
+            try cipher?.open(page: buffer, page)
+        } catch {
             throw DiskError(
-                .corrupt,
                 "read map page",
-                offset: offset,
+                at: page.location,
+                error,
                 "it is not page \(identity.index) of level \(identity.level) that was written there"
             )
         }

@@ -9,6 +9,15 @@ struct MapUpdate: ~Copyable {
     protocol Output: AnyObject {
         /// Takes a sealed page.
         func append(_ page: borrowing AlignedBuffer) throws(DiskError) -> Location
+
+        /// Takes a sealed page, which is encrypted on its way if the disk is.
+        ///
+        /// - Parameter checksum: the page's.
+        /// - Returns: what its parent says of it.
+        func append(
+            _ page: borrowing AlignedBuffer,
+            _ checksum: UInt32
+        ) throws(DiskError) -> MapEntry
     }
 
     /// What the new tree no longer refers to, or newly refers to.
@@ -26,6 +35,7 @@ struct MapUpdate: ~Copyable {
     private let output: any Output
     private let accounting: any Accounting
     private let generation: UInt64
+    private let table: DeltaTable
     private let deltas: [DeltaTable.Delta]
     private let trims: RangeSet
     /// By level, then index.
@@ -45,6 +55,7 @@ struct MapUpdate: ~Copyable {
         self.output = output
         self.accounting = accounting
         self.generation = generation
+        table = overlay.deltas
         deltas = overlay.deltas.sorted()
         trims = overlay.trims
         self.touches = (0..<geometry.levels).map { level in
@@ -65,7 +76,7 @@ struct MapUpdate: ~Copyable {
 
     /// The blocks below a page.
     private func blocks(of identity: MapPage.Identity) -> Range<UInt64> {
-        let span = MapReader.span(level: identity.level + 1)
+        let span = geometry.span(level: identity.level + 1)
         let start = identity.index * span
         return start..<min(start + span, geometry.blockCount)
     }
@@ -73,7 +84,7 @@ struct MapUpdate: ~Copyable {
     /// Whether a page at or below `identity` is to be written again.
     private func isTouched(_ identity: MapPage.Identity) -> Bool {
         for level in 0...identity.level {
-            let factor = MapReader.span(level: identity.level - level)
+            let factor = geometry.span(level: identity.level - level)
             let range = identity.index * factor..<(identity.index + 1) * factor
             let list = touches[level]
             let first = list.partitioningIndex { $0 >= range.lowerBound }
@@ -95,6 +106,7 @@ struct MapUpdate: ~Copyable {
             try reader.load(old, identity, into: page)
             accounting.count(old, -1)
         }
+        MapPage.begin(page, geometry)
         if identity.level == 0 {
             updateLeaf(page, range, changes)
         } else {
@@ -107,8 +119,7 @@ struct MapUpdate: ~Copyable {
             volume: reader.volume,
             generation: generation
         )
-        let location = try output.append(page)
-        let new = MapEntry(location: location, checksum: checksum)
+        let new = try output.append(page, checksum)
         accounting.count(new, 1)
         // Readers come to it as soon as the checkpoint is complete.
         reader.cache.replace(old, by: new, page)
@@ -124,7 +135,7 @@ struct MapUpdate: ~Copyable {
             for block in trimmed { set(page, Int(block - range.lowerBound), .unmapped) }
         }
         for change in changes {
-            set(page, Int(change.block - range.lowerBound), change.entry)
+            set(page, Int(change.block - range.lowerBound), table.entry(change))
         }
     }
 
@@ -140,10 +151,11 @@ struct MapUpdate: ~Copyable {
         _ identity: MapPage.Identity,
         _ changes: ArraySlice<DeltaTable.Delta>
     ) throws(DiskError) {
-        let span = MapReader.span(level: identity.level)
-        let first = identity.index * 336
+        let span = geometry.span(level: identity.level)
+        let entries = geometry.entriesPerPage
+        let first = identity.index * UInt64(entries)
         var rest = changes
-        for slot in 0..<Geometry.entriesPerPage {
+        for slot in 0..<entries {
             let start = (first + UInt64(slot)) * span
             if start >= geometry.blockCount { break }
             let end = rest.partitioningIndex { $0.block >= start + span }
@@ -180,6 +192,7 @@ extension MapUpdate {
         }
         for level in stride(from: levels.old, to: levels.new, by: 1) where root.isMapped {
             page.clear(0..<4096)
+            MapPage.begin(page, reader.geometry)
             MapPage.setEntry(page, 0, root)
             let identity = MapPage.Identity(level: level, index: 0)
             let checksum = MapPage.seal(
@@ -188,11 +201,21 @@ extension MapUpdate {
                 volume: reader.volume,
                 generation: generation
             )
-            root = MapEntry(location: try output.append(page), checksum: checksum)
+            root = try output.append(page, checksum)
             accounting.count(root, 1)
             reader.cache.replace(.unmapped, by: root, page)
         }
         return root
+    }
+}
+
+extension MapUpdate.Output {
+    /// As it is.
+    func append(
+        _ page: borrowing AlignedBuffer,
+        _ checksum: UInt32
+    ) throws(DiskError) -> MapEntry {
+        MapEntry(location: try append(page), checksum: checksum)
     }
 }
 

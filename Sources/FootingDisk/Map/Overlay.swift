@@ -13,6 +13,15 @@ struct Overlay: Sendable {
     /// About how many leaves a checkpoint would write: exact below some thousands.
     private(set) var leafCountEstimate = 0
 
+    private let blocksPerLeaf: UInt64
+
+    /// No changes.
+    ///
+    /// - Parameter blocksPerLeaf: entries of a page of the map.
+    init(blocksPerLeaf: Int = Geometry.entriesPerPageMax) {
+        self.blocksPerLeaf = UInt64(blocksPerLeaf)
+    }
+
     var isEmpty: Bool { deltas.count == 0 && trims.isEmpty }
 
     /// The block's entry; nil if nothing here changed it.
@@ -23,12 +32,15 @@ struct Overlay: Sendable {
 
     mutating func set(_ block: UInt64, _ entry: MapEntry) {
         deltas.set(block, entry)
-        let leaf = Int(block / UInt64(Geometry.entriesPerPage)) & 0xffff
+        let leaf = Int(block / blocksPerLeaf) & 0xffff
         if leafMarks[leaf >> 6] & (1 << (leaf & 63)) == 0 {
             leafMarks[leaf >> 6] |= 1 << (leaf & 63)
             leafCountEstimate += 1
         }
     }
+
+    /// Takes in what is known of a block now that it is written.
+    mutating func seal(_ block: UInt64, _ entry: MapEntry) { deltas.seal(block, entry) }
 
     mutating func trim(_ range: Range<UInt64>) {
         if range.count <= Self.listedTrimMax {

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// The pages of the map that are in memory.
@@ -7,14 +8,16 @@ import FootingSystem
 /// the same checksum can be outdated.
 struct PageCache: Sendable {
     let blocks: BlockCache
+    /// How the entries of its pages lie.
+    var layout = EntryLayout.plain
 
     /// An entry of a cached page; nil if the page is not here.
     ///
     /// - Parameter countsMiss: false where the same is asked again soon.
     func entry(of page: MapEntry, slot: Int, countsMiss: Bool) -> MapEntry? {
-        unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
-            let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<MapEntry.sizeBytes])
-            let offset = MapPage.headerSizeBytes + slot * MapEntry.sizeBytes
+        unsafe withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { bytes in
+            let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<layout.stride])
+            let offset = layout.offset(slot)
             guard
                 unsafe blocks.copy(
                     page.location.units,
@@ -26,9 +29,12 @@ struct PageCache: Sendable {
             else { return nil }
             let word = unsafe bytes.load(as: UInt64.self)
             let checksum = unsafe bytes.load(fromByteOffset: 8, as: UInt32.self)
+            let tag = Geometry.entrySizeBytes..<Geometry.sealedEntrySizeBytes
             return MapEntry(
                 word: UInt64(littleEndian: word),
-                checksum: UInt32(littleEndian: checksum)
+                checksum: UInt32(littleEndian: checksum),
+                tag: layout.hasTags
+                    ? unsafe AuthenticationTag(UnsafeRawBufferPointer(rebasing: bytes[tag])) : .none
             )
         }
     }

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 // Reading what is stored, piece by piece, to see whether it is still what was written.
@@ -85,7 +86,7 @@ extension Engine {
             if record.identifier != position.snapshot {
                 position = ScrubPosition(snapshot: record.identifier, block: 0)
             }
-            let geometry = state.superblock.geometry.with(sizeBytes: record.sizeBytes)
+            let geometry = state.superblock.geometry.holding(sizeBytes: record.sizeBytes)
             root = MapRoot(record.root, geometry)
             name = record.name
             nextSnapshot = index + 1 < records.count ? records[index + 1].identifier : nil
@@ -119,7 +120,7 @@ extension Engine {
 
     private func verify(_ blocks: [ScrubBlock], _ step: inout ScrubStep) throws(DiskError) {
         let blocks = blocks.sorted { $0.entry.location.units < $1.entry.location.units }
-        let buffer = try options.buffers.buffer(for: "scrub", count: Geometry.entriesPerPage * 4096)
+        let buffer = try options.buffers.buffer(for: "scrub", count: layout.entriesPerPage * 4096)
         var start = 0
         while start < blocks.count {
             let first = blocks[start].entry.location.offset / 4096 * 4096
@@ -133,7 +134,7 @@ extension Engine {
                 last = stop
                 end += 1
             }
-            verify(Array(blocks[start..<end]), first..<last, buffer, &step)
+            try verify(Array(blocks[start..<end]), first..<last, buffer, &step)
             start = end
         }
     }
@@ -143,7 +144,7 @@ extension Engine {
         _ range: Range<UInt64>,
         _ buffer: borrowing AlignedBuffer,
         _ step: inout ScrubStep
-    ) {
+    ) throws(DiskError) {
         step.byteCount += UInt64(range.count)
         do throws(Errno) {
             try unsafe store.readDirectly(at: range.lowerBound, into: buffer.slice(0..<range.count))
@@ -156,17 +157,43 @@ extension Engine {
             for item in blocks {
                 let start = item.entry.location.offset / 4096 * 4096
                 let end = (item.entry.end.offset + 4095) / 4096 * 4096
-                verify([item], start..<end, buffer, &step)
+                try verify([item], start..<end, buffer, &step)
             }
             return
         }
         for item in blocks {
             let start = Int(item.entry.location.offset - range.lowerBound)
             let end = Int(item.entry.end.offset - range.lowerBound)
-            if buffer.checksum(start..<end) != item.entry.checksum {
-                let problem = "does not have the checksum it was written with"
+            let stored = unsafe UnsafeRawBufferPointer(buffer.slice(start..<end))
+            if let problem = try unsafe problem(item, stored) {
                 step.damages.append(ScrubDamage(item, problem))
             }
+        }
+    }
+
+    /// What is wrong with a block's stored bytes.
+    ///
+    /// - Throws: kind `noMemory`.
+    private func problem(
+        _ item: ScrubBlock,
+        _ stored: UnsafeRawBufferPointer
+    ) throws(DiskError) -> String? {
+        guard unsafe Checksum.crc32c(stored) == item.entry.checksum else {
+            return "does not have the checksum it was written with"
+        }
+        guard let cipher else { return nil }
+        do throws(AccelerationError) {
+            // Not in place: a forged map may have two blocks there.
+            try unsafe withUnsafeTemporaryAllocation(byteCount: stored.count, alignment: 16) {
+                (plain) throws(AccelerationError) in
+                try unsafe cipher.open(item.block, item.entry, stored, into: plain)
+            }
+            return nil
+        } catch {
+            let problem = "is not what was encrypted there"
+            let failure = DiskError("scrub", at: item.entry.location, error, problem)
+            if failure.kind == .noMemory { throw failure }
+            return problem
         }
     }
 }
@@ -235,9 +262,10 @@ struct LeafSearch {
         var entry = root.entry
         let page = AlignedBuffer(count: 4096)
         for level in (0..<root.levels).reversed() {
-            let span = MapReader.span(level: level)
-            let index = nextBlock / (span * 336)
-            let blocks = index * span * 336..<min((index + 1) * span * 336, root.blockCount)
+            let span = engine.layout.span(level: level)
+            let pageSpan = engine.layout.span(level: level + 1)
+            let index = nextBlock / pageSpan
+            let blocks = index * pageSpan..<min((index + 1) * pageSpan, root.blockCount)
             if !entry.isMapped {
                 nextBlock = blocks.upperBound
                 return nil
@@ -250,6 +278,7 @@ struct LeafSearch {
                     into: page
                 )
             } catch {
+                if error.kind == .noMemory { throw error }
                 damages.append(
                     ScrubDamage(
                         blocks,
@@ -261,7 +290,7 @@ struct LeafSearch {
                 return nil
             }
             if level == 0 { return leaf(page, blocks) }
-            entry = MapPage.entry(page, Int(nextBlock / span % 336))
+            entry = MapPage.entry(page, Int(nextBlock % pageSpan / span))
             if !entry.isMapped {
                 nextBlock = (nextBlock / span + 1) * span
                 return nil

@@ -23,7 +23,7 @@ public final class DiskSnapshot: Sendable {
         self.isCounted = isCounted
         name = record.name
         identifier = record.identifier
-        let geometry = engine.geometry.with(sizeBytes: record.sizeBytes)
+        let geometry = engine.geometry.holding(sizeBytes: record.sizeBytes)
         view = TreeView(
             reader: engine.reader,
             root: MapRoot(record.root, geometry),

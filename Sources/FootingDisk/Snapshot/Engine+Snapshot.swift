@@ -192,7 +192,7 @@ extension EngineState {
             collector: collector.head
         )
         frozen.append(FrozenChanges(overlay: active, position: position, snapshot: snapshot))
-        active = Overlay()
+        active = Overlay(blocksPerLeaf: superblock.geometry.entriesPerPage)
         logBytesSinceCheckpoint = 0
     }
 }

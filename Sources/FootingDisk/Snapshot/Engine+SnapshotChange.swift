@@ -11,7 +11,8 @@ extension Engine {
             of: record,
             volume: volume,
             store,
-            geometry
+            geometry,
+            cipher
         )
         let deletion = SnapshotNeeds(
             identifier: record.identifier,
@@ -59,7 +60,13 @@ extension Engine {
                     + "clone it instead"
             )
         }
-        let counts = try SnapshotTable.counts(of: record, volume: volume, store, geometry).counts
+        let counts = try SnapshotTable.counts(
+            of: record,
+            volume: volume,
+            store,
+            geometry,
+            cipher
+        ).counts
         try state.withLock { (state) throws(DiskError) in
             try requireWritable(state)
             guard state.snapshots.rollback == nil else {

@@ -38,6 +38,7 @@ extension Engine {
                 of: snapshot.identifier,
                 volume: volume,
                 generation: next.generation,
+                geometry,
                 to: output
             )
             added = SnapshotNeeds(
@@ -77,17 +78,17 @@ extension Engine {
     }
 
     /// What a failed checkpoint was to do besides is not done later either.
-    func giveUp(_ start: CheckpointStart, _ error: DiskError) {
+    func giveUp(_ goal: CheckpointGoal, _ error: DiskError) {
         state.withLock { state in
-            state.checkpoints.fail()
+            state.checkpoints.fail(error)
             if state.resizeTarget != nil {
                 state.resizeTarget = nil
                 for index in state.frozen.indices { state.frozen[index].geometry = nil }
             }
             // Others may have come since, which were not tried.
-            let tried = Set(start.deletions.map { $0.identifier })
+            let tried = Set(goal.deletions.map { $0.identifier })
             state.giveUpDeletions(error) { tried.contains($0.identifier) }
-            if start.rollback != nil { state.giveUpRollback(error) }
+            if state.frozen.first?.rollback != nil { state.giveUpRollback(error) }
         }
         state.wakeAll(on: Condition.progress)
     }

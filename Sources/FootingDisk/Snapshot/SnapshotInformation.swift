@@ -40,18 +40,32 @@ public struct SnapshotInformation: Sendable, Equatable {
 
     /// The snapshots of a container that nobody has open, oldest first; changes nothing.
     ///
+    /// - Parameters:
+    ///   - path: a file or a block device.
+    ///   - key: what opens it if it is encrypted.
     /// - Throws: kind `busy` if a process serves it.
-    public static func list(path: String) throws(DiskError) -> [SnapshotInformation] {
+    public static func list(
+        path: String,
+        key: DiskKey? = nil
+    ) throws(DiskError) -> [SnapshotInformation] {
         let store = try FileStore(path: path, access: .unchanging)
         do throws(DiskError) {
-            return try list(store)
+            return try list(store, key)
         } catch {
             throw error.at(path)
         }
     }
 
-    private static func list(_ store: FileStore) throws(DiskError) -> [SnapshotInformation] {
-        let found = try OpenedContainer(store: store, clock: SystemClock(), verifies: true)
+    private static func list(
+        _ store: FileStore,
+        _ key: DiskKey?
+    ) throws(DiskError) -> [SnapshotInformation] {
+        let found = try OpenedContainer(
+            store: store,
+            clock: SystemClock(),
+            verifies: true,
+            key: key
+        )
         let geometry = found.superblock.geometry
         let heads = [
             found.superblock.user, found.superblock.collector, found.replay.user,

@@ -94,12 +94,13 @@ extension SnapshotState {
     init(
         _ store: any BlockStore,
         _ superblock: Superblock,
-        _ segments: [SegmentEntry]
+        _ segments: [SegmentEntry],
+        _ cipher: VolumeCipher?
     ) throws(DiskError) {
         let geometry = superblock.geometry
         lastIdentifier = superblock.snapshots.lastIdentifier
         guard superblock.snapshots.count > 0 else { return }
-        let table = try SnapshotTable.records(superblock, store)
+        let table = try SnapshotTable.records(superblock, store, cipher)
         records = table.records
         tablePages = table.pages.locations
         pins.add(table: tablePages, geometry)
@@ -108,7 +109,8 @@ extension SnapshotState {
                 of: record,
                 volume: superblock.volume,
                 store,
-                geometry
+                geometry,
+                cipher
             )
             let identifier = record.identifier
             pins.add(
@@ -133,7 +135,7 @@ struct ReplayedChanges: Sendable {
     /// Those that lead to a snapshot, oldest first.
     private(set) var frozen: [FrozenChanges] = []
     /// Those after them.
-    private(set) var overlay = Overlay()
+    private(set) var overlay: Overlay
     private var user: Superblock.Head
     private var collector: Superblock.Head
     private let geometry: Geometry
@@ -144,6 +146,7 @@ struct ReplayedChanges: Sendable {
         user = superblock.user
         collector = superblock.collector
         geometry = superblock.geometry
+        overlay = Overlay(blocksPerLeaf: superblock.geometry.entriesPerPage)
         hasFeature = superblock.features & Superblock.snapshotsFeature != 0
         self.limits = limits
     }
@@ -175,7 +178,7 @@ struct ReplayedChanges: Sendable {
         frozen.append(
             FrozenChanges(overlay: overlay, position: position, snapshot: snapshot)
         )
-        overlay = Overlay()
+        overlay = Overlay(blocksPerLeaf: geometry.entriesPerPage)
     }
 
     /// What there would be without the rule that a snapshot's changes are its own: for tests that
@@ -183,7 +186,7 @@ struct ReplayedChanges: Sendable {
     func unsplit() -> ReplayedChanges {
         var all = self
         guard var last = frozen.last else { return all }
-        for delta in overlay.deltas.sorted() { last.overlay.set(delta.block, delta.entry) }
+        for (block, entry) in overlay.deltas.entries() { last.overlay.set(block, entry) }
         all.frozen[frozen.count - 1] = last
         return all
     }

@@ -1,3 +1,4 @@
+import FootingAcceleration
 import FootingSystem
 
 /// A page of the snapshots' table, or of what one of them refers to.
@@ -23,6 +24,9 @@ import FootingSystem
 ///  72 255  name
 /// ```
 ///
+/// On encrypted disks all but the first 64 bytes is encrypted; 4080 16 is the tag of the next page,
+/// and in a record 328 16 that of the root page, 344 16 that of the first page of counts.
+///
 /// The counts are the units that its tree refers to, one number for each segment.
 enum SnapshotTable {
     enum Kind: UInt8, Sendable {
@@ -34,7 +38,16 @@ enum SnapshotTable {
     private static let headerSizeBytes = 64
     private static let recordSizeBytes = 512
     static let recordsPerPage = (4096 - headerSizeBytes) / recordSizeBytes
-    static let countsPerPage = (4096 - headerSizeBytes) / 4
+    private static let countSizeBytes = 4
+    /// Where the tag of the next page is, on encrypted disks.
+    private static let nextTagOffset = 4096 - AuthenticationTag.byteCount
+    private static let rootTagOffset = 328
+    private static let countsTagOffset = 344
+
+    /// Counts in a page.
+    static func countsPerPage(_ geometry: Geometry) -> Int {
+        ((geometry.isEncrypted ? nextTagOffset : 4096) - headerSizeBytes) / countSizeBytes
+    }
 
     /// Pages that the records of so many snapshots take.
     static func recordPageCount(_ count: Int) -> Int {
@@ -43,7 +56,8 @@ enum SnapshotTable {
 
     /// Pages that the counts of a snapshot take.
     static func countPageCount(_ geometry: Geometry) -> Int {
-        (Int(geometry.segmentCount) + countsPerPage - 1) / countsPerPage
+        let perPage = countsPerPage(geometry)
+        return (Int(geometry.segmentCount) + perPage - 1) / perPage
     }
 
     /// What the pages of a chain have in common.
@@ -95,12 +109,12 @@ enum SnapshotTable {
             page.set(pages.first.word, at: 40)
             page.set(pages.first.checksum, at: 48)
             page.set(UInt32(range.count), at: 52)
+            if pages.first.tag != .none { page.set(pages.first.tag, at: nextTagOffset) }
             fill(page, range)
             let checksum = page.checksum(8..<4096)
             page.set(checksum, at: 4)
-            let location = try output.append(page)
-            pages.first = MapEntry(location: location, checksum: checksum)
-            pages.locations.append(location)
+            pages.first = try output.append(page, checksum)
+            pages.locations.append(pages.first.location)
         }
         return pages
     }
@@ -128,12 +142,13 @@ enum SnapshotTable {
         of identifier: UInt64,
         volume: UInt64,
         generation: UInt64,
+        _ geometry: Geometry,
         to output: any MapUpdate.Output
     ) throws(DiskError) -> Pages {
         try write(
             Chain(.counts, identifier, volume: volume, generation: generation),
             entries: counts.count,
-            perPage: countsPerPage,
+            perPage: countsPerPage(geometry),
             to: output
         ) { page, range in
             for (slot, index) in range.enumerated() {
@@ -158,6 +173,10 @@ enum SnapshotTable {
         page.set(UInt32(name.count), at: offset + 52)
         page.set(record.counts.word, at: offset + 56)
         page.set(record.counts.checksum, at: offset + 64)
+        if record.counts.tag != .none {
+            page.set(record.root.tag, at: offset + rootTagOffset)
+            page.set(record.counts.tag, at: offset + countsTagOffset)
+        }
         for (index, byte) in name.enumerated() { page.set(byte, at: offset + 72 + index) }
     }
 
@@ -173,8 +192,10 @@ enum SnapshotTable {
         perPage: Int,
         _ store: any BlockStore,
         _ geometry: Geometry,
+        _ cipher: VolumeCipher?,
         _ take: (borrowing AlignedBuffer, Int) -> Bool
     ) throws(DiskError) -> Pages {
+        if geometry.isEncrypted, cipher == nil { throw DiskError.withoutKey("read snapshots") }
         var pages = Pages(first: first)
         var next = first
         var total = 0
@@ -198,6 +219,9 @@ enum SnapshotTable {
                 (1...perPage).contains(count), total + count <= counts.upperBound,
                 total % perPage == 0
             else { throw damage(chain, offset) }
+            do throws(AccelerationError) { try cipher?.open(page: page, next) } catch {
+                throw DiskError("read snapshots", at: next.location, error, damage(chain))
+            }
             for slot in 0..<count {
                 guard take(page, slot) else { throw damage(chain, offset) }
             }
@@ -205,28 +229,29 @@ enum SnapshotTable {
             pages.locations.append(next.location)
             next = MapEntry(
                 word: page.get(UInt64.self, at: 40),
-                checksum: page.get(UInt32.self, at: 48)
+                checksum: page.get(UInt32.self, at: 48),
+                tag: cipher == nil ? .none : page.tag(at: nextTagOffset)
             )
         }
         return pages
     }
 
-    private static func damage(_ chain: Chain, _ offset: UInt64) -> DiskError {
+    private static func damage(_ chain: Chain) -> String {
         let what =
             chain.kind == .records
             ? "the table of snapshots" : "what snapshot \(chain.identifier) refers to"
-        return DiskError(
-            .corrupt,
-            "read snapshots",
-            offset: offset,
-            "\(what) is not what was written there"
-        )
+        return "\(what) is not what was written there"
+    }
+
+    private static func damage(_ chain: Chain, _ offset: UInt64) -> DiskError {
+        DiskError(.corrupt, "read snapshots", offset: offset, damage(chain))
     }
 
     /// Reads the records that a superblock names.
     static func records(
         _ superblock: Superblock,
-        _ store: any BlockStore
+        _ store: any BlockStore,
+        _ cipher: VolumeCipher? = nil
     ) throws(DiskError) -> (records: [SnapshotRecord], pages: Pages) {
         let geometry = superblock.geometry
         let last = superblock.snapshots.lastIdentifier
@@ -237,11 +262,13 @@ enum SnapshotTable {
             entries: Int(superblock.snapshots.count)...Int(superblock.snapshots.count),
             perPage: recordsPerPage,
             store,
-            geometry
+            geometry,
+            cipher
         ) { page, slot in
             let offset = headerSizeBytes + slot * recordSizeBytes
             // In the order in which they were made: so none is there twice.
-            guard let record = load(page, at: offset), record.isPossible(in: geometry),
+            guard let record = load(page, at: offset, hasTags: cipher != nil),
+                record.isPossible(in: geometry),
                 record.identifier > records.last?.identifier ?? 0, record.identifier <= last
             else { return false }
             records.append(record)
@@ -255,7 +282,8 @@ enum SnapshotTable {
         of record: SnapshotRecord,
         volume: UInt64,
         _ store: any BlockStore,
-        _ geometry: Geometry
+        _ geometry: Geometry,
+        _ cipher: VolumeCipher? = nil
     ) throws(DiskError) -> (counts: [UInt32], pages: Pages) {
         var counts: [UInt32] = []
         counts.reserveCapacity(Int(geometry.segmentCount))
@@ -264,9 +292,10 @@ enum SnapshotTable {
             Chain(.counts, record.identifier, volume: volume),
             from: record.counts,
             entries: 1...Int(geometry.segmentCount),
-            perPage: countsPerPage,
+            perPage: countsPerPage(geometry),
             store,
-            geometry
+            geometry,
+            cipher
         ) { page, slot in
             let count = page.get(UInt32.self, at: headerSizeBytes + slot * 4)
             guard count <= limit else { return false }
@@ -280,7 +309,8 @@ enum SnapshotTable {
 
     private static func load(
         _ page: borrowing AlignedBuffer,
-        at offset: Int
+        at offset: Int,
+        hasTags: Bool
     ) -> SnapshotRecord? {
         let nameCount = Int(page.get(UInt32.self, at: offset + 52))
         guard nameCount <= SnapshotLimits.nameBytesMax else { return nil }
@@ -294,11 +324,13 @@ enum SnapshotTable {
             lsn: page.get(UInt64.self, at: offset + 24),
             root: MapEntry(
                 word: page.get(UInt64.self, at: offset + 40),
-                checksum: page.get(UInt32.self, at: offset + 48)
+                checksum: page.get(UInt32.self, at: offset + 48),
+                tag: hasTags ? page.tag(at: offset + rootTagOffset) : .none
             ),
             counts: MapEntry(
                 word: page.get(UInt64.self, at: offset + 56),
-                checksum: page.get(UInt32.self, at: offset + 64)
+                checksum: page.get(UInt32.self, at: offset + 64),
+                tag: hasTags ? page.tag(at: offset + countsTagOffset) : .none
             ),
             unitCount: page.get(UInt64.self, at: offset + 32)
         )

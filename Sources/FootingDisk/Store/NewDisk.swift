@@ -15,18 +15,27 @@ public enum NewDisk {
         _ options: DiskOptions,
         fill: (Disk) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
-        try make(path: path, try options.geometry(), options.compression, fill: fill)
+        try make(
+            path: path,
+            try options.geometry(),
+            options.compression,
+            options.encryption,
+            fill: fill
+        )
     }
 
     static func make<Result>(
         path: String,
         _ geometry: Geometry,
         _ compression: CompressionPolicy,
+        _ encryption: DiskEncryption?,
         fill: (Disk) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         var file = try partialFile(path)
-        try Disk.create(path: file.partialPath, geometry, compression)
-        let disk = try Disk(path: file.partialPath)
+        try Disk.create(path: file.partialPath, geometry, compression, encryption)
+        var options = EngineOptions()
+        options.key = encryption?.key
+        let disk = try Disk(path: file.partialPath, options: options)
         let result: Result
         do throws(DiskError) {
             result = try fill(disk)

@@ -14,6 +14,13 @@ public struct Headroom: Sendable, Equatable {
         self.availableBytes = availableBytes
         self.excessBytes = excessBytes
     }
+
+    /// Nothing takes so much in half a second that the rest would be short: 2 GiB is what four
+    /// processors fill in that time, and three times what a balloon takes in a whole one.
+    private static let plentyBytes: UInt64 = 2 << 30
+
+    /// Whether so much is there that it need not be looked at often.
+    var isPlenty: Bool { availableBytes >= max(Self.plentyBytes, sizeBytes / 2) }
 }
 
 /// What was told since the last reading.
@@ -89,4 +96,7 @@ public struct MemoryReading: Sendable, Equatable {
         self.machineStallPercent = machineStallPercent
         self.groupStallPercent = groupStallPercent
     }
+
+    /// Whether there is plenty of memory, of the machine and of the group.
+    var hasPlenty: Bool { machine?.isPlenty == true && group?.isPlenty ?? true }
 }

@@ -7,10 +7,12 @@ internal import Glibc
 ///
 /// What can be waited for is, in one `poll(2)`: PSI of the machine and of the own control group,
 /// the events of control groups of either version, and the service manager. Available memory and
-/// the balloon cannot be: they are read four times a second at rest, and twenty times a second
-/// once they move. What this kernel or this user does not have is left out by name.
+/// the balloon cannot be: they are read twice a second while plenty is there, four times a second
+/// when it is not, and twenty times a second once they move. What this kernel or this user does not have is left out by name.
 public final class PressureMonitor: Sendable {
-    /// Between two readings, in nanoseconds: at rest, and while something moves.
+    /// Between two readings, in nanoseconds: with plenty of memory, at rest, and while something
+    /// moves.
+    static let plentyNanoseconds: UInt64 = 500_000_000
     static let restNanoseconds: UInt64 = 250_000_000
     static let quickNanoseconds: UInt64 = 50_000_000
     /// So long after the last movement it is still looked at quickly.
@@ -137,8 +139,9 @@ public final class PressureMonitor: Sendable {
             if hasMoved || !reading.events.isEmpty {
                 state.quickUntil = now.plus(Self.quickDurationNanoseconds)
             }
-            let period = now < state.quickUntil ? Self.quickNanoseconds : Self.restNanoseconds
-            state.nextAt = now.plus(period)
+            let isQuickNext = now < state.quickUntil
+            let rest = reading.hasPlenty ? Self.plentyNanoseconds : Self.restNanoseconds
+            state.nextAt = now.plus(isQuickNext ? Self.quickNanoseconds : rest)
             state.readingCount += 1
             return reading
         }

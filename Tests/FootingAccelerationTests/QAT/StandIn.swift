@@ -121,6 +121,8 @@ extension QATAccelerator {
         let batch = zip(sources, targets).map {
             unsafe AcceleratedBlock(source: UnsafeRawBufferPointer($0.bytes), target: $1.bytes)
         }
+        // An array goes after its last use, and these refer to it by address alone.
+        defer { withExtendedLifetime(sources) {} }
         return try zip(try compress(batch), targets).map { result, target in
             try result.get().map { Array(target.content[..<$0]) }
         }
@@ -133,6 +135,7 @@ extension QATAccelerator {
         let batch = zip(sources, targets).map {
             unsafe AcceleratedBlock(source: UnsafeRawBufferPointer($0.bytes), target: $1.bytes)
         }
+        defer { withExtendedLifetime(sources) {} }
         return zip(try decompress(batch), targets).map { result, target in
             (try? result.get()).map { target.content }
         }

@@ -160,6 +160,29 @@ import Testing
         #expect(cache.statistics.bypasses == 1000)
     }
 
+    @Test func `What is written takes free frames alone, and always its own`() {
+        let cache = BlockCache.small(slabCount: 1)
+        let buffer = AlignedBuffer(count: 4096)
+        let bytes = unsafe UnsafeRawBufferPointer(buffer.slice(0..<4096))
+        let entry = MapEntry(word: 8, checksum: 1)
+        unsafe cache.insert(0, entry, bytes, .written)
+        #expect(cache.contains(0, entry))
+        for key in 0..<40 as Range<UInt64> { unsafe cache.insert(key, entry, bytes) }
+        let before = (0..<2000).filter { cache.contains($0) }
+        for key in 1000..<2000 as Range<UInt64> { unsafe cache.insert(key, entry, bytes, .written) }
+        #expect((0..<2000).filter { cache.contains($0) } == before)
+        // Nor is it remembered: twice in a while is not being read.
+        for key in 1000..<2000 as Range<UInt64> { unsafe cache.insert(key, entry, bytes, .written) }
+        #expect((0..<2000).filter { cache.contains($0) } == before)
+        // Other bytes may have the same place and checksum.
+        let key = before[0]
+        unsafe buffer.slice(0..<4096).initializeMemory(as: UInt8.self, repeating: 7)
+        unsafe cache.insert(key, entry, bytes, .written)
+        let copy = AlignedBuffer(count: 4096)
+        #expect(unsafe cache.copy(key, entry, from: 0, into: copy.slice(0..<4096)))
+        #expect(unsafe copy.slice(0..<4096).allSatisfy { $0 == 7 })
+    }
+
     @Test func `Without memory the cache does without`() {
         let source = CountingPages()
         let cache = BlockCache(source: source)

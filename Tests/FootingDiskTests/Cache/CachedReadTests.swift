@@ -6,8 +6,12 @@ import Testing
 
 /// Reads of a disk through its cache.
 @Suite struct CachedReadTests {
-    private func formatted() throws -> HookedStore {
-        let geometry = Geometry(sizeBytes: 4 << 20, sparePercent: 33, segmentSizeBytes: 64 << 10)
+    private func formatted(segmentSizeBytes: UInt64 = 64 << 10) throws -> HookedStore {
+        let geometry = Geometry(
+            sizeBytes: segmentSizeBytes * 64,
+            sparePercent: 33,
+            segmentSizeBytes: segmentSizeBytes
+        )
         let store = HookedStore(sizeBytes: geometry.containerSizeBytes)
         let identifier = Identifier(high: 1, low: 2)
         try Disk.format(store, geometry, identifier: identifier, unixSeconds: 0)
@@ -60,7 +64,9 @@ import Testing
         }
         #expect(try read(driver, at: 7 * 4096, 4096) == Array(repeating: 1, count: 4096))
         #expect(problem.withLock { $0 } == nil)
-        #expect(driver.statistics.blockCache.insertions == 1)
+        // By being written, and by being read too late.
+        #expect(driver.statistics.blockCache.insertions == 2)
+        #expect(driver.statistics.blockCache.updates == 1)
         #expect(try read(driver, at: 7 * 4096, 4096) == Array(repeating: 2, count: 4096))
     }
 
@@ -77,6 +83,23 @@ import Testing
         #expect(try read(driver, at: 512, 512) == part(1, 512))
         let counters = driver.statistics.blockCache
         #expect(counters.hits == 3 && counters.misses == 2)
+    }
+
+    @Test func `What was written here and there is read from memory, a sequence is not`() throws {
+        let store = try formatted(segmentSizeBytes: 1 << 20)
+        let driver = try open(store)
+        for block in [90, 3, 50, 17] as [UInt64] { try write(driver, block, UInt8(block)) }
+        try driver.flush()
+        for block in 200..<300 as Range<UInt64> { try write(driver, block, 1) }
+        try driver.checkpoint()
+        let before = driver.statistics.blockCache
+        #expect(before.insertions == 4 + 16)
+        for block in [90, 3, 50, 17] as [UInt64] {
+            let bytes = try read(driver, at: block * 4096, 4096)
+            #expect(bytes == Array(repeating: UInt8(block), count: 4096))
+        }
+        #expect(driver.statistics.blockCache.hits - before.hits == 4)
+        #expect(driver.statistics.blockCache.misses == before.misses)
     }
 
     /// As the server does: what is in memory at once, and all of it again where that is too little.

@@ -23,9 +23,9 @@ import Testing
         // Locations fit in 40 bits of 512 bytes, and page numbers in 16 bits.
         #expect(spare == 1000 || geometry.containerSizeBytes <= Geometry.containerSizeBytesMax)
         #expect(geometry.pagesPerSegment <= 1 << 14)
-        #expect(MapReader.span(level: geometry.levels) >= geometry.blockCount)
+        #expect(geometry.span(level: geometry.levels) >= geometry.blockCount)
         if geometry.levels > 1 {
-            #expect(MapReader.span(level: geometry.levels - 1) < geometry.blockCount)
+            #expect(geometry.span(level: geometry.levels - 1) < geometry.blockCount)
         }
     }
 

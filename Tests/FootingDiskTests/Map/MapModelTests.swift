@@ -36,7 +36,7 @@ import Testing
         #expect((0..<2000).allSatisfy { table[$0] == model[$0] })
         let sorted = table.sorted()
         #expect(sorted.map { $0.block } == model.keys.sorted())
-        #expect(sorted.allSatisfy { model[$0.block] == $0.entry })
+        #expect(sorted.allSatisfy { model[$0.block] == table.entry($0) })
     }
 
     @Test(arguments: 1..<5 as Range<UInt64>)

@@ -37,6 +37,29 @@ import Testing
         run(part * 20 + 6000..<part * 20 + 6020, simulation)
     }
 
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `Twenty seeds of encrypted disks`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isEncrypted = true
+        run(part * 20 + 7000..<part * 20 + 7020, simulation)
+    }
+
+    @Test func `Encrypted disks are resized, compacted and rolled back, too`() throws {
+        var simulation = Simulation()
+        simulation.isEncrypted = true
+        simulation.isAboutSnapshots = true
+        var (resizes, compactions, returned, rollbacks) = (0, 0, 0, 0) as (Int, Int, UInt64, Int)
+        for seed in 8000..<8000 + Sanitizer.rounds(12, sanitized: 4) as Range<UInt64> {
+            let summary = try simulation.run(seed: seed)
+            #expect(summary.nonceCount > 0)
+            resizes += summary.resizeCount
+            compactions += summary.compactionCount
+            returned += summary.returnedBytes
+            rollbacks += summary.rollbackCount
+        }
+        #expect(resizes > 0 && compactions > 0 && returned > 0 && rollbacks > 0)
+    }
+
     @Test(arguments: 1...Sanitizer.rounds(2, sanitized: 1) as ClosedRange<UInt64>)
     func `A crash at every write and every sync of a short trace`(_ seed: UInt64) throws {
         let runCount = try Simulation.runExhaustively(seed: seed)
@@ -109,6 +132,16 @@ struct SabotageTests {
         #expect(!isNoticed(simulation, seeds: 1..<20))
         simulation.leavesOut = rule
         #expect(isNoticed(simulation, seeds: 1..<400))
+    }
+
+    @Test(arguments: EncryptionRule.allCases)
+    func `A broken rule of encryption is noticed`(_ rule: EncryptionRule) {
+        var simulation = Simulation()
+        simulation.isEncrypted = true
+        simulation.trouble = .fullHost
+        simulation.leavesOutOfEncryption = rule
+        // A checkpoint that is tried again mostly writes the same pages: few seeds notice.
+        #expect(isNoticed(simulation, seeds: rule == .abandon ? 31..<32 : 140..<150))
     }
 
     @Test func `Checksums that are not compared are noticed`() {

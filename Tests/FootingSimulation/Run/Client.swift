@@ -90,7 +90,7 @@ final class Client: Sendable {
             case .failed:
                 counts.readErrors + counts.writeErrors > 0 || isDamaged
                     || profile.trouble == .fullHost
-            case .invalid, .noMemory, .busy, .unsupported, .closed: false
+            case .invalid, .noMemory, .busy, .unsupported, .locked, .closed: false
             }
         if !isExplained { report("\(operation): unexplained error: \(error) (\(error.kind))") }
     }

@@ -34,6 +34,8 @@ package struct Profile: Sendable {
     package var startsFull: Bool
     /// Whether snapshots are made, and how many at most.
     package var snapshotCountMax = 0
+    /// Whether the disk is encrypted.
+    package var isEncrypted = false
     /// Sectors that the disk has at most, if its size changes; 0 if not.
     package var sectorCountMax: UInt64 = 0
     /// Whether clients are active while the engine writes.
@@ -87,6 +89,8 @@ package struct Profile: Sendable {
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
         options.stagedBlockCountMin = 2
+        // What is in memory hides what is wrong in the store.
+        options.cachesWrites = random.oneIn(4)
         compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
         if random.oneIn(2) {
@@ -98,6 +102,25 @@ package struct Profile: Sendable {
         isInterleaved = random.oneIn(2)
         // Long enough to use up the spare room, and be killed in the midst of winning it back.
         if startsFull && random.oneIn(4) { operationCount *= 8 }
+    }
+
+    /// Encrypts the disk, which gets the room that its larger map needs.
+    mutating func encrypt() {
+        isEncrypted = true
+        let counts = [false, true].map { isEncrypted in
+            Geometry(
+                sizeBytes: geometry.sizeBytes,
+                sparePercent: 11,
+                segmentSizeBytes: geometry.segmentSizeBytes,
+                isEncrypted: isEncrypted
+            ).segmentCount
+        }
+        geometry = Geometry(
+            sizeBytes: geometry.sizeBytes,
+            segmentSizeBytes: geometry.segmentSizeBytes,
+            segmentCount: geometry.segmentCount + counts[1] - counts[0],
+            isEncrypted: true
+        )
     }
 
     /// The faults that its trouble stands for.

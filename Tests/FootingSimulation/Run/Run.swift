@@ -15,12 +15,15 @@ struct Run {
     private var isGone = false
     /// What had been written when the engine was opened.
     private var writtenBefore: UInt64 = 0
+    /// What opens an encrypted disk, and what that was used for.
+    private var keys: KeyRing?
 
     init(_ simulation: Simulation, _ profile: Profile, seed: UInt64, _ random: SeededRandom) {
         self.simulation = simulation
         self.profile = profile
         self.random = random
         store = SimulatedStore(sizeBytes: profile.geometry.containerSizeBytes, seed: ~seed)
+        if profile.isEncrypted { keys = KeyRing(profile.options.accelerator, seed: seed &* 77) }
         client = Client(store: store, clock: clock, profile: profile, seed: seed &* 31 &+ 7)
     }
 
@@ -33,7 +36,9 @@ struct Run {
                 run.profile.geometry,
                 identifier: Identifier(using: &generator),
                 unixSeconds: run.clock.unixSeconds,
-                compression: run.profile.compression
+                compression: run.profile.compression,
+                encryption: run.keys.map { DiskEncryption(key: $0.key) },
+                using: &generator
             )
         } catch {
             throw SimulationFailure("create: \(error)")
@@ -59,6 +64,8 @@ struct Run {
             run.summary.compactionCount = model.compactionCount
             run.summary.returnedBytes = model.returnedBytes
         }
+        run.summary.nonceCount = run.keys?.ledger.count ?? 0
+        run.summary.rotationCount = run.keys?.rotationCount ?? 0
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount
         return run.summary
@@ -66,6 +73,7 @@ struct Run {
 
     private func check() throws(SimulationFailure) {
         if let failure = client.model.withLock({ $0.failure }) { throw failure }
+        if let failure = keys?.ledger.failure { throw SimulationFailure(failure) }
     }
 
     /// Writes everything once.
@@ -168,18 +176,29 @@ struct Run {
     /// The host has space again: writes must succeed again soon.
     private mutating func recoverSpace() {
         store.setFaults(Faults())
-        for attempt in 0..<64 {
-            guard client.canGoOn, let engine = client.engine else { return }
+        if !writesAgain(), client.canGoOn, let engine = client.engine {
+            // What snapshots keep may be all there is: without them there must be room.
+            let hadSnapshots = client.model.withLock { !$0.snapshots.all.isEmpty }
+            if hadSnapshots { client.deleteAllSnapshots(engine) }
+            if client.canGoOn, !hadSnapshots || !writesAgain(), client.canGoOn {
+                client.report("the host has space again, and writes still fail")
+            }
+        }
+        store.setFaults(faults)
+    }
+
+    /// Whether a write succeeds within a minute or so, in which the engine works.
+    private func writesAgain() -> Bool {
+        for _ in 0..<64 {
+            guard client.canGoOn, let engine = client.engine else { return false }
             clock.advance(nanoseconds: 1_100_000_000)
-            let spaceErrors = client.model.withLock { $0.oracle.changeCount }
+            let before = client.model.withLock { $0.oracle.changeCount }
             client.write(0..<8, engine)
-            let isWritten = client.model.withLock { $0.oracle.changeCount > spaceErrors }
-            if isWritten { break }
-            if attempt == 63 { client.report("the host has space again, and writes still fail") }
+            if client.model.withLock({ $0.oracle.changeCount > before }) { return true }
             client.step(engine, commits: true)
             client.step(engine, commits: false)
         }
-        store.setFaults(faults)
+        return false
     }
 
     // MARK: - Restarts
@@ -215,6 +234,10 @@ struct Run {
             model.mustRestart = false
         }
         store.setFaults(Faults())
+        if profile.trouble != .misdirection, !client.model.withLock({ $0.isDamaged }) {
+            let (store, clock) = (store, clock)
+            try keys?.rotate(store, clock)
+        }
         if random.oneIn(4) { try checkImage(isRecovered: false) }
         while random.oneIn(4), summary.restartCount > 0 {
             store.crash(atCall: 1 + random.below(4))
@@ -238,13 +261,19 @@ struct Run {
         try client.requirePolicyKept()
         try client.requireSizeKept()
         try verify()
+        try check()
         if random.oneIn(4) { try checkImage(isRecovered: true) }
         store.setFaults(faults)
     }
 
     private mutating func openOnce() throws(DiskError) -> EngineDriver {
         writtenBefore = store.writtenBytes
-        return try EngineDriver.open(store: store, options: profile.options, clock: clock).driver
+        var options = profile.options
+        if let keys {
+            options.key = keys.key
+            options.accelerator = keys.ledger
+        }
+        return try EngineDriver.open(store: store, options: options, clock: clock).driver
     }
 
     /// Reads everything, and asks the oracle whether it can be.
@@ -322,13 +351,14 @@ struct Run {
         if isDamaged || store.counts.misdirectedWrites > 0 { return }
         let report: CheckReport
         do throws(DiskError) {
-            report = try DiskCheck.run(store: store)
+            report = try DiskCheck.run(store: store, key: keys?.key)
         } catch {
             throw SimulationFailure("check: \(error)")
         }
         for finding in report.findings where finding.severity > .note {
-            let isSuperblock = finding.what.hasPrefix("superblock")
-            if isSuperblock && !isRecovered { continue }
+            let isWrittenTwice =
+                finding.what.hasPrefix("superblock") || finding.what.hasPrefix("the key slots")
+            if isWrittenTwice && !isRecovered { continue }
             throw SimulationFailure(
                 "check, \(isRecovered ? "after" : "before") recovery: \(finding)"
             )

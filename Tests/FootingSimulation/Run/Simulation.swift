@@ -25,6 +25,10 @@ package struct Simulation: Sendable {
         /// Snapshots that were made, and rollbacks to one.
         package var snapshotCount = 0
         package var rollbackCount = 0
+        /// Nonces that were used.
+        package var nonceCount = 0
+        /// Times a disk got another key.
+        package var rotationCount = 0
         /// Times the disk got another size.
         package var resizeCount = 0
         /// Compactions, and bytes that they gave back.
@@ -46,6 +50,10 @@ package struct Simulation: Sendable {
     package var isAboutSnapshots = false
     /// A rule of snapshots that is broken, to show that it is noticed.
     package var leavesOut: SnapshotRule?
+    /// Whether disks are encrypted: one in three by default.
+    package var isEncrypted: Bool?
+    /// A rule of encryption that is broken, to show that it is noticed.
+    package var leavesOutOfEncryption: EncryptionRule?
     /// Makes runs short: a small disk and few operations.
     package var isShort = false
 
@@ -63,13 +71,18 @@ package struct Simulation: Sendable {
         if let accelerator { profile.options.accelerator = accelerator }
         if isAboutSnapshots { profile.fillWithSnapshots(&random) }
         if isShort { profile.shorten(&random) }
+        // Apart from all else that is drawn: what a seed stands for stays the same.
+        var other = SeededRandom(seed: seed &* 0x9e37_79b9_7f4a_7c15)
+        if isEncrypted ?? other.oneIn(3) { profile.encrypt() }
+        profile.options.leavesOutOfEncryption = leavesOutOfEncryption
         profile.options.verifiesChecksums = verifiesChecksums
         profile.options.leavesOut = leavesOut
         let run = Run(self, profile, seed: seed, random)
         do throws(SimulationFailure) {
             return try run.execute()
         } catch {
-            throw SimulationFailure("(\(profile.trouble)) \(error)")
+            let kind = profile.isEncrypted ? "\(profile.trouble), encrypted" : "\(profile.trouble)"
+            throw SimulationFailure("(\(kind)) \(error)")
         }
     }
 }

@@ -46,8 +46,16 @@ package final class SimulatedStore: BlockStore {
     }
 
     let state: Locked<State>
+    /// What happens in the midst of a call.
+    struct Hook: Sendable {
+        var body: (@Sendable () -> Void)?
+    }
+
     /// Called before every write and sync, outside of all locks: what a client does meanwhile.
-    let hook = Locked<(@Sendable () -> Void)?>(nil)
+    ///
+    /// In a structure: Swift wraps a bare function once more with each access, until the stack is
+    /// too small to release it.
+    let hook = Locked(Hook())
 
     /// What it is called in errors.
     package let path = "simulated disk"
@@ -61,11 +69,11 @@ package final class SimulatedStore: BlockStore {
 
     /// Sets what is called before every write and sync.
     package func setHook(_ body: (@Sendable () -> Void)?) {
-        hook.withLock { $0 = body }
+        hook.withLock { $0.body = body }
     }
 
     private func runHook() {
-        if let body = hook.withLock({ $0 }) { body() }
+        if let body = hook.withLock({ $0 }).body { body() }
     }
 }
 

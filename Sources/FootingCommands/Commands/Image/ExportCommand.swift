@@ -22,7 +22,7 @@ enum ExportCommand {
             """,
         parameters: [
             source.model, target.model, ImageFormat.option.model, SharedParameters.json.model,
-        ],
+        ] + KeyOptions.current.models,
         run: run
     )
 
@@ -34,7 +34,7 @@ enum ExportCommand {
         var line = ProgressLine(console)
         let result: (sizeBytes: UInt64, copied: UInt64?)
         do throws(CommandError) {
-            result = try write(input[source], to: path, format, &line)
+            result = try write(input, to: path, format, &line)
         } catch {
             line.clear()
             throw error
@@ -57,18 +57,20 @@ enum ExportCommand {
     }
 
     private static func write(
-        _ source: String,
+        _ input: Invocation,
         to path: String,
         _ format: ImageFormat,
         _ line: inout ProgressLine
     ) throws(CommandError) -> (UInt64, UInt64?) {
+        let source = input[source]
         if let at = source.lastIndex(of: "@"), !isThere(source) {
             let container = String(source[..<at])
             let name = String(source[source.index(after: at)...])
-            try CloneCommand.settle(container, name)
+            let key = try KeyOptions.forDisk(container, input)
+            try CloneCommand.settle(container, name, key)
             let snapshot: DiskSnapshot
             do throws(DiskError) {
-                snapshot = try SnapshotClone.open(path: container, snapshot: name)
+                snapshot = try SnapshotClone.open(path: container, snapshot: name, key: key)
             } catch {
                 throw DiskCommand.failure(error)
             }
@@ -76,7 +78,9 @@ enum ExportCommand {
             return try write(snapshot, export, to: path, format, &line)
         }
         let disk: Disk
-        do throws(DiskError) { disk = try Disk(path: source) } catch {
+        var options = EngineOptions()
+        options.key = try KeyOptions.forDisk(source, input)
+        do throws(DiskError) { disk = try Disk(path: source, options: options) } catch {
             guard error.kind == .busy else { throw DiskCommand.failure(error) }
             throw CommandError(
                 "cannot export",

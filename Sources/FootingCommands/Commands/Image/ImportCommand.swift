@@ -23,8 +23,9 @@ enum ImportCommand {
         parameters: [
             source.model, target.model, ImageFormat.option.model, DiskCreateCommand.spare.model,
             DiskCreateCommand.snapshotReserve.model, DiskCreateCommand.segment.model,
-            DiskCreateCommand.compression.model, SharedParameters.json.model,
-        ],
+            DiskCreateCommand.compression.model, DiskCreateCommand.encrypts.model,
+            SharedParameters.json.model,
+        ] + KeyOptions.current.models,
         run: run
     )
 
@@ -32,11 +33,13 @@ enum ImportCommand {
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[source]
         let format = try ImageFormat.chosen(input, path)
+        let size = try size(path, format)
+        var options = DiskCreateCommand.options(input, size: size)
+        options.encryption = try DiskCreateCommand.encryption(input)
         let start = SystemClock().nanoseconds
         var line = ProgressLine(console)
-        let size = try size(path, format)
         do throws(CommandError) {
-            try fill(path, format, DiskCreateCommand.options(input, size: size), input, &line)
+            try fill(path, format, options, input, &line)
         } catch {
             line.clear()
             throw error

@@ -56,7 +56,8 @@ public final class PluginDisk: Sendable {
     ) throws(CommandError) -> (Disk, DiskPlacement) {
         let detection = try ServeCommand.detect(options.path)
         let placement = DiskPlacement.decide(detection.report)
-        let engine = ServeCommand.options(options.input, detection, placement)
+        var engine = ServeCommand.options(options.input, detection, placement)
+        engine.key = try KeyOptions.current.given(options.input)
         do throws(DiskError) {
             let disk = try Disk(path: options.path, options: engine, starts: false)
             ServeReport(disk: disk, detection: detection, placement: placement, uri: "opened")

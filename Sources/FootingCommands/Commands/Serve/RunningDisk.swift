@@ -179,6 +179,7 @@ final class RunningDisk: Sendable {
             "blocksWritten": JSONValue(engine.blocksWritten),
             "blocksMoved": JSONValue(engine.blocksMoved),
             "compression": .string(disk.compression.rawValue),
+            "encryption": .string(disk.information.encryptionText),
             "compressedBlocks": JSONValue(engine.compressedBlocks),
             "recompressedBlocks": JSONValue(engine.recompressedBlocks),
             "storedBytes": JSONValue(engine.storedBytes),

@@ -61,7 +61,7 @@ enum ServeCommand {
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model, memory.model,
             fixedMemory.model, inputOutput.model, SharedParameters.json.model,
-        ],
+        ] + KeyOptions.current.models,
         run: run
     )
 
@@ -77,9 +77,11 @@ enum ServeCommand {
         }
         let detection = try detect(input[path])
         let placement = place(detection, console)
+        var options = options(input, detection, placement)
+        options.key = try KeyOptions.forDisk(input[path], input)
         let disk: Disk
         do throws(DiskError) {
-            disk = try Disk(path: input[path], options: options(input, detection, placement))
+            disk = try Disk(path: input[path], options: options)
         } catch {
             throw DiskCommand.failure(error)
         }
@@ -143,6 +145,9 @@ enum ServeCommand {
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
         configuration.log = { line in
             console.remark(line)
+        }
+        if let failure = disk.keyLockFailure {
+            console.remark("the disk's key may be swapped out, as it cannot be locked: \(failure)")
         }
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server

@@ -22,6 +22,7 @@ struct ServeReport {
             "uri": .string(uri),
             "sizeBytes": JSONValue(disk.sizeBytes),
             "uuid": .string(disk.information.identifier.description),
+            "encryption": .string(disk.information.encryptionText),
             "environment": .string(detection.context.kind.rawValue),
             "placement": placement.json,
             "profile": JSONValue(
@@ -78,7 +79,9 @@ struct ServeReport {
         text += "node      \(harmless(placement.text))\n"
         text += "io        \(harmless(disk.inputOutput.text))\n"
         text += "recovery  \(recoveryText)\n"
-        text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)\n"
+        text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)"
+        let information = disk.information
+        text += information.isEncrypted ? ", encrypted: \(information.encryptionText)\n" : "\n"
         return text + "ready     \(harmless(uri))\n"
     }
 

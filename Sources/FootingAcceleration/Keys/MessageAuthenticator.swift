@@ -1,0 +1,16 @@
+/// Proves bytes that are not encrypted: HMAC-SHA-256 with one key, of which 16 bytes count.
+///
+/// Any number of threads may use it at once.
+public final class MessageAuthenticator: Sendable {
+    private let key: SecretBytes
+
+    /// Takes the key: 32 bytes that nothing else is done with.
+    public init(key: consuming SecretBytes) { self.key = key }
+
+    /// What only those who have the key can tell of the bytes.
+    ///
+    /// - Throws: ``KeyError/unavailable(_:)``.
+    public func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag {
+        try unsafe KeyDerivation.authenticate(bytes, key: key)
+    }
+}

@@ -1,0 +1,83 @@
+import FootingAcceleration
+import FootingSystem
+
+/// The real one, which gets no memory for a cipher as long as it is told so.
+final class RefusingAccelerator: Accelerator {
+    let refuses = Locked(false)
+    /// So many calls succeed, and none after them; nil: all do.
+    let allowance = Locked<Int?>(nil)
+    private let real = SoftwareAccelerator()
+
+    var name: String { "refusing" }
+    var operations: Set<AccelerationOperation> { real.operations }
+    var statistics: AcceleratorStatistics { real.statistics }
+
+    func compress(
+        _ source: UnsafeRawBufferPointer,
+        into target: UnsafeMutableRawBufferPointer,
+        _ method: CompressionMethod,
+        _ effort: CompressionEffort
+    ) throws(AccelerationError) -> Int? {
+        try unsafe real.compress(source, into: target, method, effort)
+    }
+
+    func decompress(
+        _ source: UnsafeRawBufferPointer,
+        into target: UnsafeMutableRawBufferPointer,
+        _ method: CompressionMethod
+    ) throws(AccelerationError) {
+        try unsafe real.decompress(source, into: target, method)
+    }
+
+    func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
+        Cipher(real: try real.cipher(key: key), owner: self)
+    }
+
+    private struct Cipher: BlockCipher {
+        let real: any BlockCipher
+        let owner: RefusingAccelerator
+
+        private func requireMemory() throws(AccelerationError) {
+            let isUsedUp = owner.allowance.withLock { left in
+                guard let count = left else { return false }
+                left = max(count - 1, 0)
+                return count == 0
+            }
+            if isUsedUp || owner.refuses.withLock({ $0 }) {
+                throw .unavailable("no memory for a cipher")
+            }
+        }
+
+        func seal(
+            _ source: UnsafeRawBufferPointer,
+            into target: UnsafeMutableRawBufferPointer,
+            nonce: BlockNonce,
+            associatedData: UnsafeRawBufferPointer
+        ) throws(AccelerationError) -> AuthenticationTag {
+            try requireMemory()
+            return try unsafe real.seal(
+                source,
+                into: target,
+                nonce: nonce,
+                associatedData: associatedData
+            )
+        }
+
+        func open(
+            _ source: UnsafeRawBufferPointer,
+            into target: UnsafeMutableRawBufferPointer,
+            nonce: BlockNonce,
+            associatedData: UnsafeRawBufferPointer,
+            tag: AuthenticationTag
+        ) throws(AccelerationError) {
+            try requireMemory()
+            try unsafe real.open(
+                source,
+                into: target,
+                nonce: nonce,
+                associatedData: associatedData,
+                tag: tag
+            )
+        }
+    }
+}
