@@ -10,6 +10,7 @@ import Glibc
 //                    [--without release|pins|split|attempt|segment|epoch|abandon]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
+//   footing-simulate --amplification SCALE
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
@@ -17,7 +18,8 @@ import Glibc
 // disks are. --without: breaks a rule of snapshots or of encryption, to see that it is noticed.
 // --cache-policies: the hit ratios of the engine's cache and of others on fixed traces. --memory: a
 // real disk in a folder under load while its budget changes; fails if the process has more memory
-// than that.
+// than that. --amplification: what random overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8
+// or 16.
 
 func say(_ text: String) {
     print(text)
@@ -28,7 +30,18 @@ func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
     say("                        [--snapshots] [--encrypted] [--without <rule>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
+    say("       footing-simulate --amplification 1|2|4|8|16")
     exit(64)
+}
+
+func tellAmplification(scale: Int) -> Int32 {
+    do throws(DiskError) {
+        say(try AmplificationTable.text(scale: scale))
+        return 0
+    } catch {
+        say("failed: \(error)")
+        return 1
+    }
 }
 
 struct Arguments: Sendable {
@@ -62,6 +75,11 @@ struct Arguments: Sendable {
             case "--memory":
                 guard let folder = rest.popFirst() else { usage() }
                 exit(MemoryTrial.run(folder: folder, say: say) ? 0 : 1)
+            case "--amplification":
+                guard let scale = rest.popFirst().flatMap({ Int($0) }),
+                    AmplificationTrial.scales.contains(scale)
+                else { usage() }
+                exit(tellAmplification(scale: scale))
             default: usage()
             }
         }

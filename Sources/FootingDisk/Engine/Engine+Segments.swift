@@ -83,6 +83,11 @@ extension Engine {
     }
 
     /// Whether growing the container beats cleaning it: while it is small for what it holds.
+    ///
+    /// Up to half as much again, so that the log is two thirds full: the fuller, the more has to be
+    /// moved for each block that clients write (`footing-simulate --amplification`). But to no more
+    /// than a third as much again as a full disk holds: what is beyond that is the room for
+    /// snapshots, and one keeps segments as a whole, with what is outdated in them.
     func prefersGrowth(_ state: borrowing EngineState) -> Bool {
         guard !state.virgin.isEmpty, !state.hostIsFull else { return false }
         var liveUnits: UInt64 = 0
@@ -94,7 +99,11 @@ extension Engine {
         }
         let perSegment = UInt64(geometry.pagesPerSegment) * Geometry.unitsPerBlock
         let live = Int(liveUnits / perSegment) + 1
-        return withSpace < live * 4 / 3 + segmentsWanted(state) + 8
+        let full = max(live, Int(geometry.blockCount) / geometry.pagesPerSegment + 1)
+        let hasSnapshots = !state.snapshots.pins.isEmpty
+        let log = hasSnapshots ? live * 4 / 3 : min(live * 3 / 2, full * 4 / 3)
+        // Besides what is free or waits for it: the streams, and the map's pages twice.
+        return withSpace < log + segmentsWanted(state) + Self.releaseCount + 8
     }
 
     /// Gives the next unused segment space in the host's file.

@@ -1,4 +1,5 @@
 import FootingDisk
+import FootingSimulation
 import FootingSystem
 
 /// A store in memory that calls a test before its next read, write or sync.
