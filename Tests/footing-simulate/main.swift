@@ -7,7 +7,7 @@ import Glibc
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
 //                    [--encrypted]
-//                    [--without release|pins|split|attempt|segment|epoch|abandon]
+//                    [--without release|pins|split|attempt|segment|epoch|abandon|readers]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //   footing-simulate --amplification SCALE
@@ -112,6 +112,9 @@ struct Progress {
     var resizeCount = 0
     var compactionCount = 0
     var returnedBytes: UInt64 = 0
+    var lateReadCount = 0
+    var scrubbedPassCount = 0
+    var damageFoundCount = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -173,6 +176,9 @@ let start = clock.nanoseconds
                 progress.resizeCount += summary.resizeCount
                 progress.compactionCount += summary.compactionCount
                 progress.returnedBytes += summary.returnedBytes
+                progress.lateReadCount += summary.lateReadCount
+                progress.scrubbedPassCount += summary.scrubbedPassCount
+                progress.damageFoundCount += summary.damageFoundCount
             }
         } catch {
             progress.withLock { progress in
@@ -207,6 +213,8 @@ progress.withLock { total in
         \(total.nonceCount) nonces, \(total.rotationCount) keys changed; \
         \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
         \(total.returnedBytes >> 20) MiB; \
+        \(total.lateReadCount) reads beside other steps; \
+        \(total.scrubbedPassCount) scrubs, \(total.damageFoundCount) damages found; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -218,6 +226,9 @@ progress.withLock { total in
             ("rolled back", UInt64(total.rollbackCount)),
             ("encrypted", UInt64(total.nonceCount)),
             ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
+            ("read beside other steps", UInt64(total.lateReadCount)),
+            ("scrubbed", UInt64(total.scrubbedPassCount)),
+            ("found to be damaged", UInt64(total.damageFoundCount)),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

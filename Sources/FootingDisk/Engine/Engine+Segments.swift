@@ -147,31 +147,52 @@ extension Engine {
     ///
     /// - Returns: bytes that were given back.
     func returnSurplus(keeping count: (borrowing EngineState) -> Int) -> UInt64 {
-        let surplus = state.withLock { state -> [UInt32] in
-            let keep = count(state)
-            guard state.ready.count > keep else { return [] }
-            let surplus = Array(state.ready[keep...])
-            state.ready.removeSubrange(keep...)
-            for segment in surplus { state.segments[Int(segment)].hasSpace = false }
-            return surplus
-        }
+        let surplus = state.withLock { takeSurplus(&$0, keeping: count) }
         discard(surplus)
         state.withLock { state in state.virgin.append(contentsOf: surplus) }
         return UInt64(surplus.count) * geometry.segmentSizeBytes
     }
 
-    /// Gives free segments back to the host, neighbours in one go.
+    /// Takes the free segments beyond a number, which are to be given back to the host.
+    func takeSurplus(
+        _ state: inout EngineState,
+        keeping count: (borrowing EngineState) -> Int
+    ) -> [UInt32] {
+        let keep = count(state)
+        guard state.ready.count > keep else { return [] }
+        let surplus = Array(state.ready[keep...])
+        state.ready.removeSubrange(keep...)
+        for segment in surplus { state.segments[Int(segment)].hasSpace = false }
+        return surplus
+    }
+
+    /// Gives free segments back to the host.
     func discard(_ segments: [UInt32]) {
+        for piece in discardPieces(segments) {
+            // A refusal costs the host space, nothing else.
+            try? store.discard(piece)
+        }
+    }
+
+    /// Bytes that the host is told of in one go: a device may take long for more.
+    private static let discardBytesMax: UInt64 = 256 << 20
+
+    /// The ranges of segments, neighbours together, none of which is too long.
+    func discardPieces(_ segments: [UInt32]) -> [Range<UInt64>] {
         let sorted = segments.sorted()
+        let countMax = max(Int(Self.discardBytesMax / geometry.segmentSizeBytes), 1)
+        var pieces: [Range<UInt64>] = []
         var start = 0
         while start < sorted.count {
             var end = start + 1
-            while end < sorted.count, sorted[end] == sorted[end - 1] + 1 { end += 1 }
+            while end < sorted.count, end - start < countMax, sorted[end] == sorted[end - 1] + 1 {
+                end += 1
+            }
             let first = geometry.range(ofSegment: sorted[start])
             let last = geometry.range(ofSegment: sorted[end - 1])
-            // A refusal costs the host space, nothing else.
-            try? store.discard(first.lowerBound..<last.upperBound)
+            pieces.append(first.lowerBound..<last.upperBound)
             start = end
         }
+        return pieces
     }
 }

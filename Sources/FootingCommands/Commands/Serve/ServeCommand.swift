@@ -87,6 +87,7 @@ enum ServeCommand {
         let placement = place(detection, console)
         var options = options(input, detection, placement)
         options.key = try KeyOptions.forDisk(input[path], input)
+        options.log = { line in console.remark(line) }
         let disk: Disk
         do throws(DiskError) {
             disk = try Disk(path: input[path], options: options)
@@ -200,9 +201,10 @@ enum ServeCommand {
         do throws(ControlError) { try running.listen(in: .user()) } catch {
             console.remark("'footing status' will not find this disk: \(error)")
         }
-        if disk.hasScrubToFinish {
-            let rate = ScrubCommand.defaultBytesPerSecond
-            do throws(DiskError) { try disk.startScrub(bytesPerSecond: rate) } catch {
+        if disk.hasScrubToFinish, !disk.isScrubStopped {
+            let rate = disk.scrub.bytesPerSecond
+            let some = rate == 0 ? ScrubCommand.defaultBytesPerSecond : rate
+            do throws(DiskError) { try disk.startScrub(bytesPerSecond: some) } catch {
                 console.remark("scrubbing does not go on: \(error)")
             }
         }
