@@ -41,7 +41,7 @@ enum ServedDisk {
         }
         let reason =
             error.kind == .late
-            ? "its server has not answered within \(answerSeconds / 60) minutes, and may still do it"
+            ? "its server has not answered in \(answerSeconds / 60) minutes, and may still do it"
             : "its server ended the connection (\(error.description)), and may have done it"
         return CommandError(
             "cannot tell whether it was possible to \(what)",

@@ -12,7 +12,7 @@ extension Engine {
     /// may write beyond the new end meanwhile.
     ///
     /// - Throws: kind `invalid` if there is something beyond the new end, or no disk can have the
-    ///   size; kind `noMemory` if the budget is less than what a disk of the size cannot do without;
+    ///   size; kind `noMemory` if the budget is less than what a disk of the size needs at least;
     ///   kind `noSpace` if the host has none for it. Nothing has changed then.
     func resize(toBytes size: UInt64) throws(DiskError) {
         try state.withLock { (state) throws(DiskError) in

@@ -15,9 +15,10 @@ extension Engine {
     /// Looks for the next leaf of the map, or verifies a piece of what the leaf refers to: from the
     /// store, and not from memory.
     ///
-    /// Checkpoints and the collector wait for a step as they do for a client's read. So it is short:
-    /// it begins no other read when some time or some bytes are over. What clients or the collector
-    /// have written since the last checkpoint is left out: the next pass finds it in the map.
+    /// Checkpoints and the collector wait for a step as they do for a client's read. So it is
+    /// short: it begins no other read when some time or some bytes are over. What clients or the
+    /// collector have written since the last checkpoint is left out: the next pass finds it in the
+    /// map.
     func scrubStep() throws(DiskError) -> ScrubStep {
         let limit = ScrubLimit(clock)
         let (view, parity) = state.withLock { state -> (ScrubView, Int) in

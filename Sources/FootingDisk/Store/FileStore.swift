@@ -220,8 +220,8 @@ extension FileStore {
         }
     }
 
-    /// Reads past the page cache; where there is no such thing, the kernel is asked before to forget
-    /// what it has of the range.
+    /// Reads past the page cache; where there is no such thing, the kernel is asked before to
+    /// forget what it has of the range.
     ///
     /// It does not forget what is not written yet, nor what is in memory alone, as on tmpfs.
     public func readFromDevice(

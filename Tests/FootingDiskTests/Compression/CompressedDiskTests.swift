@@ -139,7 +139,7 @@ import Testing
             try disk.engine.checkpoint()
             try disk.engine.setCompression(policy)
             var round: UInt64 = 0
-            while disk.engine.statistics.blocksMoved < 400 {
+            while disk.engine.statistics.blocksMoved < 200 {
                 try #require(round < 4000)
                 // Half of the blocks change, one here and one there.
                 let block = round * 7 % 256 * 2

@@ -73,7 +73,7 @@ import Testing
         let segment = UInt32(0)
         // As if the tree referred to one block more than the segment's descriptors tell of.
         disk.engine.engine.state.withLock { $0.segments[Int(segment)].liveUnits += 8 }
-        for round in 0..<64 {
+        for round in 0..<256 {
             try disk.write(UInt64(1 + round % 14) * 4096, 8192, 2)
             try disk.engine.flush()
             while try disk.engine.maintenanceStep() {}
