@@ -25,6 +25,7 @@ extension Engine {
         let ledger: Ledger
         let snapshots: SnapshotChange?
         let isRollback: Bool
+        let page: AlignedBuffer
         do throws(DiskError) {
             try writeCommits(upTo: goal.lsn)
             let start = checkpointStart(goal)
@@ -36,6 +37,8 @@ extension Engine {
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             try writeTable(&next, ledger)
+            // What refuses memory for its proof can be tried again, like all before it.
+            page = try sealed(next)
         } catch {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
@@ -45,7 +48,7 @@ extension Engine {
         }
         do throws(DiskError) {
             try synchronizeStore("checkpoint")
-            try writeSuperblock(next)
+            try writeSuperblock(page)
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
@@ -249,10 +252,17 @@ extension Engine {
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
     }
 
-    /// Writes both copies, one after the other, each durable before anything else happens.
-    func writeSuperblock(_ superblock: Superblock) throws(DiskError) {
+    /// A superblock's page, with its proof.
+    ///
+    /// - Throws: kind `noMemory` if there is none for the proof: nothing is written yet.
+    func sealed(_ superblock: Superblock) throws(DiskError) -> AlignedBuffer {
         let page = AlignedBuffer(count: 4096)
         try superblock.store(in: page, cipher?.keys)
+        return page
+    }
+
+    /// Writes both copies, one after the other, each durable before anything else happens.
+    func writeSuperblock(_ page: borrowing AlignedBuffer) throws(DiskError) {
         for offset in Geometry.superblockOffsets {
             do throws(Errno) {
                 try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
