@@ -9,7 +9,7 @@ FORMAT = --recursive --parallel --configuration .swift-format
 SOURCES = Sources Tests Package.swift $(wildcard Fuzz/Package.swift Fuzz/Sources) \
 	$(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 
-.PHONY: help deps demo build release plugin test simulate fuzz bench fmt check install install-plugin clean
+.PHONY: help deps demo build release plugin test simulate fuzz bench fmt lint check install install-plugin clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,8 +44,10 @@ bench: release ## Measure against peers: ROUNDS=5 SECONDS_PER_SAMPLE=3 HOURS=1 O
 fmt: ## Format the sources.
 	swift format format --in-place $(FORMAT) $(SOURCES)
 
-check: ## Check formatting, warnings, and the project's own rules.
+lint: ## Check formatting.
 	swift format lint --strict $(FORMAT) $(SOURCES)
+
+check: lint ## Check formatting, warnings, and the project's own rules.
 	swift test --disable-xctest --filter '^TidyTests\.'
 
 install: release ## Install the program and its completions below DESTDIR/PREFIX.

@@ -192,7 +192,9 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingCommandsTests",
-                dependencies: ["FootingCommands", "FootingTestSupport", "FootingSystem"],
+                dependencies: [
+                    "FootingCommands", "FootingLifecycle", "FootingTestSupport", "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -10,19 +10,16 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import shutil
 import signal
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 import bench_detect
+import bench_disk
 from bench_report import Report, say
+from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, fio, run
 
-FOOTING = os.path.abspath("bin/footing")
 ALL_PARTS = ("detect", "nbd", "lz4", "capped", "amplification", "recovery", "memory")
 
 
@@ -88,128 +85,7 @@ SAMPLE_SECONDS = OPTIONS.seconds
 MEMORY_SECONDS = OPTIONS.minutes * 60
 PARTS = OPTIONS.only
 RESULTS = OPTIONS.results
-IMAGE_BYTES = 1 << 30
 CAPPED_WRITES = 2000
-MIB = 1 << 20
-
-
-def run(*words, **options):
-    """Runs a command, which must succeed, and gives what it printed."""
-    result = subprocess.run(words, capture_output=True, text=True, **options)
-    if result.returncode != 0:
-        raise SystemExit(f"{' '.join(words)}: {result.returncode}\n{result.stdout}{result.stderr}")
-    return result.stdout
-
-
-class Server:
-    """One way to serve an image: how to make one, and the words that start the server."""
-
-    def __init__(self, name, folder, create, start):
-        self.name = name
-        self.image = os.path.join(folder, name + ".image")
-        self.socket = os.path.join(folder, name + ".sock")
-        self.create_words = create
-        self.start_words = start
-        self.process = None
-
-    def words(self, template):
-        values = {"image": self.image, "socket": self.socket, "bytes": str(IMAGE_BYTES)}
-        return [word.format(**values) for word in template]
-
-    @property
-    def uri(self):
-        return "nbd+unix:///?socket=" + self.socket
-
-    def create(self):
-        run(*self.words(self.create_words))
-
-    def start(self, group=None, more=()):
-        """Starts it and waits until it listens; in a control group if one is given."""
-        if os.path.exists(self.socket):
-            os.unlink(self.socket)
-        began = time.monotonic()
-        self.process = subprocess.Popen(
-            self.words(self.start_words) + list(more),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            preexec_fn=group.enter if group else None,
-        )
-        while not os.path.exists(self.socket):
-            if self.process.poll() is not None or time.monotonic() > began + 30:
-                raise SystemExit(f"{self.name} did not start: {self.process.args}")
-            time.sleep(0.002)
-        return time.monotonic() - began
-
-    def said(self):
-        """The JSON that the program prints when it is ready."""
-        text = ""
-        while not text.endswith("\n}\n"):
-            line = self.process.stdout.readline()
-            if not line:
-                raise SystemExit(f"{self.name} said: {text}")
-            text += line
-        return json.loads(text)
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process:
-            self.process.send_signal(number)
-            self.process.wait()
-            self.process.stdout.close()
-            self.process = None
-
-    def settle(self):
-        """Flushes the image's file, so that a sample measures its own writes only."""
-        descriptor = os.open(self.image, os.O_RDWR)
-        os.fsync(descriptor)
-        os.close(descriptor)
-
-    def processor_seconds(self):
-        text = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
-        # The process's name is in parentheses and may contain anything.
-        fields = text.rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        """VmHWM and VmRSS in MiB."""
-        lines = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
-        return int(found["VmHWM"]) / 1024, int(found["VmRSS"]) / 1024
-
-
-def all_servers(folder):
-    """The program first; every other is a peer."""
-    raw = ["truncate", "--size={bytes}", "{image}"]
-    qcow2 = ["qemu-img", "create", "-q", "-f", "qcow2", "{image}", "{bytes}"]
-    qemu = ["qemu-nbd", "--persistent", "--shared=16", "--socket={socket}"]
-    direct = ["--cache=none", "--aio=io_uring", "{image}"]
-    back = ["--cache=writeback", "{image}"]
-    daemon = [
-        "qemu-storage-daemon",
-        "--blockdev",
-        "driver=file,node-name=file,filename={image},cache.direct=on,aio=io_uring",
-        "--blockdev",
-        "driver=raw,node-name=disk,file=file",
-        "--nbd-server",
-        "addr.type=unix,addr.path={socket}",
-        "--export",
-        "type=nbd,id=export,node-name=disk,name=,writable=on",
-    ]
-    return [
-        Server(
-            "footing",
-            folder,
-            [FOOTING, "disk", "create", "{image}", "--size", "{bytes}"],
-            [FOOTING, "serve", "{image}", "--socket", "{socket}"],
-        ),
-        Server("nbdkit-file", folder, raw, ["nbdkit", "-f", "-U", "{socket}", "file", "{image}"]),
-        Server("qemu-raw-direct", folder, raw, qemu + ["-f", "raw"] + direct),
-        Server("qemu-daemon-direct", folder, raw, daemon),
-        Server("qemu-raw-back", folder, raw, qemu + ["-f", "raw"] + back),
-        Server("qemu-qcow2-direct", folder, qcow2, qemu + ["-f", "qcow2"] + direct),
-        Server("qemu-qcow2-back", folder, qcow2, qemu + ["-f", "qcow2"] + back),
-    ]
 
 
 class Workload:
@@ -230,21 +106,8 @@ class Workload:
         return "read" if "read" in self.options[0] else "write"
 
 
-def fio(server, options, seconds=None):
-    """Runs fio over the whole image and gives its job's figures."""
-    words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri={server.uri}"]
-    words += [f"--size={IMAGE_BYTES}", "--output-format=json", "--randrepeat=0", "--norandommap"]
-    words += options
-    if seconds:
-        words += ["--time_based", f"--runtime={seconds}"]
-    text = run(*words)
-    return json.loads(text[text.index("{") :])["jobs"][0]
-
-
-RANDOM = ["--bs=4k", "--iodepth=16"]
 # A cache of some 1 % of the image. Peers that go to the device have none either way.
 COLD_MEMORY = ["--memory", "32M"]
-LARGE = ["--bs=1M", "--iodepth=4"]
 # Reading in sequence means little if the image was not written so, and reading at all if some
 # servers have just written what the page cache then holds, and others past it.
 REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
@@ -508,140 +371,6 @@ def measure_capped(report, servers, folder):
         group.remove()
 
 
-def amplification(folder, title, spare, part, options):
-    """Bytes written to the container for each byte of a client, in the long run."""
-    server = Server(
-        "amplified",
-        folder,
-        [FOOTING, "disk", "create", "{image}", "--size", "{bytes}", "--spare", str(spare)],
-        [FOOTING, "serve", "{image}", "--socket", "{socket}"],
-    )
-    size = f"--size={int(IMAGE_BYTES * part) // MIB}m"
-    words = ["--rw=randwrite", *RANDOM, "--fsync=64", size, *options]
-
-    def counters():
-        text = run(FOOTING, "status", server.image, "--json")
-        disk = json.loads(text)["disks"][0]["disk"]
-        return disk["logBytes"] + 4096 * disk["mapPagesWritten"], 4096 * disk["blocksWritten"]
-
-    server.create()
-    server.start()
-    try:
-        fio(server, ["--rw=write", *LARGE, size, "--end_fsync=1"])
-        # Three times over: the dead blocks have found their places.
-        for _ in range(3):
-            fio(server, words)
-        before = counters()
-        fio(server, words)
-        after = counters()
-    finally:
-        server.stop()
-        pathlib.Path(server.image).unlink(missing_ok=True)
-    ratio = (after[0] - before[0]) / (after[1] - before[1])
-    say(f"write amplification, {title}: {ratio:.2f}")
-    return ratio
-
-
-def measure_amplification(report, folder):
-    # What is full is the data's part of the container, its spare room included.
-    cases = (
-        ("uniform overwrite at 70 % full", 33, 0.7 * 1.33, [], 2.0),
-        (
-            "90/10 overwrite at 80 % full",
-            25,
-            1.0,
-            ["--random_distribution=zoned:90/10:10/90"],
-            2.1,
-        ),
-    )
-    for title, spare, part, options, most in cases:
-        ratio = amplification(folder, title, spare, part, options)
-        report.figures[f"write amplification, {title}"] = ratio
-        report.bar(
-            f"write amplification, {title}", f"at most {most}", f"{ratio:.2f}", ratio <= most
-        )
-
-
-def large_disk(folder):
-    """A disk of 10 GiB, written in full."""
-    server = Server(
-        "large",
-        folder,
-        [FOOTING, "disk", "create", "{image}", "--size", "10G"],
-        [FOOTING, "serve", "{image}", "--socket", "{socket}", "--json", "--memory", "64M"],
-    )
-    say("fill 10 GiB")
-    server.create()
-    server.start()
-    options = ["--rw=write", *LARGE, "--size=10g", "--refill_buffers", "--end_fsync=1"]
-    fio(server, options)
-    return server
-
-
-def measure_recovery(report, server):
-    """Kills the server under load and takes the time it then needs until it serves."""
-    walls, inside, replayed = [], [], []
-    for number in range(ROUNDS):
-        words = ["fio", "--name=load", "--ioengine=nbd", f"--uri={server.uri}", "--size=10g"]
-        words += ["--rw=randwrite", *RANDOM, "--norandommap", "--fsync=64", "--randrepeat=0"]
-        words += ["--time_based", "--runtime=600"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        load = subprocess.Popen(words, **quiet)
-        time.sleep(5 + number)
-        server.stop(signal.SIGKILL)
-        load.wait()
-        wall = server.start()
-        said = server.said()["recovery"]
-        walls.append(wall)
-        inside.append(said["nanoseconds"] / 1e9)
-        replayed.append(said["bytes"] / MIB)
-        say(f"recovery {number + 1}: {said}, {wall:.3f} s until it listens")
-    report.figures["recovery"] = {"wallSeconds": walls, "seconds": inside, "mebibytes": replayed}
-    report.bar(
-        "recovery of 10 GiB after kill -9 under load",
-        "under 1 s",
-        f"{statistics.median(walls):.2f} s until it listens, {max(walls):.2f} s at worst",
-        max(walls) < 1,
-        f"{min(replayed):.0f} to {max(replayed):.0f} MiB replayed",
-    )
-
-
-def measure_memory(report, server):
-    """The server's memory when it has just been started, and under random load on 10 GiB."""
-    server.stop()
-    server.start()
-    # Until the collector has nothing left to do after what came before.
-    time.sleep(3)
-    while (before := server.processor_seconds()) is not None:
-        time.sleep(3)
-        if server.processor_seconds() - before < 0.03:
-            break
-    idle = server.memory()
-    report.bar(
-        "memory of `serve`, idle",
-        "at most 24 MiB",
-        f"{idle[1]:.1f} MiB resident, {idle[0]:.1f} MiB at most since the start",
-        idle[1] <= 24,
-    )
-    mixed = ["--rw=randrw", "--rwmixread=50", *RANDOM, "--size=10g", "--fsync=32"]
-    if OPTIONS.rate:
-        mixed.append(f"--rate_iops={OPTIONS.rate // 2},{OPTIONS.rate // 2}")
-    history = []
-    end = time.monotonic() + MEMORY_SECONDS
-    while time.monotonic() < end:
-        fio(server, mixed, max(1, min(60, end - time.monotonic())))
-        history.append(server.memory())
-        say(f"memory: {history[-1][0]:.1f} MiB at most, {history[-1][1]:.1f} MiB resident")
-    peak, resident = history[-1]
-    report.figures["memory"] = {"idle": idle, "loaded": history, "seconds": MEMORY_SECONDS}
-    report.bar(
-        f"memory of `serve --memory 64M` after {MEMORY_SECONDS / 60:.0f} minutes of random load",
-        "at most 96 MiB",
-        f"{peak:.1f} MiB at most, {resident:.1f} MiB resident",
-        peak <= 96,
-    )
-
-
 def describe_machine(folder):
     facts = json.loads(run(FOOTING, "detect", "--json", "--path", folder))
     versions = {
@@ -682,16 +411,16 @@ def main():
         if "nbd" in PARTS or "capped" in PARTS:
             measure_nbd(report, folder)
         if "amplification" in PARTS:
-            measure_amplification(report, folder)
+            bench_disk.measure_amplification(report, folder)
         if "lz4" in PARTS:
             measure_lz4(report, folder)
         if "recovery" in PARTS or "memory" in PARTS:
-            server = large_disk(folder)
+            server = bench_disk.large_disk(folder)
             try:
                 if "recovery" in PARTS:
-                    measure_recovery(report, server)
+                    bench_disk.measure_recovery(report, server, ROUNDS)
                 if "memory" in PARTS:
-                    measure_memory(report, server)
+                    bench_disk.measure_memory(report, server, MEMORY_SECONDS, OPTIONS.rate)
             finally:
                 server.stop()
     finally:

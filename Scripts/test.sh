@@ -76,11 +76,11 @@ tests() {
 # the developer's.
 optimized=(-Xswiftc -O)
 tested=(--scratch-path .build/tested "${optimized[@]}")
-sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt)Tests\.'
+sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt|Tuning)Tests\.'
 
-step "format and project rules" make --no-print-directory check
+step "format" make --no-print-directory lint
 step "static program and plugin" Scripts/release.sh plugin
-tests unit "${tested[@]}" --skip '^(Tidy|FootingIntegration|FootingGuest)Tests\.'
+tests unit "${tested[@]}" --skip '^(FootingIntegration|FootingGuest)Tests\.'
 if grep -qr '@Test' Tests/FootingIntegrationTests; then
     tests integration "${tested[@]}" --filter '^FootingIntegrationTests\.'
 fi

@@ -208,7 +208,7 @@ ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t
 	return result < 0 ? result : (ssize_t)count;
 }
 
-int footing_spawn(const char *const words[], int *output)
+int footing_spawn(const char *const words[], int input, int *output)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -221,6 +221,9 @@ int footing_spawn(const char *const words[], int *output)
 			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 		if (error == 0)
 			error = posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+		/* The last: the pipe may be there. */
+		if (error == 0 && input >= 0)
+			error = posix_spawn_file_actions_adddup2(&actions, input, 3);
 		pid_t process = 0;
 		if (error == 0)
 			error = posix_spawnp(

@@ -34,7 +34,12 @@ public final class Disk: Sendable {
         options: EngineOptions = EngineOptions(),
         starts: Bool = true
     ) throws(DiskError) {
-        let store = try FileStore(path: path, access: .exclusive, mode: options.inputOutput)
+        let store = try FileStore(
+            path: path,
+            access: .exclusive,
+            mode: options.inputOutput,
+            log: options.log
+        )
         try self.init(store: store, options: options, clock: SystemClock(), starts: starts)
     }
 
@@ -222,21 +227,25 @@ public final class Disk: Sendable {
     /// Goes on to verify, beside everything else, whether what is stored is what was written.
     ///
     /// One pass: the disk, then each snapshot; it goes on where it was stopped, or the disk was
-    /// closed.
+    /// closed. What it finds outlives that as well.
     ///
-    /// - Parameter bytesPerSecond: what is read at most; one that runs only gets another rate.
+    /// - Parameter bytesPerSecond: what is read at most, which is kept with the disk; one that runs
+    ///   only gets another rate.
     public func startScrub(bytesPerSecond: UInt64) throws(DiskError) {
         try scrubber.start(bytesPerSecond: bytesPerSecond)
     }
 
-    /// Stops to verify; where it was is kept.
-    public func stopScrub() { scrubber.stop() }
+    /// Stops to verify; where it was is kept, and that it was stopped.
+    public func stopScrub() { scrubber.stop(isForGood: true) }
 
     /// How far scrubbing has come, and what it found.
     public var scrub: ScrubStatus { scrubber.status }
 
-    /// Whether scrubbing was under way when the disk was closed, or stopped since.
-    public var hasScrubToFinish: Bool { engine.state.withLock { !$0.scrub.isAtStart } }
+    /// Whether a pass of scrubbing has begun and not come to its end.
+    public var hasScrubToFinish: Bool { engine.state.withLock { !$0.scrub.position.isAtStart } }
+
+    /// Whether a pass was stopped, and is to go on only when somebody asks for it.
+    public var isScrubStopped: Bool { engine.state.withLock { $0.scrub.isStopped } }
 
     /// Begins to make the container as small as its content, beside everything else; one that is
     /// under way goes on.
@@ -277,7 +286,8 @@ public final class Disk: Sendable {
     ///
     /// - Parameter size: a multiple of 512, at most 64 TiB.
     /// - Throws: kind `invalid` if there is data beyond a smaller size, or no disk can have it;
-    ///   kind `noSpace` if the host has no space for it.
+    ///   kind `noMemory` if it would need more memory than the budget; kind `noSpace` if the host
+    ///   has no space for it.
     public func resize(toBytes size: UInt64) throws(DiskError) {
         try engine.resize(toBytes: size)
     }

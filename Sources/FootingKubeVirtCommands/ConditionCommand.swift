@@ -14,10 +14,11 @@ enum ConditionCommand {
         name: "condition",
         overview: "Print the last decision in a log as a patch of the virtual machine's status.",
         discussion: """
-            For 'kubectl patch vmi NAME --subresource=status --type=json --patch-file=/dev/stdin'. \
-            An empty patch says that the condition is there already. With --vmi the last decision \
-            about that virtual machine counts, and there must be one; without it, the log must be \
-            of one virtual machine alone.
+            For 'kubectl patch vmi NAME --type=json --patch-file=/dev/stdin \
+            --as=system:serviceaccount:kubevirt:kubevirt-controller': KubeVirt undoes what anyone \
+            but its own accounts changes of a status, without a word. An empty patch says that the \
+            condition is there already. With --vmi the last decision about that virtual machine \
+            counts, and there must be one; without it, the log must be of one virtual machine alone.
             """,
         parameters: [Inputs.log.model, machine.model],
         run: run
@@ -25,9 +26,10 @@ enum ConditionCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        if input[Inputs.log] == "-", input[machine] == "-" {
-            throw CommandError(usage: "only one of the log and --vmi can be standard input")
-        }
+        try Inputs.checkOneStandardInput(
+            [input[Inputs.log], input[machine]],
+            "the log and --vmi"
+        )
         let records = try Inputs.records(input[Inputs.log])
         guard let last = records.last else {
             throw CommandError("there is no decision of the hook in", input[Inputs.log], "no line")

@@ -37,6 +37,7 @@ enum ConvertCommand {
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[manifest]
+        try Inputs.checkOneStandardInput([path, input[context]], "the manifest and --context")
         let bytes = try Inputs.bytes(path)
         let context = try input[context].map { path throws(CommandError) in
             try Inputs.bytes(path)

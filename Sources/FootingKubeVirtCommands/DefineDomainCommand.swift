@@ -40,9 +40,10 @@ enum DefineDomainCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
-        if input[machine] == "-", input[domain] == "-" {
-            throw CommandError(usage: "only one of --vmi and --domain can be standard input")
-        }
+        try Inputs.checkOneStandardInput(
+            [input[machine], input[domain], input[Inputs.kubevirt]].map { $0 == "@-" ? "-" : $0 },
+            "--vmi, --domain and --kubevirt"
+        )
         let root = try Inputs.machine(input[Inputs.root])
         let isStrict = input[Inputs.strict] || root.exists(HookProgram.strictPath)
         var cluster: ClusterConfiguration?

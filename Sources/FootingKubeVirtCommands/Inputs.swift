@@ -1,6 +1,7 @@
 internal import FootingCommands
 internal import FootingKubeVirt
 internal import FootingSystem
+internal import Glibc
 
 /// What several commands take.
 enum Inputs {
@@ -29,11 +30,29 @@ enum Inputs {
     /// A file's bytes, or standard input's for `-`.
     static func bytes(_ path: String) throws(CommandError) -> [UInt8] {
         do throws(Errno) {
-            let place = path == "-" ? "/dev/stdin" : path
-            return try read(FileDescriptor.open(place, [.readOnly]))
+            return try read(path == "-" ? standardInput() : FileDescriptor.open(path, [.readOnly]))
         } catch {
             throw CommandError("cannot read", path, error)
         }
+    }
+
+    /// Refuses a command line that gives standard input to several parameters: all but the first
+    /// would find it empty.
+    static func checkOneStandardInput(
+        _ paths: [String?],
+        _ names: String
+    ) throws(CommandError) {
+        guard paths.count(where: { $0 == "-" }) < 2 else {
+            throw CommandError(usage: "only one of \(names) can be standard input")
+        }
+    }
+
+    /// The process's own, and not `/dev/stdin`: that would be opened anew, which the kernel refuses
+    /// for a socket and for a file of another user.
+    private static func standardInput() throws(Errno) -> FileDescriptor {
+        let copy = dup(STDIN_FILENO)
+        guard copy >= 0 else { throw .current }
+        return FileDescriptor(owning: copy)
     }
 
     private static func read(_ file: consuming FileDescriptor) throws(Errno) -> [UInt8] {

@@ -39,6 +39,10 @@ enum PreflightCommand {
 
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
+        try Inputs.checkOneStandardInput(
+            [input[machine], input[Inputs.kubevirt]],
+            "the manifest and --kubevirt"
+        )
         let cluster = try Inputs.cluster(input[Inputs.kubevirt])
         let facts = try Inputs.parsed(input[machine]) { bytes throws(ManifestError) in
             try VirtualMachineFacts(parsing: bytes)

@@ -18,10 +18,12 @@ public enum ChildProcess {
     ///
     /// - Parameters:
     ///   - words: its name, looked up in `PATH`, and its arguments.
+    ///   - input: a descriptor that it has as number 3; it is the caller's to close.
     ///   - said: called with what it says, as it says it.
     /// - Throws: `ENOENT` if there is no such program.
     public static func run(
         _ words: [String],
+        input: Int32? = nil,
         said: (String) -> Void = { _ in }
     ) throws(Errno) -> Result {
         var number: Int32 = -1
@@ -29,7 +31,7 @@ public enum ChildProcess {
         defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
         unsafe copies.append(nil)
         let pointers = unsafe copies.map { unsafe UnsafePointer<CChar>($0) }
-        let process = try checked(unsafe footing_spawn(pointers, &number))
+        let process = try checked(unsafe footing_spawn(pointers, input ?? -1, &number))
         let output = FileDescriptor(owning: number)
         let buffer = AlignedBuffer(count: 4096)
         var kept: [UInt8] = []

@@ -2,13 +2,15 @@
 ///
 /// Until then it is `NAME.partial-` and sixteen random digits beside it. So two who make the same
 /// file never touch each other's, nor anything that somebody else called so; the one that is first
-/// gets the name. A program that is killed leaves its file behind, for the user to remove.
+/// gets the name. A program that is killed leaves its file behind, for the user to remove; what
+/// SIGINT, SIGTERM and SIGHUP do, ``UnfinishedFile`` tells.
 public struct PartialFile: ~Copyable {
     /// The name it is to have.
     public let path: String
     /// The name it has.
     public let partialPath: String
     private var isComplete = false
+    private let mark: UnfinishedFile
 
     /// Makes sure that the name is free; the caller makes the file, at ``partialPath``.
     ///
@@ -17,6 +19,8 @@ public struct PartialFile: ~Copyable {
         self.path = path
         var random = SystemRandomNumberGenerator()
         partialPath = path + ".partial-" + hexadecimal(random.next(), digits: 16)
+        // Before anything is there: nobody else has the name.
+        mark = UnfinishedFile(partialPath)
         if Self.isThere(path) { throw .fileExists }
     }
 

@@ -141,6 +141,7 @@ import Testing
     static let trouble = [
         "", "<domain type='kvm'>", "<domain type='kvm'/><x/>", "<vm type='kvm'/>",
         "<domain type='xen'/>", "<domain type='mshv'/>", "<domain/>", "<domain type=''/>",
+        "<domain xmlns='urn:q' type='kvm'/>",
         "<q:domain xmlns:q='urn:q' type='kvm'/>", "<domain q:type='kvm' xmlns:q='urn:q'/>",
         "<domain type='&#107;vm'/>", "<!DOCTYPE domain [<!ENTITY k 'kvm'>]><domain type='kvm'/>",
         "<?xml version='1.0' encoding='latin1'?><domain type='kvm'/>",

@@ -78,8 +78,15 @@ import Testing
     /// What KubeVirt fills in: the manifest's processors, settings, what there may be.
     static let plugged: [(processors: String, settings: String, maximum: Int)] = [
         ("sockets: 64", "", 256), ("sockets: 63", "", 252), ("sockets: 64, maxSockets: 64", "", 64),
-        ("sockets: 64", "vmRolloutStrategy: Stage", 64), ("cores: 64", "", 256),
-        ("cores: 255", "", 510), ("sockets: 200", "", 512), ("sockets: 600", "", 600),
+        ("sockets: 64", "vmRolloutStrategy: Stage", 64),
+        // Sockets alone are multiplied: of none there are none more.
+        ("cores: 64", "", 64), ("cores: 255", "", 255), ("cores: 32, threads: 2", "", 64),
+        ("sockets: 1, cores: 64", "", 256), ("sockets: 1, cores: 64, threads: 1", "", 256),
+        // 512 is the limit only where all three are named.
+        ("sockets: 200", "", 800), ("sockets: 200, cores: 1, threads: 1", "", 512),
+        ("sockets: 600, cores: 1, threads: 1", "", 600),
+        ("cores: 64", "liveUpdateConfiguration: {maxCpuSockets: 8}", 512),
+        ("cores: 4294967295, threads: 4294967295, sockets: 4294967295", "", 4_294_967_295),
         ("sockets: 64", "liveUpdateConfiguration: {maxCpuSockets: 96}", 96),
         ("sockets: 64", "liveUpdateConfiguration: {maxCpuSockets: 8}", 64),
         ("sockets: 64", "liveUpdateConfiguration: {maxHotplugRatio: 2}", 128),
@@ -113,6 +120,36 @@ import Testing
             let facts = try VirtualMachineFacts(parsing: [UInt8](manifest))
             let findings = Preflight.findings(for: facts, isAssigned: true, defaults: cluster)
             #expect(findings.map(\.code) == codes)
+        }
+    }
+
+    /// A cluster's settings, a manifest's own, and what is found.
+    static let defaults: [(settings: String, spec: String, codes: [Finding.Code])] = [
+        ("", "", [.processorModel]), ("cpuModel: host-passthrough", "", []),
+        ("cpuModel: host-model", "", [.processorModel]),
+        ("cpuModel: Skylake", "cpu: {model: maximum}", []),
+        ("cpuModel: maximum", "cpu: {model: Skylake}", [.processorModel]),
+        (
+            "cpuModel: maximum, architectureConfiguration: {defaultArchitecture: arm64}", "",
+            [.architecture]
+        ),
+        // Which plugs no processors.
+        (
+            "cpuModel: maximum, architectureConfiguration: {defaultArchitecture: arm64}",
+            "cpu: {sockets: 64}", [.architecture]
+        ),
+    ]
+
+    @Test func `the model and the architecture of the cluster count too`() throws {
+        for row in Self.defaults {
+            let cluster = try ClusterConfiguration(
+                parsing: [UInt8]("kind: KubeVirt\nspec: {configuration: {\(row.settings)}}")
+            )
+            let facts = try VirtualMachineFacts(
+                parsing: [UInt8]("{spec: {domain: {\(row.spec)}}}")
+            )
+            let findings = Preflight.findings(for: facts, isAssigned: true, defaults: cluster)
+            #expect(findings.map(\.code) == row.codes, "\(row.settings) \(row.spec)")
         }
     }
 

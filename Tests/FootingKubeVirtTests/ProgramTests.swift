@@ -1,5 +1,6 @@
 import FootingSystem
 import FootingTestSupport
+import Glibc
 import Testing
 
 @testable import FootingCommands
@@ -112,7 +113,37 @@ import Testing
         )
         #expect(strict.status == 1 && strict.output.isEmpty)
         #expect(run("define-domain").status == 64)
-        #expect(run("define-domain", "--vmi", "-", "--domain", "-").status == 64)
+    }
+
+    @Test func `standard input is given once`() {
+        let lines = [
+            ["define-domain", "--vmi", "-", "--domain", "-"],
+            ["define-domain", "--vmi", "@-", "--domain", "-"],
+            ["define-domain", "--domain", "-", "--kubevirt", "-"],
+            ["define-domain", "--domain", "x", "--vmi", "-", "--kubevirt", "-"],
+            ["convert", "-", "--context", "-"], ["preflight", "-", "--kubevirt", "-"],
+            ["condition", "--vmi", "-"],
+        ]
+        for line in lines {
+            let root = KubeVirtCommand.declaration(name: "footing kubevirt")
+            let outcome = kept { FootingProgram.run(line, root: root, console: $0) }
+            #expect(outcome.status == 64, "\(line)")
+            #expect(outcome.error.contains("can be standard input"), "\(line)")
+        }
+    }
+
+    @Test func `standard input is read as it is, be it a socket`() async {
+        await #expect(processExitsWith: .success) {
+            var ends: [Int32] = [-1, -1]
+            let kind = Int32(SOCK_STREAM.rawValue)
+            precondition(unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0)
+            precondition(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO)
+            let file = FileDescriptor(owning: ends[1])
+            do { try file.write(ProgramTests.resource) } catch { preconditionFailure("\(error)") }
+            _ = close(file.release())
+            let outcome = ProgramTests().run("gates", "-", "HyperVL1VH")
+            precondition(outcome.status == 0, outcome.error)
+        }
     }
 
     @Test func `the hook by its name`() throws {

@@ -7,9 +7,10 @@ import Glibc
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
 //                    [--encrypted]
-//                    [--without release|pins|split|attempt|segment|epoch|abandon]
+//                    [--without release|pins|split|attempt|segment|epoch|abandon|readers]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
+//   footing-simulate --amplification SCALE
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
@@ -17,7 +18,8 @@ import Glibc
 // disks are. --without: breaks a rule of snapshots or of encryption, to see that it is noticed.
 // --cache-policies: the hit ratios of the engine's cache and of others on fixed traces. --memory: a
 // real disk in a folder under load while its budget changes; fails if the process has more memory
-// than that.
+// than that. --amplification: what random overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8
+// or 16.
 
 func say(_ text: String) {
     print(text)
@@ -28,7 +30,18 @@ func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
     say("                        [--snapshots] [--encrypted] [--without <rule>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
+    say("       footing-simulate --amplification 1|2|4|8|16")
     exit(64)
+}
+
+func tellAmplification(scale: Int) -> Int32 {
+    do throws(DiskError) {
+        say(try AmplificationTable.text(scale: scale))
+        return 0
+    } catch {
+        say("failed: \(error)")
+        return 1
+    }
 }
 
 struct Arguments: Sendable {
@@ -62,6 +75,11 @@ struct Arguments: Sendable {
             case "--memory":
                 guard let folder = rest.popFirst() else { usage() }
                 exit(MemoryTrial.run(folder: folder, say: say) ? 0 : 1)
+            case "--amplification":
+                guard let scale = rest.popFirst().flatMap({ Int($0) }),
+                    AmplificationTrial.scales.contains(scale)
+                else { usage() }
+                exit(tellAmplification(scale: scale))
             default: usage()
             }
         }
@@ -94,6 +112,9 @@ struct Progress {
     var resizeCount = 0
     var compactionCount = 0
     var returnedBytes: UInt64 = 0
+    var lateReadCount = 0
+    var scrubbedPassCount = 0
+    var damageFoundCount = 0
 }
 
 /// The seeds in progress, where a signal handler finds them: a broken precondition ends the
@@ -155,6 +176,9 @@ let start = clock.nanoseconds
                 progress.resizeCount += summary.resizeCount
                 progress.compactionCount += summary.compactionCount
                 progress.returnedBytes += summary.returnedBytes
+                progress.lateReadCount += summary.lateReadCount
+                progress.scrubbedPassCount += summary.scrubbedPassCount
+                progress.damageFoundCount += summary.damageFoundCount
             }
         } catch {
             progress.withLock { progress in
@@ -189,6 +213,8 @@ progress.withLock { total in
         \(total.nonceCount) nonces, \(total.rotationCount) keys changed; \
         \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
         \(total.returnedBytes >> 20) MiB; \
+        \(total.lateReadCount) reads beside other steps; \
+        \(total.scrubbedPassCount) scrubs, \(total.damageFoundCount) damages found; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
         """
     )
@@ -200,6 +226,9 @@ progress.withLock { total in
             ("rolled back", UInt64(total.rollbackCount)),
             ("encrypted", UInt64(total.nonceCount)),
             ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
+            ("read beside other steps", UInt64(total.lateReadCount)),
+            ("scrubbed", UInt64(total.scrubbedPassCount)),
+            ("found to be damaged", UInt64(total.damageFoundCount)),
         ] where count == 0 {
             say("nothing was \(name)")
             exit(1)

@@ -10,6 +10,7 @@
 #include "footing_memory.h"
 #include "footing_ring.h"
 #include "footing_socket.h"
+#include "footing_unfinished.h"
 #include "footing_watch.h"
 #include "footing_process.h"
 

@@ -57,8 +57,9 @@ int footing_hide_memory(void);
 ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size);
 
 /* Starts a program of PATH with nothing to read; what it writes to its standard output and error
- * goes to a pipe, whose other end is `*output` then. Returns the process or -errno. */
-int footing_spawn(const char *const arguments[], int *output);
+ * goes to a pipe, whose other end is `*output` then. `input` is its descriptor 3, unless it is
+ * negative. Returns the process or -errno. */
+int footing_spawn(const char *const arguments[], int input, int *output);
 
 /* waitpid(2): the exit status, 128 and the signal's number where one ended it, or -errno. */
 int footing_await_process(int process);

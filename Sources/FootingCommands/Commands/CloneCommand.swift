@@ -37,6 +37,7 @@ enum CloneCommand {
         let key = try KeyOptions.forDisk(path, input)
         let encryption = try encryption(input, key)
         try settle(path, name, key)
+        try ImageTool.cleanUpOnSignals()
         var line = ProgressLine(console)
         let start = SystemClock().nanoseconds
         let bytes: UInt64

@@ -107,6 +107,11 @@ enum CompactCommand {
 
     private static func show(_ status: JSONValue, _ line: inout ProgressLine) {
         let done = status["segmentsEmptied"].unsigned
+        let unused = status["unusedBytes"].unsigned
+        if unused > 0 {
+            let told = status["discardedBytes"].unsigned
+            return line.show("giving back to the host", done: told, total: unused)
+        }
         line.show("compacting: \(done) of at most \(status["segments"].unsigned) segments")
     }
 }
@@ -118,6 +123,8 @@ extension CompactionStatus {
             "segmentsEmptied": JSONValue(UInt64(doneCount)),
             "segments": JSONValue(UInt64(max(totalCount, doneCount))),
             "returnedBytes": JSONValue(returnedBytes),
+            "discardedBytes": JSONValue(discardedBytes),
+            "unusedBytes": JSONValue(unusedBytes),
             "failure": failure.map { .string($0.description) } ?? .null,
         ]
     }

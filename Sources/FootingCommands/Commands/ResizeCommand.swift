@@ -1,3 +1,4 @@
+internal import FootingDeployment
 internal import FootingDisk
 internal import FootingSystem
 
@@ -17,7 +18,8 @@ enum ResizeCommand {
             Clients see the new size when they connect anew. Room beyond the data grows in \
             proportion. A smaller size is refused where there is data beyond it, or clients are \
             connected; the container keeps its room. Snapshots keep the size they were made with, \
-            and a disk of another size does not go back to them: clone them. On a block device \
+            and a disk of another size does not go back to them: clone them. A size is refused \
+            for which the disk would need more memory than its server may use. On a block device \
             make the device larger first. Programs from before this cannot open the disk any more.
             """,
         parameters: [DiskCommand.path.model, size.model, SharedParameters.json.model]
@@ -28,12 +30,14 @@ enum ResizeCommand {
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let size = input[size]
+        let path = input[DiskCommand.path]
         let result = try ServedDisk.change(
             "resize",
             ["sizeBytes": JSONValue(size)],
-            input[DiskCommand.path],
+            path,
             input,
-            "resize"
+            "resize",
+            options: { () throws(CommandError) in try options(path) }
         ) { (disk) throws(DiskError) in
             let before = disk.sizeBytes
             try disk.resize(toBytes: size)
@@ -42,6 +46,13 @@ enum ResizeCommand {
         if input[SharedParameters.json] { return console.print(result) }
         let before = ByteSize.text(result["previousSizeBytes"].unsigned)
         console.print("\(before) before, \(ByteSize.text(result["sizeBytes"].unsigned)) now")
+    }
+
+    /// The memory that 'footing serve' would give the disk here: it must be able to serve it.
+    private static func options(_ path: String) throws(CommandError) -> EngineOptions {
+        var options = EngineOptions()
+        options.apply(try ServeCommand.detect(path).profile)
+        return options
     }
 
     static func json(_ before: UInt64, _ size: UInt64) -> JSONValue {

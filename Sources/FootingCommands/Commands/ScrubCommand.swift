@@ -4,7 +4,7 @@ internal import Glibc
 
 /// `footing disk scrub`: whether what is stored is still what was written, while it is served.
 enum ScrubCommand {
-    /// What a server reads in a second that goes on with a pass by itself.
+    /// What is read in a second where nobody says otherwise.
     static let defaultBytesPerSecond: UInt64 = 32 << 20
 
     static let rate = Option(
@@ -20,11 +20,12 @@ enum ScrubCommand {
         name: "scrub",
         overview: "Have a served disk verify all it stores, in the background.",
         discussion: """
-            Reads the disk and then its snapshots, past all caches, and compares every checksum. \
-            'footing status' tells what it finds. Stopped, or with its server ended, it goes on \
-            from about there: a new server does so by itself. What was written in the last \
-            seconds is left to the next pass. A disk at rest is verified with 'footing disk \
-            check'. With --wait the exit status is 1 if something is damaged.
+            Reads the disk and then its snapshots, past the caches of this program and, where the \
+            file system allows it, of the kernel, and compares every checksum. 'footing status' \
+            tells what it finds, also after a restart. Where its server ends, the next one goes \
+            on, at the same rate; where it was stopped, the next 'scrub' does. What was written \
+            in the last seconds is left to the next pass. A disk at rest is verified with \
+            'footing disk check'. With --wait the exit status is 1 if something is damaged.
             """,
         parameters: [
             DiskCommand.path.model, rate.model, stop.model, wait.model, SharedParameters.json.model,
@@ -92,12 +93,16 @@ enum ScrubCommand {
     static func summary(_ status: JSONValue) -> String {
         let damaged = status["damagedBlocks"].unsigned
         let found = damaged == 0 ? "nothing damaged" : "\(damaged) DAMAGED BLOCKS"
-        if status["running"] == .bool(true) {
-            return "\(place(status)), at most "
-                + "\(ByteSize.text(status["bytesPerSecond"].unsigned))/s; \(found)"
+        let isRunning = status["running"] == .bool(true)
+        if isRunning || status["finished"] == .bool(false) {
+            let rate = "at most \(ByteSize.text(status["bytesPerSecond"].unsigned))/s"
+            let state = isRunning ? "\(place(status)), \(rate)" : "stopped \(place(status))"
+            // What an earlier pass found is there until this one tells otherwise.
+            let before = status["lastPassDamagedBlocks"].unsigned
+            return "\(state); \(found) so far"
+                + (before == 0 ? "" : ", and \(before) DAMAGED BLOCKS in the pass before")
         }
-        if status["finished"] == .bool(false) { return "stopped \(place(status)); \(found)" }
-        if status["lastPassUnixSeconds"] == .null { return "not since the start" }
+        if status["lastPassUnixSeconds"] == .null { return "never to the end" }
         let time = UTCText.text(unixSeconds: status["lastPassUnixSeconds"].unsigned)
         return "done at \(time); \(found)"
     }
@@ -119,6 +124,7 @@ extension Disk {
             "schema": "footing.scrub/1",
             "running": .bool(status.isRunning),
             "finished": .bool(!status.isRunning && !hasScrubToFinish),
+            "stopped": .bool(!status.isRunning && hasScrubToFinish && isScrubStopped),
             "bytesPerSecond": JSONValue(status.bytesPerSecond),
             "offset": JSONValue(status.offset),
             "sizeBytes": JSONValue(sizeBytes),
@@ -126,6 +132,7 @@ extension Disk {
             "verifiedBytes": JSONValue(status.verifiedBytes),
             "passes": JSONValue(status.passCount),
             "lastPassUnixSeconds": status.lastPassUnixSeconds.map { JSONValue($0) } ?? .null,
+            "lastPassDamagedBlocks": JSONValue(status.lastPassDamagedBlockCount),
             "damagedBlocks": JSONValue(status.damagedBlockCount),
             "damages": .array(
                 status.damages.map { damage in

@@ -26,8 +26,29 @@ enum ServedDisk {
             )
         } catch {
             if error.kind == .notServed || error.kind == .unusable { return nil }
-            throw CommandError("cannot \(what)", path, error.description)
+            throw failure(error, path, what)
         }
+    }
+
+    /// Why it cannot be done; or that nobody knows whether it is.
+    static func failure(
+        _ error: ControlError,
+        _ path: String,
+        _ what: String
+    ) -> CommandError {
+        guard error.mayBeDone else {
+            return CommandError("cannot \(what)", path, error.description)
+        }
+        let reason =
+            error.kind == .late
+            ? "its server has not answered within \(answerSeconds / 60) minutes, and may still do it"
+            : "its server ended the connection (\(error.description)), and may have done it"
+        return CommandError(
+            "cannot tell whether it was possible to \(what)",
+            path,
+            reason,
+            remedy: "look with 'footing disk info' or 'footing status'"
+        )
     }
 
     /// Has the server do it, or opens the disk if nobody serves it.
@@ -35,16 +56,18 @@ enum ServedDisk {
     /// - Parameters:
     ///   - input: names what opens an encrypted one; a server is not asked for it.
     ///   - what: what cannot be done if that fails, as in `resize`.
+    ///   - options: what it is opened with, but for that.
     static func change(
         _ command: String,
         _ arguments: JSONValue,
         _ path: String,
         _ input: Invocation,
         _ what: String,
+        options: () throws(CommandError) -> EngineOptions = { EngineOptions() },
         _ body: (Disk) throws(DiskError) -> JSONValue
     ) throws(CommandError) -> JSONValue {
         if let result = try ask(command, arguments, path, what) { return result }
-        var options = EngineOptions()
+        var options = try options()
         options.key = try KeyOptions.forDisk(path, input)
         do throws(DiskError) {
             let disk = try Disk(path: path, options: options)

@@ -32,8 +32,8 @@ enum SnapshotCommand {
         name: "list",
         overview: "Tell which snapshots there are and what space they keep.",
         discussion: """
-            Refers to: all that it needs, shared parts included. Frees: what deleting it gives \
-            back at least.
+            Refers to: all that it needs, shared parts included. Frees: the segments that nothing \
+            else needs; deleting it frees them, but for the few pages that the deletion writes.
             """,
         parameters: [DiskCommand.path.model, SharedParameters.json.model]
             + KeyOptions.current.models,

@@ -200,8 +200,14 @@ enum MetricTable {
         Metric(
             name: "footing_scrub_damaged_blocks",
             kind: .gauge,
-            help: "Blocks that cannot be read, as the last pass found them so far.",
+            help: "Blocks found damaged by the pass under way, or else by the last one.",
             points: [Point(path: ["scrub", "damagedBlocks"])]
+        ),
+        Metric(
+            name: "footing_scrub_last_pass_damaged_blocks",
+            kind: .gauge,
+            help: "Blocks found damaged by the last pass that came to its end.",
+            points: [Point(path: ["scrub", "lastPassDamagedBlocks"])]
         ),
     ]
 

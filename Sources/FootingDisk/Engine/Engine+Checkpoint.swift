@@ -252,31 +252,9 @@ extension Engine {
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
     }
 
-    /// A superblock's page, with its proof.
-    ///
-    /// - Throws: kind `noMemory` if there is none for the proof: nothing is written yet.
-    func sealed(_ superblock: Superblock) throws(DiskError) -> AlignedBuffer {
-        let page = AlignedBuffer(count: 4096)
-        try superblock.store(in: page, cipher?.keys)
-        return page
-    }
-
-    /// Writes both copies, one after the other, each durable before anything else happens.
-    func writeSuperblock(_ page: borrowing AlignedBuffer) throws(DiskError) {
-        for offset in Geometry.superblockOffsets {
-            do throws(Errno) {
-                try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
-            } catch {
-                throw DiskError("write superblock", offset: offset, cause: error)
-            }
-            traffic.superblockBytes.wrappingAdd(4096, ordering: .relaxed)
-            try synchronizeStore("write superblock")
-        }
-    }
-
     /// Makes the new tree the current one and frees what only the old one needed.
     private func finishCheckpoint(_ end: CheckpointEnd) {
-        state.withLock { state in
+        let old = state.withLock { state -> Int in
             if end.superblock.geometry != state.superblock.geometry {
                 state.finishResize(end.superblock.geometry)
                 // Before anybody can find one of them.
@@ -293,13 +271,18 @@ extension Engine {
             state.touches = []
             state.statistics.checkpoints += 1
             state.statistics.mapPagesWritten += UInt64(end.pageCount)
-            waitForReaders(&state)
+            // Whoever waits for a rollback or a deletion waits for one that began after it.
+            state.checkpointRequested =
+                state.snapshots.isCheckpointWanted
+                || state.scrub.isNews(beside: end.superblock.scrub)
+            return state.turnReaders()
+        }
+        waitForReaders(old)
+        state.withLock { state in
             freeDeadSegments(&state)
             state.evacuated = []
             state.touchedSegments = []
             state.isStuck = false
-            // Whoever waits for a rollback or a deletion waits for one that began after it.
-            state.checkpointRequested = state.snapshots.isCheckpointWanted
         }
         // From here on a program that knows no compression refuses the disk.
         compression.withLock { $0 = end.superblock.compression }
@@ -307,12 +290,17 @@ extension Engine {
         returnSurplus()
     }
 
-    /// Waits for the readers that began before: they may still read what an older map points to.
-    func waitForReaders(_ state: inout EngineState) {
-        let old = state.readerParity
-        state.readerParity = 1 - old
-        while state.readers[old] > 0 {
-            self.state.wait(&state, on: Condition.progress)
+    /// Waits for the readers of a parity, who began before it was turned: they may still read what
+    /// an older map points to.
+    func waitForReaders(_ old: Int) {
+        if options.leavesOut == .readers { return }
+        if let settle = options.settleReads {
+            if state.withLock({ $0.readers[old] > 0 }) { settle() }
+            precondition(state.withLock { $0.readers[old] == 0 }, "a read that nobody ends")
+            return
+        }
+        state.withLock { state in
+            while state.readers[old] > 0 { self.state.wait(&state, on: Condition.progress) }
         }
     }
 
@@ -330,6 +318,17 @@ extension Engine {
             state.segments[index].pagesWritten = 0
             state.ready.append(segment)
         }
+    }
+}
+
+extension EngineState {
+    /// Lets readers begin anew.
+    ///
+    /// - Returns: the parity of those before.
+    mutating func turnReaders() -> Int {
+        let old = readerParity
+        readerParity = 1 - old
+        return old
     }
 }
 

@@ -184,9 +184,12 @@ extension Engine {
         }
         try writeCommits(upTo: target)
         try synchronizeStore("release segments")
-        state.withLock { state in
+        let old = state.withLock { state -> Int in
             state.durableLSN = max(state.durableLSN, target)
-            waitForReaders(&state)
+            return state.turnReaders()
+        }
+        waitForReaders(old)
+        state.withLock { state in
             for segment in state.evacuated {
                 state.segments[Int(segment)].state = .free
                 state.segments[Int(segment)].pagesWritten = 0

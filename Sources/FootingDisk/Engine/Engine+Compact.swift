@@ -8,8 +8,14 @@ public struct CompactionStatus: Sendable, Equatable {
     public internal(set) var doneCount = 0
     /// Segments of which some part was outdated when it began; not all of them pay.
     public internal(set) var totalCount = 0
-    /// Bytes that were given back to the host at its end.
+    /// Bytes of segments that it made free and gave back to the host.
     public internal(set) var returnedBytes: UInt64 = 0
+    /// Bytes of which the host has been told at its end that nothing needs them.
+    public internal(set) var discardedBytes: UInt64 = 0
+    /// Bytes of which it is to be told.
+    ///
+    /// What was free before counts as well: it may have space from an earlier opening.
+    public internal(set) var unusedBytes: UInt64 = 0
     /// Why the last one ended early; nil if it did not.
     public internal(set) var failure: DiskError?
 
@@ -20,6 +26,8 @@ public struct CompactionStatus: Sendable, Equatable {
     public static func == (left: Self, right: Self) -> Bool {
         left.isRunning == right.isRunning && left.doneCount == right.doneCount
             && left.totalCount == right.totalCount && left.returnedBytes == right.returnedBytes
+            && left.discardedBytes == right.discardedBytes
+            && left.unusedBytes == right.unusedBytes
             && left.failure?.description == right.failure?.description
     }
 }
@@ -32,6 +40,10 @@ struct Compaction: Sendable {
     /// The checkpoint at the beginning, which tells what is outdated, and the one at the end.
     var hasBegun = false
     var hasSettled = false
+    /// What the host is still to be told of; nil before the end.
+    var unused: [Range<UInt64>]?
+    /// How many of these it did not win itself.
+    var otherCount = 0
     var isStopping = false
     /// Rounds in a row in which there was no room to empty a segment.
     var waitCount = 0
@@ -99,12 +111,14 @@ extension Engine {
             state.compaction.hasBegun = true
             return .checkpoint
         }
+        if state.compaction.unused != nil { return .finishCompaction }
         if !state.compaction.isStopping, let task = emptyingTask(&state) { return task }
         if !state.evacuated.isEmpty { return .release }
         if !state.compaction.hasSettled {
             state.compaction.hasSettled = true
             return .checkpoint
         }
+        // One piece of it, and then whatever is more urgent.
         return .finishCompaction
     }
 
@@ -130,23 +144,70 @@ extension Engine {
         return state.virgin.isEmpty || state.hostIsFull ? nil : .grow
     }
 
-    /// Gives what was won back to the host.
+    /// Gives what was won back to the host, a piece at a time, until all of it is.
+    ///
+    /// On the thread that also takes segments into use: what is free here stays so meanwhile.
     func finishCompaction() {
-        let bytes = returnSurplus(keeping: { self.segmentsWanted($0) })
-        discardUnused()
-        state.withLock { state in
-            state.compaction.status.isRunning = false
-            state.compaction.status.returnedBytes = bytes
+        if state.withLock({ $0.compaction.unused == nil }) { beginReturning() }
+        if let piece = state.withLock({ nextUnused(&$0) }) {
+            // A refusal costs the host space, nothing else.
+            try? store.discard(piece)
+            state.withLock { $0.compaction.status.discardedBytes += UInt64(piece.count) }
         }
         state.wakeAll(on: Condition.progress)
+    }
+
+    private func beginReturning() {
+        let (surplus, others) = state.withLock { state -> ([UInt32], [UInt32]) in
+            let surplus = takeSurplus(&state) { self.segmentsWanted($0) }
+            let bytes = UInt64(surplus.count) * geometry.segmentSizeBytes
+            state.compaction.status.returnedBytes = bytes
+            // What is free and not to be written soon may have space from an earlier opening.
+            let others = state.virgin
+            state.virgin += surplus
+            return (surplus, others)
+        }
+        let won = discardPieces(surplus)
+        let rest = discardPieces(others)
+        state.withLock { state in
+            // Taken from the end: what was won comes first.
+            state.compaction.unused = rest.reversed() + won.reversed()
+            state.compaction.otherCount = rest.count
+            let bytes = (won + rest).reduce(0) { $0 + UInt64($1.count) }
+            state.compaction.status.unusedBytes = bytes
+        }
+    }
+
+    /// - Returns: nil if there is nothing more to be told of; the compaction has ended then.
+    private func nextUnused(_ state: inout EngineState) -> Range<UInt64>? {
+        while let count = state.compaction.unused?.count, count > 0 {
+            if state.compaction.isStopping, count <= state.compaction.otherCount { break }
+            guard let piece = state.compaction.unused?.popLast() else { break }
+            // What has been taken into use since is not free any more.
+            let all = segments(in: piece)
+            let free = all.filter { segment in
+                let entry = state.segments[Int(segment)]
+                return entry.state == .free && !entry.hasSpace
+            }
+            if free.count == all.count { return piece }
+            state.compaction.unused?.append(contentsOf: discardPieces(free).reversed())
+        }
+        state.compaction.status.isRunning = false
+        return nil
+    }
+
+    private func segments(in piece: Range<UInt64>) -> Range<UInt32> {
+        let start = geometry.segmentsOffset
+        let size = geometry.segmentSizeBytes
+        let first = UInt32((piece.lowerBound - start) / size)
+        return first..<UInt32((piece.upperBound - start) / size)
     }
 
     /// Gives all free segments back to the host; nothing is written any more.
     func discardFreeSegments() {
         _ = returnSurplus(keeping: { _ in 0 })
-        discardUnused()
+        // A compaction that came to its end has told of the others.
+        let virgin = state.withLock { $0.compaction.unused?.isEmpty == true ? [] : $0.virgin }
+        discard(virgin)
     }
-
-    /// What is free and not to be written soon may have space from an earlier opening.
-    private func discardUnused() { discard(state.withLock { $0.virgin }) }
 }

@@ -12,11 +12,17 @@ extension Engine {
     /// wait for a checkpoint. What the caches cannot make up for is waited for, at most a second.
     ///
     /// - Parameter bytes: the floor counts where that is more.
-    func setMemoryBudget(_ bytes: Int) {
-        // One change at a time.
+    func setMemoryBudget(_ bytes: Int) { changeMemoryBudget { _ in bytes } }
+
+    /// Divides the budget anew: the disk has become another.
+    func refitMemory() { changeMemoryBudget { $0 } }
+
+    /// - Parameter choose: what it is to be, given what it is now.
+    private func changeMemoryBudget(_ choose: (Int) -> Int) {
+        // One change at a time: who goes by the budget that there is sees that of the last one.
         budgetChange.withLock { _ in
             let plan = MemoryPlan(
-                budgetBytes: bytes,
+                budgetBytes: choose(state.withLock { $0.memory.budgetBytes }),
                 geometry: geometry,
                 deltaCountMax: options.deltaCountMax
             )

@@ -475,6 +475,7 @@ extension EngineState {
         superblock = found.superblock
         compressionWanted = found.superblock.compression
         scrub = found.superblock.scrub
+        scrub.name(found.snapshots.records)
         user = Stream(head: found.replay.user, open: nil, free: [])
         collector = Stream(head: found.replay.collector, open: nil, free: [])
         if found.cipher != nil, options.leavesOutOfEncryption != .segment {

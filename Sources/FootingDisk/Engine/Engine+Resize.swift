@@ -12,7 +12,8 @@ extension Engine {
     /// may write beyond the new end meanwhile.
     ///
     /// - Throws: kind `invalid` if there is something beyond the new end, or no disk can have the
-    ///   size; kind `noSpace` if the host has none for it. Nothing has changed then.
+    ///   size; kind `noMemory` if the budget is less than what a disk of the size cannot do without;
+    ///   kind `noSpace` if the host has none for it. Nothing has changed then.
     func resize(toBytes size: UInt64) throws(DiskError) {
         try state.withLock { (state) throws(DiskError) in
             try requireWritable(state)
@@ -40,8 +41,8 @@ extension Engine {
             return state.resizeFailure
         }
         if let failure { throw failure }
-        // More segments need more memory, whatever the budget.
-        setMemoryBudget(state.withLock { $0.memory.budgetBytes })
+        // More segments need more memory: others have less of the budget.
+        refitMemory()
     }
 
     /// Does what is wanted, on the thread that makes checkpoints.
@@ -64,6 +65,7 @@ extension Engine {
     private func resize(to target: Geometry) throws(DiskError) {
         let current = geometry
         if target == current { return }
+        try requireMemory(for: target)
         if target.sizeBytes < current.sizeBytes { try requireUnused(beyond: target) }
         try makeRoom(for: target, current)
         // Changes that were set aside before have checkpoints of their own first.
@@ -71,6 +73,28 @@ extension Engine {
             state.withLock { $0.resizeTarget = target }
             try checkpoint()
         }
+    }
+
+    /// What a disk of a size cannot do without, in bytes.
+    func memoryFloorBytes(_ geometry: Geometry) -> Int {
+        MemoryPlan(budgetBytes: 0, geometry: geometry, deltaCountMax: options.deltaCountMax)
+            .floorBytes
+    }
+
+    /// Throws if the disk would need more memory than it may have.
+    ///
+    /// Smaller ones have as many segments, and were opened with what there is.
+    private func requireMemory(for target: Geometry) throws(DiskError) {
+        let floor = memoryFloorBytes(target)
+        let budget = state.withLock { $0.memory.budgetBytes }
+        if floor <= budget || target.segmentCount <= geometry.segmentCount { return }
+        throw DiskError(
+            .noMemory,
+            "resize",
+            "with \(target.segmentCount) segments it needs at least \(floor) bytes of memory and "
+                + "may use \(budget) now; serve it with more ('--memory'), or import it into a new "
+                + "disk, which has larger segments"
+        )
     }
 
     /// Prepares everything that a checkpoint of the new size writes to.

@@ -83,6 +83,11 @@ extension Engine {
     }
 
     /// Whether growing the container beats cleaning it: while it is small for what it holds.
+    ///
+    /// Up to half as much again, so that the log is two thirds full: the fuller, the more has to be
+    /// moved for each block that clients write (`footing-simulate --amplification`). But to no more
+    /// than a third as much again as a full disk holds: what is beyond that is the room for
+    /// snapshots, and one keeps segments as a whole, with what is outdated in them.
     func prefersGrowth(_ state: borrowing EngineState) -> Bool {
         guard !state.virgin.isEmpty, !state.hostIsFull else { return false }
         var liveUnits: UInt64 = 0
@@ -94,7 +99,11 @@ extension Engine {
         }
         let perSegment = UInt64(geometry.pagesPerSegment) * Geometry.unitsPerBlock
         let live = Int(liveUnits / perSegment) + 1
-        return withSpace < live * 4 / 3 + segmentsWanted(state) + 8
+        let full = max(live, Int(geometry.blockCount) / geometry.pagesPerSegment + 1)
+        let hasSnapshots = !state.snapshots.pins.isEmpty
+        let log = hasSnapshots ? live * 4 / 3 : min(live * 3 / 2, full * 4 / 3)
+        // Besides what is free or waits for it: the streams, and the map's pages twice.
+        return withSpace < log + segmentsWanted(state) + Self.releaseCount + 8
     }
 
     /// Gives the next unused segment space in the host's file.
@@ -138,31 +147,52 @@ extension Engine {
     ///
     /// - Returns: bytes that were given back.
     func returnSurplus(keeping count: (borrowing EngineState) -> Int) -> UInt64 {
-        let surplus = state.withLock { state -> [UInt32] in
-            let keep = count(state)
-            guard state.ready.count > keep else { return [] }
-            let surplus = Array(state.ready[keep...])
-            state.ready.removeSubrange(keep...)
-            for segment in surplus { state.segments[Int(segment)].hasSpace = false }
-            return surplus
-        }
+        let surplus = state.withLock { takeSurplus(&$0, keeping: count) }
         discard(surplus)
         state.withLock { state in state.virgin.append(contentsOf: surplus) }
         return UInt64(surplus.count) * geometry.segmentSizeBytes
     }
 
-    /// Gives free segments back to the host, neighbours in one go.
+    /// Takes the free segments beyond a number, which are to be given back to the host.
+    func takeSurplus(
+        _ state: inout EngineState,
+        keeping count: (borrowing EngineState) -> Int
+    ) -> [UInt32] {
+        let keep = count(state)
+        guard state.ready.count > keep else { return [] }
+        let surplus = Array(state.ready[keep...])
+        state.ready.removeSubrange(keep...)
+        for segment in surplus { state.segments[Int(segment)].hasSpace = false }
+        return surplus
+    }
+
+    /// Gives free segments back to the host.
     func discard(_ segments: [UInt32]) {
+        for piece in discardPieces(segments) {
+            // A refusal costs the host space, nothing else.
+            try? store.discard(piece)
+        }
+    }
+
+    /// Bytes that the host is told of in one go: a device may take long for more.
+    private static let discardBytesMax: UInt64 = 256 << 20
+
+    /// The ranges of segments, neighbours together, none of which is too long.
+    func discardPieces(_ segments: [UInt32]) -> [Range<UInt64>] {
         let sorted = segments.sorted()
+        let countMax = max(Int(Self.discardBytesMax / geometry.segmentSizeBytes), 1)
+        var pieces: [Range<UInt64>] = []
         var start = 0
         while start < sorted.count {
             var end = start + 1
-            while end < sorted.count, sorted[end] == sorted[end - 1] + 1 { end += 1 }
+            while end < sorted.count, end - start < countMax, sorted[end] == sorted[end - 1] + 1 {
+                end += 1
+            }
             let first = geometry.range(ofSegment: sorted[start])
             let last = geometry.range(ofSegment: sorted[end - 1])
-            // A refusal costs the host space, nothing else.
-            try? store.discard(first.lowerBound..<last.upperBound)
+            pieces.append(first.lowerBound..<last.upperBound)
             start = end
         }
+        return pieces
     }
 }

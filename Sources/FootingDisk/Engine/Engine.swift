@@ -59,6 +59,8 @@ final class Engine: Sendable {
     let cipher: VolumeCipher?
     /// How writes are compressed: the superblock that allows it is durable.
     let compression: Locked<CompressionPolicy>
+    /// The leaf that scrubbing is at.
+    let scrubLeaf = Locked<ScrubLeaf?>(nil)
     /// Held while the budget changes.
     let budgetChange = Locked(())
 

@@ -138,6 +138,12 @@ package struct EngineDriver: Sendable {
     /// Bytes that a client sees.
     package var sizeBytes: UInt64 { engine.geometry.sizeBytes }
 
+    /// Verifies the next piece of what is stored.
+    package func scrubStep() throws(DiskError) -> (damages: [ScrubDamage], isAtEnd: Bool) {
+        let step = try engine.scrubStep()
+        return (step.damages, step.isAtEnd)
+    }
+
     /// Makes the container as small as its content.
     ///
     /// - Returns: how that ended.
@@ -152,6 +158,13 @@ package struct EngineDriver: Sendable {
             )
         }
         return engine.compaction
+    }
+
+    /// What a disk of a size cannot do without of memory, in bytes; nil if no disk can have it.
+    package func memoryFloorBytes(forSizeBytes size: UInt64) -> Int? {
+        let room = engine.state.withLock { $0.superblock.roomPercent }
+        let target = try? engine.geometry.resized(toBytes: size, roomPercent: room)
+        return target.map { engine.memoryFloorBytes($0) }
     }
 
     /// Makes the disk larger or smaller.

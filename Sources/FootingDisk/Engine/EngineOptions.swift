@@ -8,6 +8,8 @@ public struct EngineOptions: Sendable {
     public var memoryBudgetBytes = 128 << 20
     /// How a file or device is asked; other stores know for themselves.
     public var inputOutput = InputOutputMode.auto
+    /// Told what becomes worse while the disk is open, line by line and by any thread.
+    public var log: (@Sendable (String) -> Void)?
     /// Where the memory of the caches comes from.
     public var pageSource: any PageSource = AnyPages()
     /// What compresses and decompresses.
@@ -45,6 +47,9 @@ public struct EngineOptions: Sendable {
     /// A rule of snapshots that is broken, in tests that show that it matters.
     package var leavesOut: SnapshotRule?
 
+    /// Ends the reads that are under way, where the thread that waits for them has to do it itself.
+    package var settleReads: (@Sendable () -> Void)?
+
     /// A rule of encryption that is broken, in tests that show that it matters.
     package var leavesOutOfEncryption: EncryptionRule?
 
@@ -77,6 +82,8 @@ package enum SnapshotRule: String, Sendable, CaseIterable {
     case split
     /// On a full host a deletion is refused only after it was tried.
     case attempt
+    /// No segment is used again while a read may still be under way in it; snapshots or not.
+    case readers
 }
 
 /// What keeps a nonce from being used twice.

@@ -116,8 +116,8 @@ struct EngineState: ~Copyable {
     var resizeTarget: Geometry?
     var resizeFailure: DiskError?
     var compaction = Compaction()
-    /// Where scrubbing goes on.
-    var scrub = ScrubPosition()
+    /// Where scrubbing goes on, and what it found.
+    var scrub = ScrubNotes()
     /// The memory of the free commits was given back; they have not been used since.
     var hasReturnedMemory = false
     /// How the memory is divided.

@@ -28,6 +28,8 @@ import FootingSystem
 ///                                      328 12  where scrubbing goes on: snapshot, block / 64
 ///                                      340  4  room beyond the data in percent, if resized
 ///                                      344  1  compression of what is written
+///                                      345 31  what scrubbing is at, and found
+///                                     2048 2048  damages that it found, 32 bytes each
 /// ```
 ///
 /// There are two copies. Both hold the same generation after every checkpoint, so that one that
@@ -79,8 +81,8 @@ struct Superblock: Equatable, Sendable {
     var tableTag = AuthenticationTag.none
     /// Room beyond the data that the container was made with, in percent; 0 until it is resized.
     var roomPercent: UInt32 = 0
-    /// Where scrubbing goes on.
-    var scrub = ScrubPosition()
+    /// Where scrubbing goes on, and what it found.
+    var scrub = ScrubNotes()
     /// How writes are compressed; see ``setCompression(_:)``.
     private(set) var compression = CompressionPolicy.none
 
@@ -133,8 +135,7 @@ struct Superblock: Equatable, Sendable {
             page.set(geometry.segmentsOffset, at: 312)
             page.set(geometry.tablesOffset, at: 320)
         }
-        page.set(scrub.snapshot, at: 328)
-        page.set(UInt32(clamping: scrub.block / 64), at: 336)
+        scrub.store(in: page)
         page.set(roomPercent, at: 340)
         page.set(compression.number, at: 344)
         page.set(page.checksum(12..<4096), at: 8)
@@ -217,10 +218,7 @@ extension Superblock {
             count: page.get(UInt32.self, at: 196),
             lastIdentifier: page.get(UInt64.self, at: 200)
         )
-        scrub = ScrubPosition(
-            snapshot: page.get(UInt64.self, at: 328),
-            block: UInt64(page.get(UInt32.self, at: 336)) * 64
-        )
+        scrub = ScrubNotes(page)
         roomPercent = page.get(UInt32.self, at: 340)
         let number = page.get(UInt8.self, at: 344)
         guard let policy = CompressionPolicy(number: number) else {

@@ -108,6 +108,21 @@ struct MapReader: Sendable {
         try verify(page, identity, buffer)
     }
 
+    /// The same, of the device itself where that is possible.
+    func readFromDevice(
+        _ page: MapEntry,
+        _ identity: MapPage.Identity,
+        into buffer: borrowing AlignedBuffer
+    ) throws(DiskError) {
+        try checkLocation(page)
+        do throws(Errno) {
+            try unsafe store.readFromDevice(at: page.location.offset, into: buffer.slice(0..<4096))
+        } catch {
+            throw DiskError("read map page", offset: page.location.offset, cause: error)
+        }
+        try verify(page, identity, buffer)
+    }
+
     /// Whether a page can lie there at all.
     func checkLocation(_ page: MapEntry) throws(DiskError) {
         guard page.isValidPage(in: geometry) else {

@@ -12,11 +12,14 @@ extension Engine {
         var isAtEnd = false
     }
 
-    /// Verifies what the next leaf of the map refers to, past all caches.
+    /// Looks for the next leaf of the map, or verifies a piece of what the leaf refers to: from the
+    /// store, and not from memory.
     ///
-    /// What clients or the collector have written since the last checkpoint is left out: the next
-    /// pass finds it in the map.
+    /// Checkpoints and the collector wait for a step as they do for a client's read. So it is short:
+    /// it begins no other read when some time or some bytes are over. What clients or the collector
+    /// have written since the last checkpoint is left out: the next pass finds it in the map.
     func scrubStep() throws(DiskError) -> ScrubStep {
+        let limit = ScrubLimit(clock)
         let (view, parity) = state.withLock { state -> (ScrubView, Int) in
             state.readers[state.readerParity] += 1
             return (ScrubView(state), state.readerParity)
@@ -25,150 +28,153 @@ extension Engine {
         defer { endRead(parity) }
         var step = ScrubStep()
         var next = view.position
-        if let root = view.root {
+        guard let root = view.root else {
+            step.isAtEnd = true
+            take(step, next: ScrubPosition())
+            return step
+        }
+        if let leaf = scrubLeaf.withLock({ $0.take() }), leaf.isNext(view) {
+            // Where another tree is the current one by now: from there on once more.
+            guard try verify(leaf, view, limit, &next, &step) else { return step }
+        } else {
             var search = LeafSearch(engine: self, root: root, from: view.position.block)
-            let leaf = try search.run()
+            let leaf = try search.run(limit)
             step.byteCount = search.byteCount
+            if isOutdated(view) { return step }
             step.damages = search.damages
             next.block = search.nextBlock
             if let leaf {
-                // Another tree is the current one by now: from there on once more.
-                guard let blocks = try wanted(leaf, view) else {
-                    // What was found on the way will be found again.
-                    step.damages = []
-                    return step
-                }
-                try verify(blocks, &step)
-            } else {
+                next.block = leaf.next
+                scrubLeaf.withLock { $0 = leaf.within(view) }
+            } else if search.isAtEnd {
                 next = ScrubPosition(snapshot: view.nextSnapshot ?? 0, block: 0)
                 step.isAtEnd = view.nextSnapshot == nil
             }
-        } else {
-            next = ScrubPosition()
-            step.isAtEnd = true
         }
-        for index in step.damages.indices { step.damages[index].snapshot = view.name }
-        state.withLock { $0.scrub = next }
+        for index in step.damages.indices {
+            step.damages[index].snapshot = view.name
+            step.damages[index].snapshotIdentifier = view.position.snapshot
+        }
+        take(step, next: next)
         return step
     }
 
-    /// What a step goes by.
-    private struct ScrubView {
-        var position: ScrubPosition
-        let generation: UInt64
-        /// Nil where the snapshot is gone, and none came after it.
-        let root: MapRoot?
-        let liveRoot: MapRoot
-        let name: String?
-        let nextSnapshot: UInt64?
-
-        init(_ state: borrowing EngineState) {
-            position = state.scrub
-            generation = state.superblock.generation
-            liveRoot = state.superblock.mapRoot
-            let records = state.snapshots.records
-            guard position.snapshot > 0 else {
-                root = liveRoot
-                name = nil
-                nextSnapshot = records.first?.identifier
-                return
-            }
-            // One that was deleted is passed over.
-            let wanted = state.scrub.snapshot
-            let index = records.firstIndex { $0.identifier >= wanted }
-            guard let index else {
-                root = nil
-                name = nil
-                nextSnapshot = nil
-                return
-            }
-            let record = records[index]
-            if record.identifier != position.snapshot {
-                position = ScrubPosition(snapshot: record.identifier, block: 0)
-            }
-            let geometry = state.superblock.geometry.holding(sizeBytes: record.sizeBytes)
-            root = MapRoot(record.root, geometry)
-            name = record.name
-            nextSnapshot = index + 1 < records.count ? records[index + 1].identifier : nil
-        }
+    /// Notes what a step did: a checkpoint makes where it goes on and what was found durable at
+    /// once, or neither.
+    private func take(_ step: ScrubStep, next: ScrubPosition) {
+        let now = clock.unixSeconds
+        state.withLock { $0.scrub.take(step, next: next, unixSeconds: now) }
     }
 
-    /// The blocks of a leaf that are where it says, and were not verified with the disk itself.
+    /// Whether what was found in the disk's tree may be that of an older one.
+    private func isOutdated(_ view: ScrubView) -> Bool {
+        if view.position.snapshot > 0 { return false }
+        return state.withLock { $0.superblock.generation != view.generation }
+    }
+
+    // MARK: - Verifying
+
+    /// Verifies blocks of a leaf, in their order, until the step is over.
+    ///
+    /// - Returns: false if the overlays no longer tell what this tree lacks.
+    private func verify(
+        _ leaf: ScrubLeaf,
+        _ view: ScrubView,
+        _ limit: ScrubLimit,
+        _ next: inout ScrubPosition,
+        _ step: inout ScrubStep
+    ) throws(DiskError) -> Bool {
+        var leaf = leaf
+        let piece = Array(leaf.blocks.prefix(ScrubLimit.blockCountMax))
+        guard let blocks = wanted(piece, view) else { return false }
+        let buffer = try options.buffers.buffer(for: "scrub", count: ScrubLimit.readBytesMax)
+        // After the piece, if all of it can be done now.
+        var rest = leaf.blocks.dropFirst(piece.count)
+        var index = 0
+        while index < blocks.count {
+            let count = try verify(blocks[index...], &leaf, buffer, &step)
+            index += count
+            if index < blocks.count, limit.isOver(step.byteCount) {
+                rest = leaf.blocks.drop { $0.block < blocks[index].block }
+                break
+            }
+        }
+        leaf.blocks = rest
+        next.block = leaf.next
+        if !rest.isEmpty { scrubLeaf.withLock { $0 = leaf } }
+        return true
+    }
+
+    /// The blocks that are where the leaf says, and were not verified with the disk itself.
     ///
     /// - Returns: nil if the overlays no longer tell what this tree lacks.
-    private func wanted(
-        _ leaf: [ScrubBlock],
-        _ view: ScrubView
-    ) throws(DiskError) -> [ScrubBlock]? {
+    private func wanted(_ leaf: [ScrubBlock], _ view: ScrubView) -> [ScrubBlock]? {
         if view.position.snapshot == 0 {
             return state.withLock { state -> [ScrubBlock]? in
                 if state.superblock.generation != view.generation { return nil }
                 return leaf.filter { overlayEntry($0.block, state) == nil }
             }
         }
-        var blocks: [ScrubBlock] = []
-        for item in leaf {
+        return leaf.filter { item in
             // Where the disk's own map cannot be read, nothing is known to be the same: that damage
             // was told with the disk, and ends nothing here.
             let live =
                 item.block < view.liveRoot.blockCount
                 ? (try? reader.find(item.block, root: view.liveRoot)) ?? nil : nil
-            if live?.entry != item.entry { blocks.append(item) }
-        }
-        return blocks
-    }
-
-    private func verify(_ blocks: [ScrubBlock], _ step: inout ScrubStep) throws(DiskError) {
-        let blocks = blocks.sorted { $0.entry.location.units < $1.entry.location.units }
-        let buffer = try options.buffers.buffer(for: "scrub", count: layout.entriesPerPage * 4096)
-        var start = 0
-        while start < blocks.count {
-            let first = blocks[start].entry.location.offset / 4096 * 4096
-            var end = start
-            var last = first
-            // What is near is read in one go.
-            while end < blocks.count {
-                let stop = (blocks[end].entry.end.offset + 4095) / 4096 * 4096
-                let isNear = blocks[end].entry.location.offset <= last + 65536
-                guard isNear, stop - first <= UInt64(buffer.count) else { break }
-                last = stop
-                end += 1
-            }
-            try verify(Array(blocks[start..<end]), first..<last, buffer, &step)
-            start = end
+            return live?.entry != item.entry
         }
     }
 
+    /// Verifies the first of some blocks, and those that lie right behind it in the container.
+    ///
+    /// - Returns: how many these were.
     private func verify(
-        _ blocks: [ScrubBlock],
-        _ range: Range<UInt64>,
+        _ blocks: ArraySlice<ScrubBlock>,
+        _ leaf: inout ScrubLeaf,
         _ buffer: borrowing AlignedBuffer,
         _ step: inout ScrubStep
-    ) throws(DiskError) {
-        step.byteCount += UInt64(range.count)
-        do throws(Errno) {
-            try unsafe store.readDirectly(at: range.lowerBound, into: buffer.slice(0..<range.count))
-        } catch {
-            if blocks.count == 1 {
-                step.damages.append(ScrubDamage(blocks[0], "cannot be read (\(error))"))
-                return
-            }
-            // One by one: only what cannot be read is lost.
-            for item in blocks {
-                let start = item.entry.location.offset / 4096 * 4096
-                let end = (item.entry.end.offset + 4095) / 4096 * 4096
-                try verify([item], start..<end, buffer, &step)
-            }
-            return
+    ) throws(DiskError) -> Int {
+        guard let head = blocks.first else { return 0 }
+        guard head.entry.isValid(in: geometry) else {
+            step.damages.append(ScrubDamage(head, .impossible))
+            return 1
         }
+        let start = head.entry.location.offset / 4096 * 4096
+        var run: [ScrubBlock] = []
+        var end = start
         for item in blocks {
-            let start = Int(item.entry.location.offset - range.lowerBound)
-            let end = Int(item.entry.end.offset - range.lowerBound)
-            let stored = unsafe UnsafeRawBufferPointer(buffer.slice(start..<end))
-            if let problem = try unsafe problem(item, stored) {
-                step.damages.append(ScrubDamage(item, problem))
+            // What is near is read in one go, unless it cannot be.
+            let isTrouble = leaf.troubleEnd > head.block
+            guard run.isEmpty || !isTrouble, item.entry.isValid(in: geometry) else { break }
+            let stop = (item.entry.end.offset + 4095) / 4096 * 4096
+            guard item.entry.location.offset >= start, stop >= end,
+                item.entry.location.offset <= end + 65536, stop - start <= UInt64(buffer.count)
+            else { break }
+            end = stop
+            run.append(item)
+        }
+        step.byteCount += end - start
+        do throws(Errno) {
+            let bytes = unsafe buffer.slice(0..<Int(end - start))
+            try unsafe store.readFromDevice(at: start, into: bytes)
+        } catch {
+            if run.count > 1, let last = run.last {
+                // One by one from here on: only what cannot be read is lost.
+                leaf.troubleEnd = last.block + 1
+                return 0
+            }
+            step.damages.append(ScrubDamage(head, .unreadable, "\(error)"))
+            return 1
+        }
+        for item in run {
+            let from = Int(item.entry.location.offset - start)
+            let to = Int(item.entry.end.offset - start)
+            let stored = unsafe UnsafeRawBufferPointer(buffer.slice(from..<to))
+            if let kind = try unsafe problem(item, stored) {
+                step.damages.append(ScrubDamage(item, kind))
             }
         }
+        return run.count
     }
 
     /// What is wrong with a block's stored bytes.
@@ -177,10 +183,8 @@ extension Engine {
     private func problem(
         _ item: ScrubBlock,
         _ stored: UnsafeRawBufferPointer
-    ) throws(DiskError) -> String? {
-        guard unsafe Checksum.crc32c(stored) == item.entry.checksum else {
-            return "does not have the checksum it was written with"
-        }
+    ) throws(DiskError) -> ScrubDamage.Kind? {
+        guard unsafe Checksum.crc32c(stored) == item.entry.checksum else { return .checksum }
         guard let cipher else { return nil }
         do throws(AccelerationError) {
             // Not in place: a forged map may have two blocks there.
@@ -190,132 +194,74 @@ extension Engine {
             }
             return nil
         } catch {
-            let problem = "is not what was encrypted there"
-            let failure = DiskError("scrub", at: item.entry.location, error, problem)
+            let kind = ScrubDamage.Kind.forged
+            let failure = DiskError("scrub", at: item.entry.location, error, kind.text)
             if failure.kind == .noMemory { throw failure }
-            return problem
+            return kind
         }
     }
 }
 
-/// A block to be verified.
-struct ScrubBlock {
-    let block: UInt64
-    let entry: MapEntry
+/// What a step of scrubbing goes by.
+struct ScrubView {
+    private(set) var position: ScrubPosition
+    let generation: UInt64
+    /// Nil where the snapshot is gone, and none came after it.
+    let root: MapRoot?
+    let liveRoot: MapRoot
+    let name: String?
+    let nextSnapshot: UInt64?
+
+    init(_ state: borrowing EngineState) {
+        position = state.scrub.position
+        generation = state.superblock.generation
+        liveRoot = state.superblock.mapRoot
+        let records = state.snapshots.records
+        guard position.snapshot > 0 else {
+            root = liveRoot
+            name = nil
+            nextSnapshot = records.first?.identifier
+            return
+        }
+        // One that was deleted is passed over.
+        let wanted = position.snapshot
+        let index = records.firstIndex { $0.identifier >= wanted }
+        guard let index else {
+            root = nil
+            name = nil
+            nextSnapshot = nil
+            return
+        }
+        let record = records[index]
+        if record.identifier != position.snapshot {
+            position = ScrubPosition(snapshot: record.identifier, block: 0)
+        }
+        let geometry = state.superblock.geometry.holding(sizeBytes: record.sizeBytes)
+        root = MapRoot(record.root, geometry)
+        name = record.name
+        nextSnapshot = index + 1 < records.count ? records[index + 1].identifier : nil
+    }
 }
 
-/// Something that scrubbing found to be damaged.
-public struct ScrubDamage: Sendable, Equatable {
-    /// The first block of the disk that cannot be read, and how many.
-    public let block: UInt64
-    /// How many from there on; all that a damaged page of the map leads to.
-    public let blockCount: UInt64
-    /// Where in the container it is, in bytes.
-    public let offset: UInt64
-    /// What is wrong.
-    public let problem: String
-    /// The snapshot that has it; nil for the disk itself.
-    public internal(set) var snapshot: String?
+/// When a step of scrubbing begins no other read.
+struct ScrubLimit {
+    /// Blocks of a leaf in a step.
+    static let blockCountMax = 64
+    /// Bytes of one read.
+    static let readBytesMax = 128 << 10
+    /// How long a step lasts, but for the last of its reads.
+    private static let nanosecondsMax: UInt64 = 2_000_000
+    private static let bytesMax: UInt64 = 256 << 10
 
-    init(_ item: ScrubBlock, _ problem: String) {
-        block = item.block
-        blockCount = 1
-        offset = item.entry.location.offset
-        self.problem = problem
+    private let clock: any TimeSource
+    private let start: UInt64
+
+    init(_ clock: any TimeSource) {
+        self.clock = clock
+        start = clock.nanoseconds
     }
 
-    init(_ blocks: Range<UInt64>, at offset: UInt64, _ problem: String) {
-        block = blocks.lowerBound
-        blockCount = UInt64(blocks.count)
-        self.offset = offset
-        self.problem = problem
-    }
-}
-
-/// Looks for the next leaf of a tree, reading every page on the way from the store.
-struct LeafSearch {
-    let engine: Engine
-    let root: MapRoot
-    private(set) var byteCount: UInt64 = 0
-    private(set) var damages: [ScrubDamage] = []
-    /// Where the search goes on.
-    private(set) var nextBlock: UInt64
-
-    init(engine: Engine, root: MapRoot, from block: UInt64) {
-        self.engine = engine
-        self.root = root
-        nextBlock = block
-    }
-
-    /// - Returns: what the leaf refers to; nil if there is none any more.
-    mutating func run() throws(DiskError) -> [ScrubBlock]? {
-        while nextBlock < root.blockCount {
-            if let leaf = try descend() { return leaf }
-        }
-        return nil
-    }
-
-    /// Goes down towards the next block.
-    ///
-    /// - Returns: nil if there is no leaf; then the next block is behind the hole, or the damage.
-    private mutating func descend() throws(DiskError) -> [ScrubBlock]? {
-        var entry = root.entry
-        let page = AlignedBuffer(count: 4096)
-        for level in (0..<root.levels).reversed() {
-            let span = engine.layout.span(level: level)
-            let pageSpan = engine.layout.span(level: level + 1)
-            let index = nextBlock / pageSpan
-            let blocks = index * pageSpan..<min((index + 1) * pageSpan, root.blockCount)
-            if !entry.isMapped {
-                nextBlock = blocks.upperBound
-                return nil
-            }
-            do throws(DiskError) {
-                byteCount += 4096
-                try engine.reader.read(
-                    entry,
-                    MapPage.Identity(level: level, index: index),
-                    into: page
-                )
-            } catch {
-                if error.kind == .noMemory { throw error }
-                damages.append(
-                    ScrubDamage(
-                        blocks,
-                        at: entry.location.offset,
-                        "a page of the map is damaged: \(error)"
-                    )
-                )
-                nextBlock = blocks.upperBound
-                return nil
-            }
-            if level == 0 { return leaf(page, blocks) }
-            entry = MapPage.entry(page, Int(nextBlock % pageSpan / span))
-            if !entry.isMapped {
-                nextBlock = (nextBlock / span + 1) * span
-                return nil
-            }
-        }
-        nextBlock = root.blockCount
-        return nil
-    }
-
-    private mutating func leaf(
-        _ page: borrowing AlignedBuffer,
-        _ blocks: Range<UInt64>
-    ) -> [ScrubBlock] {
-        var found: [ScrubBlock] = []
-        for block in blocks where block >= nextBlock {
-            let entry = MapPage.entry(page, Int(block - blocks.lowerBound))
-            if !entry.isMapped { continue }
-            if entry.isValid(in: engine.geometry) {
-                found.append(ScrubBlock(block: block, entry: entry))
-            } else {
-                let item = ScrubBlock(block: block, entry: entry)
-                damages.append(ScrubDamage(item, "is said to be where none can be"))
-            }
-        }
-        nextBlock = blocks.upperBound
-        return found
+    func isOver(_ byteCount: UInt64) -> Bool {
+        byteCount >= Self.bytesMax || clock.nanoseconds &- start >= Self.nanosecondsMax
     }
 }

@@ -1,21 +1,23 @@
 import FootingSystem
 
-/// How far scrubbing has come, and what it found since the disk was opened.
+/// How far scrubbing has come, and what it found.
 public struct ScrubStatus: Sendable, Equatable {
     /// Whether it goes on.
     public internal(set) var isRunning = false
-    /// Bytes it reads in a second at most.
+    /// Bytes it reads in a second at most; 0 if nobody ever asked for any.
     public internal(set) var bytesPerSecond: UInt64 = 0
     /// Where in the disk, or in the snapshot, it is, in bytes.
     public internal(set) var offset: UInt64 = 0
     /// The identifier of the snapshot that it is in; 0 for the disk itself, which comes first.
     public internal(set) var snapshot: UInt64 = 0
-    /// Bytes that were read.
+    /// Bytes that were read since the disk was opened.
     public internal(set) var verifiedBytes: UInt64 = 0
-    /// Passes that have come to their end.
+    /// Passes that have come to their end since the disk was opened.
     public internal(set) var passCount: UInt64 = 0
-    /// When the last one did, in seconds since 1970.
+    /// When the last one did, also before the disk was opened, in seconds since 1970.
     public internal(set) var lastPassUnixSeconds: UInt64?
+    /// Blocks that it had found damaged.
+    public internal(set) var lastPassDamagedBlockCount: UInt64 = 0
     /// Blocks that cannot be read, in the pass under way or the last one.
     public internal(set) var damagedBlockCount: UInt64 = 0
     /// The first of them.
@@ -25,12 +27,25 @@ public struct ScrubStatus: Sendable, Equatable {
 
     /// Damages that are listed.
     public static let damageCountMax = 64
+
+    /// Takes over what outlives a restart.
+    mutating func take(_ notes: ScrubNotes) {
+        offset = min(notes.position.block, Geometry.sizeBytesMax / 4096) * 4096
+        snapshot = notes.position.snapshot
+        bytesPerSecond = notes.bytesPerSecond
+        damagedBlockCount = notes.damagedBlockCount
+        damages = notes.damages
+        lastPassDamagedBlockCount = notes.lastPassDamagedBlockCount
+        lastPassUnixSeconds = notes.lastPassUnixSeconds == 0 ? nil : notes.lastPassUnixSeconds
+    }
 }
 
 /// The thread that scrubs.
 final class Scrubber: Sendable {
     private struct State: ~Copyable {
+        /// Of it only what is not in the engine's notes.
         var status = ScrubStatus()
+        var bytesPerSecond: UInt64 = 0
         var thread: Thread?
         var isStopping = false
     }
@@ -47,28 +62,20 @@ final class Scrubber: Sendable {
 
     var status: ScrubStatus {
         var status = state.withLock { $0.status }
-        let position = engine.state.withLock { $0.scrub }
-        status.offset = min(position.block, Geometry.sizeBytesMax / 4096) * 4096
-        status.snapshot = position.snapshot
+        status.take(engine.state.withLock { $0.scrub })
         return status
     }
 
     /// Goes on where it was; one that runs only gets another rate.
     func start(bytesPerSecond: UInt64) throws(DiskError) {
-        let isNewPass = try engine.state.withLock { (state) throws(DiskError) in
-            try engine.requireWritable(state)
-            return state.scrub.isAtStart
-        }
+        let rate = max(bytesPerSecond, Self.bytesPerSecondMin)
+        try engine.state.withLock { (state) throws(DiskError) in try engine.requireWritable(state) }
         let ended = try state.withLock { (state: inout State) throws(DiskError) -> Thread? in
-            state.status.bytesPerSecond = max(bytesPerSecond, Self.bytesPerSecondMin)
+            state.bytesPerSecond = rate
             if state.status.isRunning { return nil }
             let ended = state.thread.take()
             state.isStopping = false
             state.status.failure = nil
-            if isNewPass {
-                state.status.damagedBlockCount = 0
-                state.status.damages = []
-            }
             do throws(Errno) {
                 state.thread = try Thread(name: "footing-scrub") { [self] in run() }
             } catch {
@@ -78,16 +85,23 @@ final class Scrubber: Sendable {
             return ended
         }
         ended?.join()
+        note { notes in
+            notes.bytesPerSecond = rate
+            notes.isStopped = false
+        }
     }
 
     /// Stops; where it was is kept.
-    func stop() {
+    ///
+    /// - Parameter isForGood: whether it is not to go on by itself when the disk is opened again.
+    func stop(isForGood: Bool = false) {
         let thread = state.withLock { state -> Thread? in
             state.isStopping = true
             return state.thread.take()
         }
         state.wakeAll()
         thread?.join()
+        if isForGood { note { $0.isStopped = true } }
     }
 
     private func run() {
@@ -99,36 +113,31 @@ final class Scrubber: Sendable {
                 state.withLock { $0.status.failure = error.description }
                 break
             }
-            if take(step) { break }
+            state.withLock { state in
+                state.status.verifiedBytes += step.byteCount
+                if step.isAtEnd { state.status.passCount += 1 }
+            }
+            if step.isAtEnd {
+                note()
+                break
+            }
             pause(step.byteCount, since: start)
             if engine.clock.nanoseconds &- noted >= Self.noteNanoseconds {
                 noted = engine.clock.nanoseconds
-                engine.state.withLock { state in
-                    state.checkpointRequested = true
-                    engine.callMaintenance(&state)
-                }
+                note()
             }
         }
         state.withLock { $0.status.isRunning = false }
         state.wakeAll()
     }
 
-    /// - Returns: whether the pass has come to its end.
-    private func take(_ step: Engine.ScrubStep) -> Bool {
-        let now = engine.clock.unixSeconds
-        return state.withLock { state in
-            state.status.verifiedBytes += step.byteCount
-            for damage in step.damages {
-                state.status.damagedBlockCount += damage.blockCount
-                if state.status.damages.count < ScrubStatus.damageCountMax {
-                    state.status.damages.append(damage)
-                }
-            }
-            if step.isAtEnd {
-                state.status.passCount += 1
-                state.status.lastPassUnixSeconds = now
-            }
-            return step.isAtEnd
+    /// Changes what outlives a restart, and asks for a checkpoint that makes it durable.
+    private func note(_ change: (inout ScrubNotes) -> Void = { _ in }) {
+        engine.state.withLock { state in
+            change(&state.scrub)
+            if state.isClosed || state.failure != nil { return }
+            state.checkpointRequested = true
+            engine.callMaintenance(&state)
         }
     }
 
@@ -136,7 +145,7 @@ final class Scrubber: Sendable {
     private func pause(_ byteCount: UInt64, since start: UInt64) {
         state.withLock { state in
             while !state.isStopping {
-                let rate = Double(state.status.bytesPerSecond)
+                let rate = Double(state.bytesPerSecond)
                 let deadline = start + UInt64(Double(byteCount) / rate * 1e9)
                 let now = engine.clock.nanoseconds
                 if now >= deadline { return }

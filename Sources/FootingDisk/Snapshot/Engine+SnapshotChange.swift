@@ -7,13 +7,7 @@ extension Engine {
     /// - Throws: kind `busy` while somebody reads it; kind `invalid` if there is none.
     func deleteSnapshot(_ name: String) throws(DiskError) {
         let record = try settledSnapshot(name, "delete snapshot")
-        let (counts, pages) = try SnapshotTable.counts(
-            of: record,
-            volume: volume,
-            store,
-            geometry,
-            cipher
-        )
+        let (counts, pages) = try counts(of: record, "delete snapshot")
         let deletion = SnapshotNeeds(
             identifier: record.identifier,
             counts: counts,
@@ -32,9 +26,10 @@ extension Engine {
             guard state.snapshots.rollback?.record.identifier != record.identifier else {
                 throw DiskError(.busy, "delete snapshot", "the disk is going back to '\(name)'")
             }
-            if state.snapshots.isGoing(record.identifier) { return }
-            guard state.snapshots.records.contains(where: { $0.identifier == record.identifier })
-            else { return }
+            // Somebody else was first: to this caller it is not there, as a moment later.
+            guard state.snapshots.isThere(record) else {
+                throw Self.noSnapshot(name, "delete snapshot")
+            }
             state.snapshots.deletions.append(deletion)
         }
         try awaitChange { !$0.snapshots.isGoing(record.identifier) }
@@ -60,21 +55,15 @@ extension Engine {
                     + "clone it instead"
             )
         }
-        let counts = try SnapshotTable.counts(
-            of: record,
-            volume: volume,
-            store,
-            geometry,
-            cipher
-        ).counts
+        let counts = try counts(of: record, "roll back").counts
         try state.withLock { (state) throws(DiskError) in
             try requireWritable(state)
             guard state.snapshots.rollback == nil else {
                 throw DiskError(.busy, "roll back", "another rollback is under way")
             }
-            guard !state.snapshots.isGoing(record.identifier),
-                state.snapshots.records.contains(record)
-            else { throw Self.noSnapshot(name, "roll back") }
+            guard state.snapshots.isThere(record) else {
+                throw Self.noSnapshot(name, "roll back")
+            }
             state.snapshots.rollbackFailure = nil
             state.snapshots.rollback = SnapshotRollback(record: record, counts: counts)
         }
@@ -102,6 +91,29 @@ extension Engine {
         }
         guard let record else { throw Self.noSnapshot(name, operation) }
         return record
+    }
+
+    /// What a snapshot refers to.
+    ///
+    /// Its pages may be others' as soon as somebody deletes it.
+    ///
+    /// - Throws: as if it had not been there, where it is gone by now.
+    private func counts(
+        of record: SnapshotRecord,
+        _ operation: String
+    ) throws(DiskError) -> (counts: [UInt32], pages: SnapshotTable.Pages) {
+        do throws(DiskError) {
+            return try SnapshotTable.counts(
+                of: record,
+                volume: volume,
+                store,
+                geometry,
+                cipher
+            )
+        } catch {
+            if state.withLock({ $0.snapshots.isThere(record) }) { throw error }
+            throw Self.noSnapshot(record.name, operation)
+        }
     }
 
     static func noSnapshot(_ name: String, _ operation: String) -> DiskError {
@@ -133,6 +145,11 @@ extension SnapshotState {
     /// Whether the next checkpoint deletes it.
     func isGoing(_ identifier: UInt64) -> Bool {
         deletions.contains { $0.identifier == identifier }
+    }
+
+    /// Whether a snapshot is there, and stays.
+    func isThere(_ record: SnapshotRecord) -> Bool {
+        !isGoing(record.identifier) && records.contains(record)
     }
 
     /// Goes back to no snapshot that a checkpoint deleted meanwhile: its segments are others' now.

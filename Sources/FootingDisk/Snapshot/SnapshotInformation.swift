@@ -16,8 +16,8 @@ public struct SnapshotInformation: Sendable, Equatable {
     public internal(set) var referencedBytes: UInt64?
     /// Bytes in segments that nothing else needs; nil while it is pending.
     ///
-    /// Neither another snapshot nor the disk nor the log: deleting it frees them, but for the pages
-    /// of the map that the deletion itself writes.
+    /// Neither another snapshot nor the disk nor the log: deleting it frees them, but for the few
+    /// pages that the deletion itself writes.
     public internal(set) var exclusiveBytes: UInt64?
     /// Who reads it now.
     public internal(set) var readerCount = 0

@@ -32,6 +32,15 @@ public protocol BlockStore: AnyObject, Sendable {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno)
 
+    /// Reads what the device has, and not what a cache of the host remembers of it.
+    ///
+    /// As far as the host lets it; the device may have a cache of its own. Offset, length and
+    /// memory are aligned to 4 KiB.
+    func readFromDevice(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno)
+
     /// Reads several ranges as ``readDirectly(at:into:)`` does, side by side where it can.
     ///
     /// Each has an error of its own.
@@ -85,6 +94,14 @@ extension BlockStore {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {
         try unsafe read(at: offset, into: buffer)
+    }
+
+    /// What is read directly comes from there.
+    public func readFromDevice(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        try unsafe readDirectly(at: offset, into: buffer)
     }
 
     /// One after the other.

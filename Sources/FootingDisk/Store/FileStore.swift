@@ -23,6 +23,9 @@ public final class FileStore: BlockStore {
     private let reading: FileDescriptor
     private let writing: FileDescriptor?
     private let isReadOnly: Bool
+    /// Told what the one who serves should know of, once each.
+    private let log: (@Sendable (String) -> Void)?
+    private let hasToldOfRefusal = Atomic(false)
     /// Queues that no thread is using.
     private let queues = Locked<[RingReadQueue]>([])
     /// The first failure of a sync.
@@ -45,13 +48,16 @@ public final class FileStore: BlockStore {
 
     /// Opens an existing file or device.
     ///
+    /// - Parameter log: told what becomes worse while it is open, line by line.
     /// - Throws: kind `busy` if another process has it open for writing.
     public init(
         path: String,
         access: Access,
-        mode: InputOutputMode = .threads
+        mode: InputOutputMode = .threads,
+        log: (@Sendable (String) -> Void)? = nil
     ) throws(DiskError) {
         self.path = path
+        self.log = log
         isReadOnly = access != .exclusive
         do throws(Errno) {
             // O_EXCL keeps a block device from being mounted or swapped to meanwhile, and fails if
@@ -214,6 +220,18 @@ extension FileStore {
         }
     }
 
+    /// Reads past the page cache; where there is no such thing, the kernel is asked before to forget
+    /// what it has of the range.
+    ///
+    /// It does not forget what is not written yet, nor what is in memory alone, as on tmpfs.
+    public func readFromDevice(
+        at offset: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) {
+        if writing == nil { reading.dropCached(offset..<offset + UInt64(buffer.count)) }
+        try unsafe readDirectly(at: offset, into: buffer)
+    }
+
     /// Reads several ranges at once, where there can be rings.
     public func readDirectly(_ reads: inout [DirectRead]) {
         guard reads.count > 1, let queue = takeQueue() else {
@@ -260,11 +278,23 @@ extension FileStore {
     private func makeQueue(isForThisThread: Bool) -> RingReadQueue? {
         guard inputOutput.mode == .ring, let number = directNumber else { return nil }
         // A queue that the store keeps must not keep the store.
-        return unsafe try? RingReadQueue(file: number, isForThisThread: isForThisThread) {
-            [weak self] (offset, buffer) throws(Errno) in
-            guard let self else { throw .inputOutput }
-            unsafe try self.readDirectly(at: offset, into: buffer)
+        do throws(Errno) {
+            return unsafe try RingReadQueue(file: number, isForThisThread: isForThisThread) {
+                [weak self] (offset, buffer) throws(Errno) in
+                guard let self else { throw .inputOutput }
+                unsafe try self.readDirectly(at: offset, into: buffer)
+            }
+        } catch {
+            tell(of: error)
+            return nil
         }
+    }
+
+    /// Says once that a ring was refused, though there was one when the store was opened.
+    private func tell(of refusal: Errno) {
+        if hasToldOfRefusal.exchange(true, ordering: .relaxed) { return }
+        let reason = InputOutput(refusal: refusal).reason ?? "\(refusal)"
+        log?("some reads go by threads from now on: \(reason)")
     }
 
     /// Reads of one thread by a ring of its own.

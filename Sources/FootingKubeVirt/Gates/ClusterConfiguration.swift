@@ -21,6 +21,10 @@ public struct ClusterConfiguration: Sendable, Hashable {
     /// The most sockets by that rule; nil for none:
     /// `spec.configuration.liveUpdateConfiguration.maxCpuSockets`.
     public let socketsMaximum: Int?
+    /// `spec.configuration.cpuModel`: for virtual machines that name none; nil for KubeVirt's own.
+    public internal(set) var processorModel: String?
+    /// `spec.configuration.architectureConfiguration.defaultArchitecture`, for those without one.
+    public internal(set) var architecture: String?
     /// Footing's own settings, as annotations of the resource.
     public let settings: Settings
 
@@ -102,6 +106,9 @@ public struct ClusterConfiguration: Sendable, Hashable {
         )
         version = try resource["status"]?["observedKubeVirtVersion"]?
             .text("status.observedKubeVirtVersion")
+        processorModel = try configuration?["cpuModel"]?.text("spec.configuration.cpuModel")
+        architecture = try configuration?["architectureConfiguration"]?["defaultArchitecture"]?
+            .text("spec.configuration.architectureConfiguration.defaultArchitecture")
     }
 
     /// Which hypervisor the gates ask for, and why.

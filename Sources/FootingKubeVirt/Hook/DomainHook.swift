@@ -72,7 +72,7 @@ public struct DomainHook: Sendable {
             return unchanged(domain, wish, device, type: "", work)
         }
         let type = document.root["type"] ?? ""
-        guard document.root.name == "domain", document.root.prefix == nil,
+        guard document.root.name == "domain", document.root.namespace == nil,
             let existing = Selection.Hypervisor(domainType: type)
         else {
             work.findings.append(

@@ -48,7 +48,9 @@ public enum Preflight {
         defaults: ClusterConfiguration? = nil
     ) -> [Finding] {
         var findings: [Finding] = []
-        if let architecture = machine.architecture, architecture != "amd64" {
+        if let architecture = machine.architecture ?? defaults?.architecture,
+            architecture != "amd64"
+        {
             findings.append(
                 Finding(.architecture, "it is for \(architecture); only x86-64 runs there")
             )
@@ -75,7 +77,7 @@ public enum Preflight {
             )
         }
         findings += enlightenments(machine)
-        findings += model(machine.processorModel)
+        findings += model(machine.processorModel ?? defaults?.processorModel)
         if !machine.requestsDevice, !isAssigned {
             findings.append(
                 Finding(

@@ -13,8 +13,8 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     public internal(set) var annotations: [String: String] = [:]
     /// Virtual processors, those that may be plugged in later included.
     public internal(set) var processorsMaximum = 1
-    /// Sockets, and processors of each; of a manifest that names none, as KubeVirt fills them in.
-    var topology = Topology(sockets: 1, perSocket: 1)
+    /// As the manifest has it; of one that names nothing of it, as KubeVirt fills it in.
+    var topology = Topology(sockets: 1, cores: 1, threads: 1)
     /// Whether `spec.domain.cpu.maxSockets` is given.
     var namesMaximum = false
     /// `spec.architecture`.
@@ -36,10 +36,14 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     /// `cache` of the disks that name one, by the disks' names.
     public internal(set) var diskCaches: [String: String] = [:]
 
-    /// How processors are arranged.
+    /// How processors are arranged; 0 where the manifest names something else of it alone.
     struct Topology: Sendable, Hashable {
         var sockets: Int
-        var perSocket: Int
+        var cores: Int
+        var threads: Int
+
+        /// What stands for processors where 0 counts as 1, as a domain has it.
+        var perSocket: Int { VirtualMachineFacts.product(max(cores, 1), max(threads, 1)) }
     }
 
     /// The resource through which a pod gets `/dev/mshv`.
@@ -138,27 +142,26 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     private mutating func readProcessors(_ domain: YAMLNode) throws(ManifestError) {
         let cpu = domain["cpu"]
         let path = "spec.domain.cpu."
-        let cores = try cpu?["cores"]?.count(path + "cores") ?? 0
-        let threads = try cpu?["threads"]?.count(path + "threads") ?? 0
-        var sockets = try cpu?["sockets"]?.count(path + "sockets") ?? 0
+        topology = Topology(
+            sockets: try cpu?["sockets"]?.count(path + "sockets") ?? 0,
+            cores: try cpu?["cores"]?.count(path + "cores") ?? 0,
+            threads: try cpu?["threads"]?.count(path + "threads") ?? 0
+        )
         let maximum = try cpu?["maxSockets"]?.count(path + "maxSockets") ?? 0
-        if cores == 0, threads == 0, sockets == 0 {
+        if topology == Topology(sockets: 0, cores: 0, threads: 0) {
             let resources = domain["resources"]
             let amount =
                 resources?["limits"]?["cpu"].flatMap(Self.quantity)
                 ?? resources?["requests"]?["cpu"].flatMap(Self.quantity)
-            sockets = Int(min(max(amount?.roundedUp ?? 1, 1), Int64(UInt32.max)))
+            let count = Int(min(max(amount?.roundedUp ?? 1, 1), Int64(UInt32.max)))
+            topology = Topology(sockets: count, cores: 1, threads: 1)
         }
-        topology = Topology(
-            sockets: max(sockets, 1),
-            perSocket: Self.product(max(cores, 1), max(threads, 1))
-        )
         namesMaximum = maximum > 0
-        processorsMaximum = Self.product(max(topology.sockets, maximum), topology.perSocket)
+        processorsMaximum = Self.product(max(topology.sockets, maximum, 1), topology.perSocket)
     }
 
     /// A product, at most 4294967295.
-    private static func product(_ left: Int, _ right: Int) -> Int {
+    fileprivate static func product(_ left: Int, _ right: Int) -> Int {
         let (product, overflow) = left.multipliedReportingOverflow(by: right)
         return overflow ? Int(UInt32.max) : min(product, Int(UInt32.max))
     }
@@ -166,18 +169,20 @@ public struct VirtualMachineFacts: Sendable, Hashable {
     /// The processors that there may be once KubeVirt has filled in its defaults
     /// (`setupCPUHotplug` in `pkg/defaults/defaults.go`).
     func processorsMaximum(filledIn defaults: ClusterConfiguration) -> Int {
-        guard !namesMaximum, defaults.plugsProcessors, architecture != "arm64" else {
-            return processorsMaximum
-        }
+        guard !namesMaximum, defaults.plugsProcessors,
+            architecture ?? defaults.architecture != "arm64"
+        else { return processorsMaximum }
         var sockets = topology.sockets
         if let maximum = defaults.socketsMaximum, maximum > 0 {
             sockets = max(maximum, sockets)
         } else {
+            // Of a manifest that names cores alone there are no sockets to multiply, and one that
+            // names sockets alone is not held to what any machine type takes: so it is upstream.
             let plugged = Self.product(sockets, defaults.plugRatio)
-            // What any machine type takes, as upstream has it.
-            let isTooMuch = Self.product(plugged, topology.perSocket) > 512
-            sockets = isTooMuch ? max(512 / topology.perSocket, sockets) : plugged
+            let perSocket = Self.product(topology.cores, topology.threads)
+            let isTooMuch = Self.product(plugged, perSocket) > 512
+            sockets = isTooMuch ? max(512 / perSocket, sockets) : max(plugged, sockets)
         }
-        return Self.product(sockets, topology.perSocket)
+        return Self.product(max(sockets, 1), topology.perSocket)
     }
 }

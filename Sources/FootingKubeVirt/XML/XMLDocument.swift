@@ -109,10 +109,10 @@ public struct XMLDocument: Sendable {
     /// The root.
     public var root: Element { elements[0] }
 
-    /// The elements right within one that have a name and no prefix, as indices.
+    /// The elements right within one that have a name and no namespace, as indices.
     public func children(of index: Int, _ name: String) -> [Int] {
         elements[index].children.filter {
-            elements[$0].name == name && elements[$0].prefix == nil
+            elements[$0].name == name && elements[$0].namespace == nil
         }
     }
 

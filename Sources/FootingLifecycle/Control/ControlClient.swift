@@ -9,7 +9,8 @@ public enum ControlClient {
     ///   - arguments: what the command takes; null where it takes nothing.
     ///   - path: the socket.
     ///   - seconds: how long the answer may take.
-    /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong.
+    /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong; where
+    ///   no answer came, ``ControlError/mayBeDone`` is true.
     public static func ask(
         _ command: String,
         _ arguments: JSONValue = .null,
@@ -22,12 +23,16 @@ public enum ControlClient {
                 ? ["command": .string(command)]
                 : ["command": .string(command), "arguments": arguments]
         )
-        return try result(
-            try connection.line(
+        let line: [UInt8]
+        do throws(ControlError) {
+            line = try connection.line(
                 bytesMaximum: ControlProtocol.answerBytesMaximum,
                 nanoseconds: seconds * 1_000_000_000
             )
-        )
+        } catch {
+            throw error.afterRequest()
+        }
+        return try result(line)
     }
 
     private static func connect(_ path: String) throws(ControlError) -> ControlConnection {

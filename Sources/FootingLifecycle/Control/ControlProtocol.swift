@@ -176,11 +176,20 @@ public struct ControlError: Error, Sendable, CustomStringConvertible {
     public let detail: String
     /// The system's reason, if it gave one.
     public let cause: Errno?
+    /// Whether a request was sent before, so that what was asked for may be done all the same.
+    public private(set) var mayBeDone = false
 
     init(_ kind: Kind, _ detail: String, cause: Errno? = nil) {
         self.kind = kind
         self.detail = detail
         self.cause = cause
+    }
+
+    /// The same, after a request was sent.
+    func afterRequest() -> ControlError {
+        var error = self
+        error.mayBeDone = true
+        return error
     }
 
     /// The server cannot or will not do what was asked.

@@ -8,7 +8,8 @@ internal import Glibc
 /// What can be waited for is, in one `poll(2)`: PSI of the machine and of the own control group,
 /// the events of control groups of either version, and the service manager. Available memory and
 /// the balloon cannot be: they are read twice a second while plenty is there, four times a second
-/// when it is not, and twenty times a second once they move. What this kernel or this user does not have is left out by name.
+/// when it is not, and twenty times a second once they move. What this kernel or this user does not
+/// have is left out by name.
 public final class PressureMonitor: Sendable {
     /// Between two readings, in nanoseconds: with plenty of memory, at rest, and while something
     /// moves.

@@ -25,6 +25,8 @@ import Testing
         let sizes: [UInt64] = [40 << 20, 600 << 20, 601 << 20, 12 << 30, 300 << 20, 40 << 20]
         for size in sizes {
             if size < engine.sizeBytes { try engine.trim(size..<engine.sizeBytes) }
+            // Enough for its segments.
+            engine.setMemoryBudget(64 << 20)
             try engine.resize(toBytes: size)
             try touchEnd(engine, 2)
             try engine.flush()
@@ -52,6 +54,7 @@ import Testing
     @Test func `A superblock with another size is no longer proved`() throws {
         let disk = try EncryptedDisk(sizeBytes: 1 << 20)
         let engine = try disk.open()
+        engine.setMemoryBudget(64 << 20)
         try engine.resize(toBytes: 40 << 20)
         try engine.close()
         disk.store.restart(.all)

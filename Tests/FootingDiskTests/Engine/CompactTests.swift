@@ -77,6 +77,44 @@ import Testing
         #expect(try disk.holds(4096, 4096, 1))
     }
 
+    @Test func `What is free is given back in pieces, and what is urgent comes between them`()
+        throws
+    {
+        let disk = try TestDisk(sizeBytes: 4 << 30, segmentSizeBytes: 1 << 20)
+        let engine = disk.engine.engine
+        try disk.write(0, 1 << 20, 1)
+        try engine.startCompaction()
+        var told: [UInt64] = []
+        var (checkpointsBefore, steps) = (UInt64(0), 0)
+        while engine.compaction.isRunning {
+            _ = try disk.engine.commitStep()
+            _ = try disk.engine.maintenanceStep()
+            told.append(engine.compaction.discardedBytes)
+            // In the midst of it somebody waits.
+            if told.last ?? 0 > 1 << 30, checkpointsBefore == 0 {
+                checkpointsBefore = disk.engine.statistics.checkpoints
+                engine.state.withLock { $0.checkpointRequested = true }
+                _ = try disk.engine.maintenanceStep()
+                #expect(disk.engine.statistics.checkpoints == checkpointsBefore + 1)
+                #expect(engine.compaction.discardedBytes == told.last)
+            }
+            steps += 1
+            try #require(steps < 1000)
+        }
+        let end = engine.compaction
+        #expect(end.failure == nil && end.unusedBytes > 4 << 30)
+        #expect(end.discardedBytes == end.unusedBytes && checkpointsBefore > 0)
+        #expect(disk.store.discardBytesMost <= 256 << 20)
+        #expect(Set(told).count > 16)
+        // One that is told to stop leaves what was free before.
+        try engine.startCompaction()
+        while engine.compaction.discardedBytes == 0 { _ = try disk.engine.maintenanceStep() }
+        engine.stopCompaction()
+        for _ in 0..<3 { _ = try disk.engine.maintenanceStep() }
+        #expect(!engine.compaction.isRunning)
+        #expect(engine.compaction.discardedBytes < end.unusedBytes)
+    }
+
     /// On a real file, by what the kernel says that it takes.
     @Test func `Trimming and collecting give blocks of the host's file system back`() throws {
         let file = TemporaryFile()

@@ -1,10 +1,12 @@
 import FootingDisk
+import FootingSimulation
 import FootingSystem
 
 /// A store in memory that calls a test before its next read, write or sync.
 final class HookedStore: BlockStore {
     private let memory: MemoryStore
     private let readHook = Locked<(@Sendable () -> Void)?>(nil)
+    private let eachReadHook = Locked<(@Sendable () -> Void)?>(nil)
     private let writeHook = Locked<(@Sendable () -> Void)?>(nil)
     private let syncHook = Locked<(@Sendable () -> Void)?>(nil)
     private let writeError = Locked<Errno?>(nil)
@@ -21,6 +23,11 @@ final class HookedStore: BlockStore {
     func put(_ bytes: [UInt8], at offset: UInt64) { memory.put(bytes, at: offset) }
 
     func onNextRead(_ body: @escaping @Sendable () -> Void) { readHook.withLock { $0 = body } }
+
+    /// Calls a test before all reads, instead of the next.
+    func beforeEachRead(_ body: @escaping @Sendable () -> Void) {
+        eachReadHook.withLock { $0 = body }
+    }
 
     func onNextWrite(_ body: @escaping @Sendable () -> Void) { writeHook.withLock { $0 = body } }
 
@@ -52,6 +59,7 @@ final class HookedStore: BlockStore {
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         call(readHook)
+        eachReadHook.withLock { $0 }?()
         reads.withLock { $0 += 1 }
         try unsafe memory.read(at: offset, into: buffer)
     }

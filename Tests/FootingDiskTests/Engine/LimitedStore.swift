@@ -1,4 +1,5 @@
 import FootingDisk
+import FootingSimulation
 import FootingSystem
 
 /// A store in memory on a host with so much space, which calls a test before every write.

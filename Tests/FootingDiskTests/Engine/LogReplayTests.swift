@@ -1,3 +1,4 @@
+import FootingSimulation
 import FootingSystem
 import Testing
 

@@ -1,5 +1,6 @@
 import FootingSimulation
 import FootingSystem
+import Glibc
 import Testing
 
 @testable import FootingDisk
@@ -98,6 +99,99 @@ import Testing
         let planned = Geometry(sizeBytes: 1200 << 20, sparePercent: 33, segmentSizeBytes: 1 << 20)
         let count = Int(disk.engine.engine.geometry.segmentCount)
         #expect(abs(count - Int(planned.segmentCount)) < Int(planned.segmentCount) / 50)
+    }
+
+    @Test func `A disk that its memory could not hold is refused before anything is changed`()
+        throws
+    {
+        var options = EngineOptions()
+        options.memoryBudgetBytes = 0
+        let disk = try TestDisk(sizeBytes: 4 << 20, options: options)
+        let engine = disk.engine.engine
+        let (before, calls) = (disk.store.sizeBytes, disk.store.callCount)
+        let needed = try #require(disk.engine.memoryFloorBytes(forSizeBytes: 2 << 30))
+        #expect(needed > disk.engine.memory.budgetBytes)
+        let error = #expect(throws: DiskError.self) { try disk.engine.resize(toBytes: 2 << 30) }
+        #expect(error?.kind == .noMemory)
+        #expect(error?.detail.contains("\(needed) bytes of memory") == true)
+        #expect(disk.store.sizeBytes == before && disk.store.callCount == calls)
+        #expect(disk.engine.sizeBytes == 4 << 20)
+        // Smaller ones need no more, also back to what it was.
+        try disk.engine.resize(toBytes: 1 << 20)
+        try disk.engine.resize(toBytes: 4 << 20)
+        disk.engine.setMemoryBudget(needed - 1)
+        #expect(throws: DiskError.self) { try disk.engine.resize(toBytes: 2 << 30) }
+        disk.engine.setMemoryBudget(needed)
+        try disk.engine.resize(toBytes: 2 << 30)
+        #expect(disk.engine.memory.floorBytes == needed)
+        #expect(engine.state.withLock { $0.memory.budgetBytes } == needed)
+        try disk.write((2 << 30) - 4096, 4096, 1)
+    }
+
+    @Test func `A budget that changes while a disk grows stays`() throws {
+        let disk = try TestDisk()
+        let engine = disk.engine.engine
+        let thread = try engine.budgetChange.withLock { _ in
+            let thread = try Thread(name: "grown") { engine.refitMemory() }
+            // It waits for this change, and must not go by what was before.
+            usleep(50_000)
+            engine.state.withLock { state in
+                state.memory = MemoryPlan(
+                    budgetBytes: 40 << 20,
+                    geometry: engine.geometry,
+                    deltaCountMax: 32768
+                )
+            }
+            return thread
+        }
+        thread.join()
+        #expect(disk.engine.memory.budgetBytes == 40 << 20)
+    }
+
+    /// The last four calls of a checkpoint: superblock A, a sync, superblock B, a sync.
+    @Test(arguments: 0..<5, [Survival.none, .all, .random, .subset(1), .subset(2)])
+    func `A crash about the superblocks of a moved table leaves the one or the other`(
+        _ callsLeft: Int,
+        _ survival: Survival
+    ) throws {
+        func grown(crashAtCall call: Int?) throws -> TestDisk {
+            let disk = try TestDisk(sizeBytes: 1 << 20)
+            try disk.write(0, 1 << 20, 3)
+            try disk.engine.createSnapshot("small")
+            try disk.engine.checkpoint()
+            if let call { disk.store.crash(atCall: call - disk.store.callCount) }
+            try? disk.engine.resize(toBytes: 600 << 20)
+            return disk
+        }
+        let whole = try grown(crashAtCall: nil)
+        let moved = whole.engine.engine.geometry
+        #expect(moved.tablesOffset >= moved.segmentsEnd && whole.engine.sizeBytes == 600 << 20)
+        var disk = try grown(crashAtCall: whole.store.callCount - callsLeft)
+        #expect(disk.store.isDown)
+        let copy = TestDisk(copying: disk, seed: 2)
+        try disk.restart(survival)
+        let size = disk.engine.sizeBytes
+        #expect(size == 1 << 20 || size == 600 << 20)
+        // A is durable when B is written; before A there is nothing.
+        if callsLeft < 2 { #expect(size == 600 << 20) }
+        if callsLeft >= 4 { #expect(size == 1 << 20) }
+        #expect(try disk.holds(0, 1 << 20, 3))
+        #expect(try disk.check().findings.filter { $0.severity > .note } == [])
+        try disk.engine.resize(toBytes: 700 << 20)
+        for piece in 0..<64 as Range<UInt64> { try disk.write(piece << 20, 65536, 9) }
+        try disk.engine.checkpoint()
+        try disk.restart()
+        #expect(try disk.holds(63 << 20, 65536, 9) && disk.holds(65536, 65536, 3))
+        #expect(try disk.check().findings == [])
+        guard callsLeft == 1 else { return }
+        // B has the old size and the old table: with A rotten that disk is there as it was.
+        copy.store.damage(at: 100, [0xff, 0xff, 0xff, 0xff])
+        let old = try EngineDriver.open(store: copy.store, options: copy.options, clock: copy.clock)
+            .driver
+        #expect(old.sizeBytes == 1 << 20 && old.engine.geometry.tablesOffset < 1 << 20)
+        let buffer = AlignedBuffer(count: 1 << 20)
+        try unsafe old.read(at: 0, into: buffer.bytes)
+        #expect(unsafe buffer.bytes.allSatisfy { $0 == 3 })
     }
 
     @Test(arguments: [0, 513, (64 << 40) + 512] as [UInt64])

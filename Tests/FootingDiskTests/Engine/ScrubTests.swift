@@ -55,6 +55,18 @@ import Testing
         #expect(damages.map { $0.blockCount } == [1, 1, 336, 1])
     }
 
+    @Test func `What the device does not give is named, and what lies beside it is not`() throws {
+        let disk = try disk()
+        try disk.engine.checkpoint()
+        let root = disk.engine.engine.state.withLock { $0.superblock.mapRoot }
+        var faults = Faults()
+        let offset = try place(disk, 40, root).offset
+        faults.unreadable = offset..<offset + 4096
+        disk.store.setFaults(faults)
+        let damages = try pass(disk).damages
+        #expect(damages.map { $0.block } == [40] && damages.first?.kind == .unreadable)
+    }
+
     @Test func `What only a snapshot has is verified, and what it shares is not read again`() throws
     {
         let disk = try disk()
@@ -96,25 +108,26 @@ import Testing
     {
         var disk = try disk()
         try disk.engine.createSnapshot("a")
-        for _ in 0..<3 { _ = try disk.engine.engine.scrubStep() }
-        let position = disk.engine.engine.state.withLock { $0.scrub }
-        #expect(position == ScrubPosition(snapshot: 0, block: 336 * 3))
+        for _ in 0..<20 { _ = try disk.engine.engine.scrubStep() }
+        let position = disk.engine.engine.state.withLock { $0.scrub.position }
+        #expect(position.snapshot == 0 && (500..<1500).contains(position.block))
+        // Nothing of it was rounded.
+        #expect(position.block % 64 != 0)
         try disk.engine.close()
         try disk.restart()
-        // A little before, as it is stored.
-        let stored = disk.engine.engine.state.withLock { $0.scrub }
-        #expect(stored == ScrubPosition(snapshot: 0, block: 336 * 3 / 64 * 64))
+        #expect(disk.engine.engine.state.withLock { $0.scrub.position } == position)
         let rest = try pass(disk)
         #expect(rest.byteCount < 8 << 20 && rest.damages == [])
-        disk.engine.engine.state.withLock { $0.scrub = ScrubPosition(snapshot: 1, block: 336) }
+        let engine = disk.engine.engine
+        engine.state.withLock { $0.scrub.position = ScrubPosition(snapshot: 1, block: 336) }
         try disk.engine.deleteSnapshot("a")
         #expect(try pass(disk).damages == [])
-        disk.engine.engine.state.withLock { $0.scrub = ScrubPosition(snapshot: 0, block: 2000) }
+        engine.state.withLock { $0.scrub.position = ScrubPosition(snapshot: 0, block: 2000) }
         try disk.engine.trim(1 << 20..<8 << 20)
         try disk.engine.resize(toBytes: 1 << 20)
         #expect(try pass(disk).damages == [])
-        disk.engine.engine.state.withLock { state in
-            state.scrub = ScrubPosition(snapshot: .max, block: .max)
+        engine.state.withLock { state in
+            state.scrub.position = ScrubPosition(snapshot: .max, block: .max)
         }
         #expect(try pass(disk).damages == [])
     }
@@ -139,8 +152,9 @@ import Testing
         disk.stopScrub()
         // Three megabytes before the last one of the four took so long at least.
         #expect(clock.nanoseconds - start >= 250_000_000)
-        #expect(!disk.scrub.isRunning && disk.hasScrubToFinish)
+        #expect(!disk.scrub.isRunning && disk.hasScrubToFinish && disk.isScrubStopped)
         try disk.startScrub(bytesPerSecond: 1 << 30)
+        #expect(!disk.isScrubStopped)
         while disk.scrub.isRunning { usleep(1000) }
         #expect(!disk.hasScrubToFinish && disk.scrub.passCount == 1)
         #expect(disk.scrub.damagedBlockCount == 0 && disk.scrub.verifiedBytes >= 16 << 20)

@@ -91,6 +91,28 @@ import Testing
         #expect(wrong == 0)
     }
 
+    @Test(.enabled(if: isThere, "io_uring"))
+    func `A ring that is refused later is told of, once`() throws {
+        let file = try makeFile()
+        defer { file.remove() }
+        let lines = Locked<[String]>([])
+        let store = try FileStore(path: file.path, access: .exclusive, mode: .auto) { line in
+            lines.withLock { $0.append(line) }
+        }
+        try #require(store.inputOutput.mode == .ring)
+        #expect(store.makeReadQueue() != nil && lines.withLock { $0.isEmpty })
+        let madeCount = Locked(-1)
+        let thread = try Thread(name: "forbidden") {
+            guard footing_testing_forbid_rings(1, 0) == 0 else { return }
+            let made = (0..<3).count { _ in store.makeReadQueue() != nil }
+            madeCount.withLock { $0 = made }
+        }
+        thread.join()
+        #expect(madeCount.withLock { $0 } == 0)
+        let said = lines.withLock { $0 }
+        #expect(said.count == 1 && said.first?.contains("forbidden") == true, "\(said)")
+    }
+
     @Test func `A store without rings says why, or refuses where nothing else will do`() throws {
         let file = try makeFile()
         defer { file.remove() }

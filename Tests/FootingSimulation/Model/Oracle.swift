@@ -27,6 +27,8 @@ package struct Oracle: Sendable {
     /// How many of the changes a flush confirmed, where an older state must be kept in mind because
     /// a fault may bring it back.
     private var confirmedCount = 0
+    /// What each sector of a range was, or was about to be, since somebody began to read it.
+    private var seen: (range: Range<Int>, versions: [Set<UInt64>])?
     /// Whether flushed changes are kept in mind.
     package var remembersFlushed = false
 
@@ -43,6 +45,27 @@ package struct Oracle: Sendable {
     package mutating func nextVersion() -> UInt64 {
         lastVersion += 1
         return lastVersion
+    }
+
+    /// Remembers from now on what the sectors of a range are.
+    package mutating func watch(_ range: Range<Int>) {
+        seen = (range, range.map { [current[$0]] })
+    }
+
+    /// A change is about to be handed to the engine.
+    package mutating func expect(_ ranges: [Range<Int>], version: UInt64) {
+        guard let watched = seen?.range else { return }
+        for range in ranges {
+            for sector in range.clamped(to: watched) {
+                seen?.versions[sector - watched.lowerBound].insert(version)
+            }
+        }
+    }
+
+    /// What a sector of the range that is remembered was since then.
+    package func versions(seenAt sector: Int) -> Set<UInt64> {
+        guard let seen, seen.range.contains(sector) else { return [current[sector]] }
+        return seen.versions[sector - seen.range.lowerBound]
     }
 
     /// A change was handed to the engine; version 0 makes zeros.

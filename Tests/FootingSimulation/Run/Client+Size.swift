@@ -31,7 +31,14 @@ extension Client {
         isEmptied: Bool
     ) {
         let before = store.counts
-        // Nobody may write beyond the end of a smaller disk meanwhile.
+        // Nobody may write beyond the end of a smaller disk meanwhile, nor read there.
+        if target < now { settleReads() }
+        // A larger one needs more memory; without it, it must stay as it is.
+        let floor = engine.memoryFloorBytes(forSizeBytes: target * 512) ?? 0
+        if floor > engine.memory.budgetBytes, model.withLock({ !$0.random.oneIn(8) }) {
+            engine.setMemoryBudget(floor)
+        }
+        let isRefused = floor > engine.memory.budgetBytes && target > now
         let allowed = model.withLock { model in
             let allowed = model.allowsInterleaving
             if target < now { model.allowsInterleaving = false }
@@ -47,11 +54,13 @@ extension Client {
                 model.resizeCount += 1
             }
             if engine.sizeBytes != target * 512 { report("resize to \(target): it did not") }
+            if engine.memory.floorBytes > floor { report("resize: more memory than it said") }
         } catch {
             if !store.isDown, !engine.hasFailed {
                 model.withLock { $0.sizes = [now * 512] }
                 if engine.sizeBytes != now * 512 { report("resize: it failed, and did") }
             }
+            if error.kind == .noMemory, isRefused { return }
             // A trim may not have been made for want of space.
             let isInUse = error.kind == .invalid && target < now
             if isInUse && (!isEmptied || profile.trouble == .fullHost) { return }

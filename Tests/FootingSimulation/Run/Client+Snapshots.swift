@@ -97,6 +97,7 @@ extension Client {
     }
 
     private func rollBack(_ name: String, _ engine: EngineDriver) {
+        settleReads()
         let before = store.counts
         // Nobody may write meanwhile.
         let (content, allowed) = model.withLock { model in

@@ -27,6 +27,11 @@ final class Client: Sendable {
         var sizes: [UInt64]
         var resizeCount = 0
         var compactionCount = 0
+        /// A read that has begun and not ended.
+        var readInFlight: ReadInFlight?
+        var lateReadCount = 0
+        var scrubbedPassCount = 0
+        var damageFoundCount = 0
         var returnedBytes: UInt64 = 0
     }
 
@@ -192,6 +197,11 @@ extension Client {
             return allowed
         }
         var isApplied = true
+        model.withLock { model in
+            for piece in pieces {
+                model.oracle.expect(profile.layout.indices(of: piece), version: version)
+            }
+        }
         do throws(DiskError) {
             try body()
         } catch {

@@ -63,6 +63,9 @@ struct Run {
             run.summary.resizeCount = model.resizeCount
             run.summary.compactionCount = model.compactionCount
             run.summary.returnedBytes = model.returnedBytes
+            run.summary.lateReadCount = model.lateReadCount
+            run.summary.scrubbedPassCount = model.scrubbedPassCount
+            run.summary.damageFoundCount = model.damageFoundCount
         }
         run.summary.nonceCount = run.keys?.ledger.count ?? 0
         run.summary.rotationCount = run.keys?.rotationCount ?? 0
@@ -167,6 +170,8 @@ struct Run {
         if random.oneIn(16) {
             store.rot(sector: 256 + UInt64(random.below(64)), bit: random.below(4096))
         }
+        client.settleReads()
+        client.requireDamageFound(engine)
         for _ in 0..<20 {
             guard client.canGoOn else { break }
             client.act()
@@ -219,6 +224,7 @@ struct Run {
         default: break
         }
         if cycle == 0, let crash = simulation.crash { survival = crash.survival }
+        client.forgetReads()
         store.restart(survival)
         let expected = client.model.withLock { $0.oracle.changeCount }
         if isOrderly, expected > 0, profile.trouble != .misdirection {
@@ -269,6 +275,7 @@ struct Run {
     private mutating func openOnce() throws(DiskError) -> EngineDriver {
         writtenBefore = store.writtenBytes
         var options = profile.options
+        options.settleReads = { [client] in client.settleReads() }
         if let keys {
             options.key = keys.key
             options.accelerator = keys.ledger

@@ -34,6 +34,11 @@ package struct Simulation: Sendable {
         /// Compactions, and bytes that they gave back.
         package var compactionCount = 0
         package var returnedBytes: UInt64 = 0
+        /// Reads that ended after the engine had gone on.
+        package var lateReadCount = 0
+        /// Passes of scrubbing beside everything else, and damages that others found.
+        package var scrubbedPassCount = 0
+        package var damageFoundCount = 0
     }
 
     /// What is left out, to show that it is noticed.

@@ -7,6 +7,8 @@ extension Client {
     func act() {
         guard let engine else { return }
         let choice = model.withLock { $0.random.below(100) }
+        // Otherwise it ends when the engine waits for it.
+        if model.withLock({ $0.readInFlight != nil && $0.random.oneIn(16) }) { settleReads() }
         switch choice {
         case ..<43: write(pickWrite(), engine)
         case ..<48:
@@ -16,7 +18,12 @@ extension Client {
                 write(pickWrite(), engine)
             }
         case ..<56:
-            read(pick(countMax: 300), engine)
+            let sectors = pick(countMax: 300)
+            if model.withLock({ $0.random.oneIn(3) }) {
+                startRead(sectors, engine)
+            } else {
+                read(sectors, engine)
+            }
             _ = engine.readAheadStep()
         case ..<61: trim(pick(countMax: 400), engine)
         case ..<62: trimMuch(engine)
@@ -34,7 +41,7 @@ extension Client {
             } else if choice < 4 {
                 compact(engine)
             } else {
-                _ = engine.readAheadStep()
+                scrub(engine)
             }
         case ..<98: changeBudget(engine)
         case ..<99:
@@ -135,7 +142,12 @@ extension Client {
             let sectors = pick(countMax: 400)
             if engine.admits(blocks: atomicBlocks + 1) { trim(sectors, engine) }
         case ..<9:
-            read(pick(countMax: 64), engine)
+            let sectors = pick(countMax: 64)
+            if model.withLock({ $0.random.oneIn(2) }) {
+                startRead(sectors, engine)
+            } else {
+                read(sectors, engine)
+            }
         case ..<11:
             if profile.snapshotCountMax > 0 { interruptWithSnapshot(engine) }
         default:

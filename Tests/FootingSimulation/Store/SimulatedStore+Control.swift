@@ -33,6 +33,9 @@ extension SimulatedStore {
     /// Space taken in bytes.
     package var spaceBytes: UInt64 { state.withLock { UInt64($0.spaceUnits.count) << 16 } }
 
+    /// Bytes of the longest range that was given back in one go.
+    package var discardBytesMost: Int { state.withLock { $0.discardBytesMost } }
+
     /// Lets the power go at a write or sync to come: 1 for the next.
     package func crash(atCall count: Int) {
         state.withLock { $0.crashAtCall = $0.callCount + count }

@@ -36,6 +36,7 @@ package final class SimulatedStore: BlockStore {
         var superblocksToCrash = 0
         var isDown = false
         var spaceUnits: Set<UInt64> = []
+        var discardBytesMost = 0
         var trace: UInt64 = 0xcbf2_9ce4_8422_2325
 
         init(sizeBytes: UInt64, random: SeededRandom) {
@@ -243,6 +244,7 @@ extension SimulatedStore {
     /// Gives space back; the content is anything afterwards.
     package func discard(_ range: Range<UInt64>) throws(Errno) {
         state.withLock { state in
+            state.discardBytesMost = max(state.discardBytesMost, range.count)
             for unit in (range.lowerBound >> 16)..<((range.upperBound + 0xffff) >> 16) {
                 state.spaceUnits.remove(unit)
             }

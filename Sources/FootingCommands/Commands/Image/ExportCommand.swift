@@ -30,6 +30,7 @@ enum ExportCommand {
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[target]
         let format = try ImageFormat.chosen(input, path)
+        try ImageTool.cleanUpOnSignals()
         let start = SystemClock().nanoseconds
         var line = ProgressLine(console)
         let result: (sizeBytes: UInt64, copied: UInt64?)

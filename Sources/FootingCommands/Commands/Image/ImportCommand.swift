@@ -18,7 +18,8 @@ enum ImportCommand {
             The disk has its name when it is complete; until then '.partial-' and a number \
             are behind it. Zeros \
             take no space. The image must not change meanwhile. For qcow2 'qemu-img' is needed; \
-            one that needs another file, such as a backing file, is refused.
+            one that needs another file, such as a backing file, is refused. Interrupted, it \
+            leaves nothing behind.
             """,
         parameters: [
             source.model, target.model, ImageFormat.option.model, DiskCreateCommand.spare.model,
@@ -33,13 +34,12 @@ enum ImportCommand {
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[source]
         let format = try ImageFormat.chosen(input, path)
-        let size = try size(path, format)
-        var options = DiskCreateCommand.options(input, size: size)
-        options.encryption = try DiskCreateCommand.encryption(input)
+        try ImageTool.cleanUpOnSignals()
         let start = SystemClock().nanoseconds
         var line = ProgressLine(console)
+        let size: UInt64
         do throws(CommandError) {
-            try fill(path, format, options, input, &line)
+            size = try copy(path, format, input, &line)
         } catch {
             line.clear()
             throw error
@@ -59,43 +59,54 @@ enum ImportCommand {
         console.print("imported \(ByteSize.text(size)) in \(time)")
     }
 
-    private static func size(
-        _ path: String,
-        _ format: ImageFormat
-    ) throws(CommandError) -> UInt64 {
-        if format == .qcow2 { return try QcowHeader(path: path).sizeBytes }
-        do throws(DiskError) { return try RawImage.sizeBytes(path: path) } catch {
-            throw DiskCommand.failure(error)
-        }
-    }
-
-    private static func fill(
+    /// - Returns: the disk's size.
+    private static func copy(
         _ path: String,
         _ format: ImageFormat,
-        _ options: DiskOptions,
         _ input: Invocation,
         _ line: inout ProgressLine
-    ) throws(CommandError) {
+    ) throws(CommandError) -> UInt64 {
         var shown = line
         defer { line = shown }
+        if format == .qcow2 {
+            let image = try QcowImage(path: path)
+            try make(input, size: image.sizeBytes) { (disk) throws(CommandError) in
+                let export = DiskExport(disk, name: "disk")
+                let words = ["-n", "--target-is-zero", "-O", "raw", QcowImage.description]
+                try ImageTool.convert(export, "importing", &shown, input: image.number) { uri in
+                    words + [uri]
+                }
+                try image.requireUnchanged()
+            }
+            return image.sizeBytes
+        }
+        let size: UInt64
+        do throws(DiskError) { size = try RawImage.sizeBytes(path: path) } catch {
+            throw DiskCommand.failure(error)
+        }
+        try make(input, size: size) { (disk) throws(CommandError) in
+            do throws(DiskError) {
+                _ = try RawImage.load(path: path, into: disk) { done in
+                    shown.show("importing", done: done.bytesDone, total: done.bytesTotal)
+                }
+            } catch {
+                throw DiskCommand.failure(error)
+            }
+        }
+        return size
+    }
+
+    private static func make(
+        _ input: Invocation,
+        size: UInt64,
+        _ fill: (Disk) throws(CommandError) -> Void
+    ) throws(CommandError) {
         var failure: CommandError?
+        var options = DiskCreateCommand.options(input, size: size)
+        options.encryption = try DiskCreateCommand.encryption(input)
         do throws(DiskError) {
             try NewDisk.make(path: input[target], options) { (disk) throws(DiskError) in
-                if format == .raw {
-                    _ = try RawImage.load(path: path, into: disk) { done in
-                        shown.show("importing", done: done.bytesDone, total: done.bytesTotal)
-                    }
-                    return
-                }
-                do throws(CommandError) {
-                    let export = DiskExport(disk, name: "disk")
-                    try ImageTool.convert(export, "importing", &shown) { uri in
-                        [
-                            "-n", "--target-is-zero", "-f", "qcow2", "-O", "raw",
-                            ImageTool.file(path), uri,
-                        ]
-                    }
-                } catch {
+                do throws(CommandError) { try fill(disk) } catch {
                     failure = error
                     throw DiskError(.failed, "import", error.message)
                 }

@@ -60,6 +60,7 @@ public final class PluginDisk: Sendable {
         )
         let placement = DiskPlacement.decide(detection.report)
         var engine = ServeCommand.options(options.input, detection, placement)
+        engine.log = { line in console.remark(line) }
         engine.key = try KeyOptions.current.given(options.input)
         do throws(DiskError) {
             let disk = try Disk(path: options.path, options: engine, starts: false)

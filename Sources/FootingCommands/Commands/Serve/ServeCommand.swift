@@ -85,7 +85,9 @@ enum ServeCommand {
         }
         let detection = try tuned(try detect(input[path]), input)
         let placement = place(detection, console)
-        let disk = try open(input, options(input, detection, placement))
+        var options = options(input, detection, placement)
+        options.log = { line in console.remark(line) }
+        let disk = try open(input, options)
         do throws(CommandError) {
             try serve(disk, detection, placement, input, console, signals)
         } catch {
@@ -210,9 +212,10 @@ enum ServeCommand {
         do throws(ControlError) { try running.listen(in: .user()) } catch {
             console.remark("'footing status' will not find this disk: \(error)")
         }
-        if disk.hasScrubToFinish {
-            let rate = ScrubCommand.defaultBytesPerSecond
-            do throws(DiskError) { try disk.startScrub(bytesPerSecond: rate) } catch {
+        if disk.hasScrubToFinish, !disk.isScrubStopped {
+            let rate = disk.scrub.bytesPerSecond
+            let some = rate == 0 ? ScrubCommand.defaultBytesPerSecond : rate
+            do throws(DiskError) { try disk.startScrub(bytesPerSecond: some) } catch {
                 console.remark("scrubbing does not go on: \(error)")
             }
         }

@@ -78,8 +78,9 @@ struct DeviceFields {
         for panic in try reader.children("panicDevices") {
             panicModels.append(try panic.choice("model", ["hyperv", "isa", "pvpanic"]))
         }
-        if let reader = try reader.child("tpm"), try reader.bool("enabled") ?? true {
-            tpm = TPM(isPersistent: try reader.bool("persistent") ?? false)
+        if let reader = try reader.child("tpm") {
+            let chip = TPM(isPersistent: try reader.bool("persistent") ?? false)
+            if try reader.bool("enabled") ?? true { tpm = chip }
         }
         if let reader = try reader.child("sound") {
             sound = Sound(
@@ -90,6 +91,8 @@ struct DeviceFields {
         try readInputs(reader)
         try readWatchdog(reader, architecture)
         try readFilesystems(reader)
+        if attachesGraphics == false { reader.leave("video") }
+        if attachesSerial == false, logsSerial == true { reader.leave("logSerialConsole") }
         hostDevices = try Self.hostDevices(reader, "hostDevices", prefix: "hostdevice-")
         hostDevices += try Self.hostDevices(reader, "gpus", prefix: "gpu-")
     }

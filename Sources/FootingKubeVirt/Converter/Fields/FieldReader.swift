@@ -50,6 +50,10 @@ final class FieldReader {
         return node
     }
 
+    /// Takes keys for ones that nothing asked for, so that they are told: what they say has no
+    /// effect here.
+    func leave(_ keys: String...) { readKeys.subtract(keys) }
+
     /// An error about a member.
     func error(_ key: String, _ reason: String) -> ConversionError {
         let place = members.first { $0.key == key }?.node.position ?? position

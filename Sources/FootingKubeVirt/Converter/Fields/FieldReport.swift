@@ -27,6 +27,9 @@ final class FieldReport {
         var withoutEffect: [FieldNote] = []
         var notConverted: [FieldNote] = []
         for reader in readers {
+            // The template of a VirtualMachine has metadata and a spec, and nothing of an instance
+            // besides, whose pattern is its own too.
+            let isTemplate = reader.pattern.isEmpty && !reader.path.isEmpty
             for member in reader.leftOver {
                 let pattern = reader.pattern(member.key)
                 let note = { (reason: String) in
@@ -36,7 +39,8 @@ final class FieldReport {
                         reason: reason
                     )
                 }
-                if let reason = table.reasonWithoutEffect(pattern, in: reader.pattern) {
+                let reason = table.reasonWithoutEffect(pattern, in: reader.pattern)
+                if let reason, !isTemplate {
                     withoutEffect.append(note(reason))
                 } else {
                     notConverted.append(

@@ -141,6 +141,11 @@ struct FieldTable {
             "spec.domain.devices.interfaces[]",
             ["ports"]
         ),
+        (
+            "the node gives it to the function", "spec.domain.devices.interfaces[]",
+            ["macAddress"]
+        ),
+        ("a function of the host has its own", "spec.domain.devices.interfaces[]", ["model"]),
         ("a name of the port", "spec.domain.devices.interfaces[].ports[]", ["name"]),
         (content, "spec.volumes[].cloudInitNoCloud", cloudInitKeys),
         (content, "spec.volumes[].cloudInitConfigDrive", cloudInitKeys),
@@ -228,6 +233,12 @@ struct FieldTable {
             "spec.domain.devices.interfaces[]", ["slirp", "macvtap", "passt"]
         ),
         ("not converted", "spec.domain.devices.interfaces[]", ["portRanges"]),
+        (
+            "has no effect with this binding", "spec.domain.devices.interfaces[]",
+            ["acpiIndex", "bootOrder", "state"]
+        ),
+        ("has no effect without a graphics device", "spec.domain.devices", ["video"]),
+        ("has no effect without a serial console", "spec.domain.devices", ["logSerialConsole"]),
         ("has no effect on this architecture", "spec.domain", ["launchSecurity"]),
         ("has no effect on this architecture", "spec.domain.cpu", ["maxSockets"]),
         ("has no effect on this architecture", "spec.domain.devices", ["useVirtioTransitional"]),

@@ -61,8 +61,19 @@ struct InterfaceFields {
             $0 == 0 ? nil : $0
         }
         state = try reader.choice("state", ["absent", "up", "down"])
+        leaveWhatHasNoEffect(reader)
         guard binding == .passt else { return }
         for port in try reader.children("ports") { ports.append(try Self.port(port)) }
+    }
+
+    /// What a binding does not have, and KubeVirt passes over: told, not dropped.
+    private func leaveWhatHasNoEffect(_ reader: FieldReader) {
+        switch binding {
+        case .sriov: reader.leave("model", "macAddress", "acpiIndex")
+        case .passt: reader.leave("bootOrder")
+        case .tap, .plugin, .none: return
+        }
+        if state == "down" { reader.leave("state") }
     }
 
     private static func port(_ reader: FieldReader) throws(ConversionError) -> Port {
