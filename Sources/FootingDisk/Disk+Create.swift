@@ -333,12 +333,19 @@ public struct DiskInformation: Sendable, Equatable {
     public let compression: CompressionPolicy
     /// What opens it if it is encrypted.
     public let keySlots: [DiskKeySlot]
+    /// What is wrong with the slots, so that nobody can tell them; nil if nothing is.
+    public let keySlotsFailure: DiskError?
 
     /// Whether it is encrypted.
     public var isEncrypted: Bool { geometry.isEncrypted }
 
-    init(_ superblock: Superblock, _ keySlots: [DiskKeySlot] = []) {
+    init(
+        _ superblock: Superblock,
+        _ keySlots: [DiskKeySlot] = [],
+        keySlotsFailure: DiskError? = nil
+    ) {
         self.keySlots = keySlots
+        self.keySlotsFailure = keySlotsFailure
         identifier = superblock.identifier
         formatVersion = Superblock.version
         geometry = superblock.geometry
@@ -352,12 +359,18 @@ public struct DiskInformation: Sendable, Equatable {
     /// Reads it from a container, which may be in use.
     public init(path: String) throws(DiskError) {
         let store = try FileStore(path: path, access: .readOnly)
-        do throws(DiskError) {
-            let superblock = try OpenedContainer.readSuperblock(store).0
-            let slots = superblock.geometry.isEncrypted ? try DiskKeys.list(store) : []
-            self.init(superblock, slots)
-        } catch {
-            throw error.at(path)
+        do throws(DiskError) { try self.init(store) } catch { throw error.at(path) }
+    }
+
+    init(_ store: any BlockStore) throws(DiskError) {
+        let superblock = try OpenedContainer.readSuperblock(store).0
+        guard superblock.geometry.isEncrypted else {
+            self.init(superblock)
+            return
+        }
+        do throws(DiskError) { self.init(superblock, try DiskKeys.list(store)) } catch {
+            // All else can be told.
+            self.init(superblock, keySlotsFailure: error)
         }
     }
 }

@@ -1,7 +1,7 @@
 public import FootingSystem
 
 /// Why a disk operation failed: a small, stable kind for programs, and the rest for people.
-public struct DiskError: Error, Sendable, CustomStringConvertible {
+public struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What a caller can act on.
     public enum Kind: String, Sendable {
         /// The request makes no sense: out of bounds, misaligned, a bad option.

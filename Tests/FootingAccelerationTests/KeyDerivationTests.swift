@@ -108,12 +108,13 @@ import Testing
         let refused: [(UInt8, UInt32, UInt32)] = [
             (0, 8, 1), (17, 0, 1), (17, 8, 0), (20, 8, 1), (17, 8, 16), (63, 8, 1), (64, 8, 1),
             (255, 8, 1), (49, .max, .max), (1, .max, 1), (1, 1, .max), (10, 1 << 20, 1 << 20),
-            (10, 8, 1 << 19),
+            (10, 8, 1 << 19), (16, 1, 1), (17, 1, 1),
         ]
         for (logarithm, r, p) in refused {
             #expect(!limit.allows(ScryptCost(logarithmOfN: logarithm, r: r, p: p)))
         }
         #expect(limit.allows(.standard))
+        #expect(limit.allows(ScryptCost(logarithmOfN: 15, r: 1, p: 1)))
         #expect(ScryptCost(logarithmOfN: 1, r: .max, p: .max).memoryBytes == nil)
         #expect(ScryptCost(logarithmOfN: 49, r: .max, p: 1).memoryBytes == nil)
         #expect(limit.allows(ScryptCost(logarithmOfN: 18, r: 8, p: 4)))

@@ -162,11 +162,12 @@ extension Credential {
         let fixture = try SlotsFixture()
         try fixture.add(.passphrase("second"), "two")
         var block = fixture.slots.bytes
-        // N of the first slot becomes 2^40: a terabyte for r = 1.
+        // N of the first slot becomes 2^40: eight terabytes for r = 8.
         block[64 + 1] = 40
+        block[64 + 4] = 8
         block.mendSum()
         let slots = try KeySlots(parsing: block)
-        #expect(throws: KeyError.tooCostly(memoryBytes: (128 << 40) + 128)) {
+        #expect(throws: KeyError.tooCostly(memoryBytes: (1 << 50) + 1024)) {
             _ = try slots.unlock(try .passphrase("first"))
         }
         // It opens; only the block is not what the owner wrote.
@@ -177,6 +178,73 @@ extension Credential {
             _ = try fixture.slots.unlock(
                 try .passphrase("first"),
                 limit: ScryptLimit(memoryBytes: 1024)
+            )
+        }
+    }
+
+    @Test func `a slot without memory hides no other`() throws {
+        // Its allocator ends the process that asks for so much.
+        if Sanitizer.isOn { return }
+        let fixture = try SlotsFixture()
+        try fixture.add(.passphrase("second"), "two")
+        var block = fixture.slots.bytes
+        // A petabyte: no machine has it.
+        block[64 + 1] = 40
+        block[64 + 4] = 8
+        block.mendSum()
+        let slots = try KeySlots(parsing: block)
+        let limit = ScryptLimit(memoryBytes: .max, work: .max)
+        #expect(throws: KeyError.tampered) {
+            _ = try slots.unlock(try .passphrase("second"), limit: limit)
+        }
+        for text in ["first", "third"] {
+            let error = #expect(throws: KeyError.self) {
+                _ = try slots.unlock(try .passphrase(text), limit: limit)
+            }
+            guard case .unavailable = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+        }
+    }
+
+    @Test func `a cost that scrypt does not know is damage`() throws {
+        let block = try SlotsFixture().slots.bytes
+        for (logarithm, r, p) in [(0, 1, 1), (16, 1, 1), (40, 1, 1), (4, 0, 1), (4, 1, 0)] {
+            var changed = block
+            changed[64 + 1] = UInt8(logarithm)
+            changed[64 + 4] = UInt8(r)
+            changed[64 + 8] = UInt8(p)
+            changed.mendSum()
+            #expect(throws: KeyError.damaged("slot 0 has a cost that scrypt does not know")) {
+                try KeySlots(parsing: changed)
+            }
+        }
+    }
+
+    @Test func `a generation that cannot be is damage`() throws {
+        let block = try SlotsFixture().slots.bytes
+        for generation in [UInt64.max, .max - 1, 1 << 62] {
+            var changed = block
+            changed.put(generation, at: 32)
+            changed.mendSum()
+            #expect(throws: KeyError.damaged("they were changed \(generation) times")) {
+                try KeySlots(parsing: changed)
+            }
+        }
+        var last = block
+        last.put((UInt64(1) << 62) - 1, at: 32)
+        last.mendSum()
+        var slots = try KeySlots(parsing: last)
+        var random = SeededRandom(seed: 1)
+        let key = try VolumeKey(using: &random)
+        #expect(throws: KeyError.unusable("the key slots were changed too often")) {
+            try slots.add(
+                try .passphrase("x"),
+                key: key,
+                cost: SlotsFixture.cheap,
+                nowSeconds: 1,
+                using: &random
             )
         }
     }

@@ -32,6 +32,12 @@ public struct ScryptCost: Hashable, Sendable {
         return choices.first { $0.memoryBytes ?? .max <= memoryBytes } ?? small
     }
 
+    /// Whether scrypt has it: RFC 7914, section 2, wants N greater than 1 and less than
+    /// 2^(128 * r / 8).
+    public var isPossible: Bool {
+        logarithmOfN >= 1 && r >= 1 && p >= 1 && UInt64(logarithmOfN) < 16 * UInt64(r)
+    }
+
     /// Memory that a guess takes; nil beyond 64 bits.
     public var memoryBytes: UInt64? {
         guard logarithmOfN < 50 else { return nil }
@@ -59,8 +65,8 @@ public struct ScryptLimit: Hashable, Sendable {
 
     /// Whether a cost is one that scrypt has, and below the limit.
     public func allows(_ cost: ScryptCost) -> Bool {
-        guard cost.logarithmOfN >= 1, cost.r >= 1, cost.p >= 1, cost.r <= 1 << 20,
-            cost.p <= 1 << 20, let memory = cost.memoryBytes, memory <= memoryBytes
+        guard cost.isPossible, cost.r <= 1 << 20, cost.p <= 1 << 20,
+            let memory = cost.memoryBytes, memory <= memoryBytes
         else { return false }
         let (product, overflows) = (UInt64(cost.r) * UInt64(cost.p)).multipliedReportingOverflow(
             by: 1 << UInt64(cost.logarithmOfN)
@@ -79,24 +85,37 @@ enum KeyDerivation {
         _ message: [UInt8],
         key: borrowing SecretBytes
     ) throws(KeyError) -> [UInt8] {
-        let sum = try unsafe secret(count: keyCount) { sum throws(KeyError) in
-            try unsafe hmac(message, key: key, into: sum)
+        var sum: [UInt8] = []
+        try unsafe message.shown { bytes throws(KeyError) in
+            try unsafe authenticate(bytes, key: key) { unsafe sum = Array($0) }
         }
-        return unsafe sum.withBytes { unsafe Array($0) }
+        return sum
     }
 
-    /// The same of bytes that lie anywhere.
+    /// The same of bytes that lie anywhere; half of the sum.
     static func authenticate(
         _ message: UnsafeRawBufferPointer,
         key: borrowing SecretBytes
     ) throws(KeyError) -> AuthenticationTag {
-        let sum = try unsafe secret(count: keyCount) { sum throws(KeyError) in
-            try unsafe hmac(message, key: key, into: sum)
-        }
-        return unsafe sum.withBytes { bytes in
-            unsafe AuthenticationTag(
+        var tag = AuthenticationTag(first: 0, last: 0)
+        try unsafe authenticate(message, key: key) { bytes in
+            unsafe tag = AuthenticationTag(
                 UnsafeRawBufferPointer(rebasing: bytes[..<AuthenticationTag.byteCount])
             )
+        }
+        return tag
+    }
+
+    /// The sum lies on the stack: it is public, and pages of its own could be refused.
+    private static func authenticate(
+        _ message: UnsafeRawBufferPointer,
+        key: borrowing SecretBytes,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(KeyError) {
+        var sum = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+        try unsafe withUnsafeMutableBytes(of: &sum) { bytes throws(KeyError) in
+            try unsafe hmac(message, key: key, into: bytes)
+            unsafe body(UnsafeRawBufferPointer(bytes))
         }
     }
 
@@ -201,16 +220,6 @@ enum KeyDerivation {
     ) throws(KeyError) -> SecretBytes {
         try unsafe secret(count: keyCount) { target throws(KeyError) in
             try unsafe hmac(message, key: key, into: target)
-        }
-    }
-
-    private static func hmac(
-        _ message: [UInt8],
-        key: borrowing SecretBytes,
-        into target: UnsafeMutableRawBufferPointer
-    ) throws(KeyError) {
-        try unsafe message.shown { bytes throws(KeyError) in
-            try unsafe hmac(bytes, key: key, into: target)
         }
     }
 

@@ -23,6 +23,21 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// libcrypto or the kernel refused.
     case unavailable(String)
 
+    /// Of two reasons why nothing was opened the one that says more: what may pass, then what is
+    /// wrong with the disk, then what is wrong with the key.
+    public static func graver(_ first: KeyError, _ second: KeyError) -> KeyError {
+        second.gravity > first.gravity ? second : first
+    }
+
+    private var gravity: Int {
+        switch self {
+        case .unavailable: 3
+        case .tampered, .damaged, .notKeySlots, .unsupportedVersion: 2
+        case .tooCostly: 1
+        case .wrongKey, .noFreeSlot, .noSuchSlot, .lastSlot, .unusable: 0
+        }
+    }
+
     /// What happened, in words.
     public var description: String {
         switch self {

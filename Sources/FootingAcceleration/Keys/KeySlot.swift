@@ -100,6 +100,9 @@ public struct KeySlot: Hashable, Sendable {
             p: bytes.get(UInt32.self, at: 8)
         )
         if kind == .keyFile, cost != Self.noCost { throw .damaged("\(name) has a needless cost") }
+        if kind == .passphrase, !cost.isPossible {
+            throw .damaged("\(name) has a cost that scrypt does not know")
+        }
         let count = Int(bytes.get(UInt32.self, at: 12))
         guard count <= Self.labelCountMaximum,
             let label = String(validating: bytes[128..<128 + count], as: UTF8.self)

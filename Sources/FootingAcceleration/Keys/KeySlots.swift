@@ -8,7 +8,7 @@ public import FootingSystem
 ///      8    4  version: 1
 ///     12    4  zero
 ///     16   16  identifier of the volume
-///     32    8  generation: one more with each change
+///     32    8  generation: one more with each change; less than 2^62
 ///     40   24  zero
 ///     64 2048  eight slots (KeySlot)
 ///   2112 1948  zero
@@ -24,6 +24,8 @@ public struct KeySlots: Hashable, Sendable {
     public static let byteCount = 4096
     /// How many slots there are.
     public static let slotCount = 8
+    /// No disk is changed so often, and one more is a number all the same.
+    static let generationMaximum: UInt64 = 1 << 62
 
     static let magic = Array("FOOTKEYS".utf8)
     static let version: UInt32 = 1
@@ -66,6 +68,9 @@ public struct KeySlots: Hashable, Sendable {
             low: bytes.get(UInt64.self, at: 24).byteSwapped
         )
         generation = bytes.get(UInt64.self, at: 32)
+        guard generation < Self.generationMaximum else {
+            throw .damaged("they were changed \(generation) times")
+        }
         slots = []
         for index in 0..<Self.slotCount {
             let start = Self.slotsOffset + index * KeySlot.byteCount
@@ -133,18 +138,31 @@ extension KeySlots {
         for (index, slot) in slots.enumerated() {
             guard let slot, slot.kind == credential.kind else { continue }
             if slot.kind == .passphrase, !limit.allows(slot.cost) {
-                refusal = .tooCostly(memoryBytes: slot.cost.memoryBytes ?? .max)
+                refusal = .graver(
+                    refusal,
+                    .tooCostly(memoryBytes: slot.cost.memoryBytes ?? .max)
+                )
                 continue
             }
             do throws(KeyError) {
                 let key = try unwrap(slot, credential)
-                guard try makeSeal(key) == seal else { throw .tampered }
+                guard try isSealed(by: key) else { throw .tampered }
                 return UnlockedVolume(slot: index, key: key)
             } catch .wrongKey {
                 continue
+            } catch .unavailable(let reason) {
+                // One that asks for more memory than there is must not hide those that need less.
+                refusal = .graver(refusal, .unavailable(reason))
             }
         }
         throw refusal
+    }
+
+    /// Whether somebody with the volume's key wrote them.
+    ///
+    /// - Throws: ``KeyError/unavailable(_:)``: then nobody can tell.
+    public func isSealed(by key: borrowing VolumeKey) throws(KeyError) -> Bool {
+        try makeSeal(key) == seal
     }
 
     private func unwrap(
@@ -262,6 +280,9 @@ extension KeySlots {
     ) throws(KeyError) {
         var changed = self
         body(&changed.slots)
+        guard generation + 1 < Self.generationMaximum else {
+            throw .unusable("the key slots were changed too often")
+        }
         changed.generation += 1
         changed.seal = try changed.makeSeal(key)
         self = changed

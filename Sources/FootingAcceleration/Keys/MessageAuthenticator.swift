@@ -1,7 +1,15 @@
-/// Proves bytes that are not encrypted: HMAC-SHA-256 with one key, of which 16 bytes count.
+/// Proves bytes that are not encrypted.
 ///
-/// Any number of threads may use it at once.
-public final class MessageAuthenticator: Sendable {
+/// Any number of threads may use one at once.
+public protocol Authenticator: Sendable {
+    /// What only those who have the key can tell of the bytes.
+    ///
+    /// - Throws: ``KeyError/unavailable(_:)``.
+    func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag
+}
+
+/// HMAC-SHA-256 with one key, of which 16 bytes count.
+public final class MessageAuthenticator: Authenticator {
     private let key: SecretBytes
 
     /// Takes the key: 32 bytes that nothing else is done with.

@@ -45,9 +45,19 @@ public protocol Accelerator: Sendable {
     ///
     /// - Parameter key: 32 bytes; copied.
     func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher
+
+    /// Prepares a key for proofs of what is not encrypted.
+    ///
+    /// - Parameter key: 32 bytes; taken over.
+    func authenticator(key: consuming SecretBytes) -> any Authenticator
 }
 
 extension Accelerator {
     /// Whether it is able to do anything.
     public var isAvailable: Bool { !operations.isEmpty }
+
+    /// The processor's HMAC: structures are few and small.
+    public func authenticator(key: consuming SecretBytes) -> any Authenticator {
+        MessageAuthenticator(key: key)
+    }
 }

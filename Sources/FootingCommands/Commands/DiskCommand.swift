@@ -182,6 +182,7 @@ enum DiskInfoCommand {
                 "compression": .string(information.compression.rawValue),
                 "encrypted": .bool(information.isEncrypted),
                 "keySlots": .array(information.keySlots.map { $0.json }),
+                "keySlotsFailure": information.keySlotsFailure.map { .string($0.detail) } ?? .null,
                 "generation": JSONValue(information.generation),
                 "openings": JSONValue(UInt64(information.epoch)),
                 "clean": .bool(information.isClean),
@@ -212,6 +213,9 @@ enum DiskInfoCommand {
 
     private static func encryptionText(_ information: DiskInformation) -> String {
         guard information.isEncrypted else { return information.encryptionText }
+        if let failure = information.keySlotsFailure {
+            return "\(information.encryptionText), \(failure.detail)"
+        }
         let slots = information.keySlots.map { "\($0.index) \($0.kindText)" }
         return "\(information.encryptionText), key slots: " + slots.joined(separator: ", ")
     }

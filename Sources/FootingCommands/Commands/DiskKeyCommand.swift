@@ -66,6 +66,9 @@ enum DiskKeyCommand {
         do throws(DiskError) { information = try DiskInformation(path: path) } catch {
             throw DiskCommand.failure(error)
         }
+        if let failure = information.keySlotsFailure {
+            throw DiskCommand.failure(failure.at(path))
+        }
         guard information.isEncrypted else {
             throw CommandError("cannot list the keys of", path, "the disk is not encrypted")
         }
@@ -128,6 +131,9 @@ enum DiskKeyCommand {
     private static func currentKey(_ input: Invocation) throws(CommandError) -> DiskKey {
         let path = input[DiskCommand.path]
         if let key = try KeyOptions.forDisk(path, input) { return key }
+        if let failure = (try? DiskInformation(path: path))?.keySlotsFailure {
+            throw DiskCommand.failure(failure.at(path))
+        }
         throw CommandError(
             "cannot change the keys of",
             path,

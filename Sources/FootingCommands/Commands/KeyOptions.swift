@@ -76,8 +76,10 @@ struct KeyOptions: Sendable {
     /// nobody can be asked, or need be.
     static func forDisk(_ path: String, _ input: Invocation) throws(CommandError) -> DiskKey? {
         if let key = try current.given(input) { return hidden(key) }
-        // Whatever is wrong with the disk is said by who opens it.
-        guard (try? DiskInformation(path: path))?.isEncrypted == true else { return nil }
+        // Whatever is wrong with the disk, or with its slots, is said by who opens it.
+        guard let information = try? DiskInformation(path: path), information.isEncrypted,
+            information.keySlotsFailure == nil
+        else { return nil }
         return try current.asked(isNew: false).map { hidden($0) }
     }
 

@@ -71,7 +71,7 @@ public enum DiskCheck {
             if key != nil { _ = try OpenedContainer.unlock(store, key, accelerator) }
             return nil
         }
-        guard let key else { throw DiskError.withoutKey("check") }
+        guard let key else { throw try KeySlotStore.withoutKey(store, "check") }
         let opened = try KeySlotStore.unlock(store, key, "check")
         for copy in try KeySlotStore.read(store) where copy.slots != opened.slots {
             report.add(

@@ -129,6 +129,9 @@ public enum DiskKeys {
         } catch {
             throw DiskError("change keys", error)
         }
+        // While one copy is written only the other is sure to open the disk: so that one must be
+        // intact, and what the key has opened.
+        try KeySlotStore.write(opened.slots, store, at: opened.others)
         try KeySlotStore.write(slots, store)
         return index
     }

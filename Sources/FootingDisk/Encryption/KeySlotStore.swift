@@ -49,45 +49,95 @@ enum KeySlotStore {
         let copies = try read(store)
         let slots = copies.compactMap { $0.slots }.max { $0.generation < $1.generation }
         if let slots { return slots }
-        throw DiskError("read key slots", copies[0].problem ?? .notKeySlots)
+        throw damage("read key slots", copies)
+    }
+
+    /// What to say to somebody without a key: that one is needed, unless none would help.
+    static func withoutKey(
+        _ store: any BlockStore,
+        _ operation: String
+    ) throws(DiskError) -> DiskError {
+        _ = try newest(store)
+        return DiskError.withoutKey(operation)
+    }
+
+    /// Why nothing can be said of the slots at all.
+    private static func damage(_ operation: String, _ copies: [Copy]) -> DiskError {
+        for copy in copies {
+            if case .unsupportedVersion = copy.problem {
+                return DiskError(operation, copy.problem ?? .notKeySlots)
+            }
+        }
+        return DiskError(
+            .corrupt,
+            operation,
+            "both copies of the key slots are damaged, and no key opens the disk without them; "
+                + problems(copies)
+        )
+    }
+
+    /// What is wrong with the copies that are not intact.
+    private static func problems(_ copies: [Copy]) -> String {
+        copies.compactMap { copy in copy.problem.map { "copy \(copy.name): \($0)" } }
+            .joined(separator: "; ")
     }
 
     /// Slots that a key has opened.
     struct Opened: ~Copyable {
         let slots: KeySlots
         let volume: UnlockedVolume
-        /// Both copies are this.
-        let isWhole: Bool
+        /// Where the copies are that are not this.
+        let others: [UInt64]
     }
 
-    /// Opens the disk's slots with a key; a copy that was tampered with does not count.
+    /// Opens the disk's slots with a key.
+    ///
+    /// A copy that somebody without the key changed does not count, whatever it says of itself; of
+    /// two that were written with the key the later one counts.
+    ///
+    /// - Throws: kind `locked` for a wrong key, also if the earlier of two good copies has it,
+    ///   `corrupt`, or `noMemory`: then another attempt may succeed.
     static func unlock(
         _ store: any BlockStore,
         _ key: DiskKey,
         _ operation: String
     ) throws(DiskError) -> Opened {
         let copies = try read(store)
-        let candidates = copies.compactMap { $0.slots }.sorted { $0.generation > $1.generation }
-        var refusal = copies[0].problem ?? .notKeySlots
-        for slots in candidates {
+        var candidates: [KeySlots] = []
+        for case let slots? in copies.map({ $0.slots }) where !candidates.contains(slots) {
+            candidates.append(slots)
+        }
+        if candidates.isEmpty { throw damage(operation, copies) }
+        candidates.sort { $0.generation > $1.generation }
+        var refusal = KeyError.wrongKey
+        for (index, slots) in candidates.enumerated() {
             do throws(KeyError) {
                 let volume = try slots.unlock(key.credential)
-                let isWhole = copies.allSatisfy { $0.slots == slots }
-                return Opened(slots: slots, volume: volume, isWhole: isWhole)
+                for later in candidates[..<index] where try later.isSealed(by: volume.key) {
+                    // The slot was removed since; the power went before this copy was written.
+                    throw .wrongKey
+                }
+                let others = copies.filter { $0.slots != slots }.map { $0.offset }
+                return Opened(slots: slots, volume: volume, others: others)
             } catch {
-                refusal = error
-                // An older copy may have a slot that was removed since.
-                if error != .tampered { break }
+                refusal = .graver(refusal, error)
             }
         }
-        throw DiskError(operation, refusal)
+        let error = DiskError(operation, refusal)
+        let problems = problems(copies)
+        if problems.isEmpty { throw error }
+        throw DiskError(error.kind, operation, "\(error.detail); \(problems)")
     }
 
-    /// Writes both copies.
-    static func write(_ slots: KeySlots, _ store: any BlockStore) throws(DiskError) {
+    /// Writes copies, one after the other.
+    static func write(
+        _ slots: KeySlots,
+        _ store: any BlockStore,
+        at offsets: [UInt64] = Geometry.keySlotsOffsets
+    ) throws(DiskError) {
         let page = AlignedBuffer(count: KeySlots.byteCount)
         unsafe slots.bytes.withUnsafeBytes { unsafe page.copy(from: $0, at: 0) }
-        for offset in Geometry.keySlotsOffsets {
+        for offset in offsets {
             do throws(Errno) {
                 let bytes = unsafe UnsafeRawBufferPointer(page.slice(0..<KeySlots.byteCount))
                 try unsafe store.write(at: offset, bytes)

@@ -10,7 +10,13 @@ extension OpenedContainer {
         /// A copy of it, or of the key slots, is not intact.
         let isHealed: Bool
         let cipher: VolumeCipher?
-        let slotsToHeal: KeySlots?
+        let slotsToHeal: SlotsToHeal?
+    }
+
+    /// Key slots of which not every copy is intact, and where those others are.
+    struct SlotsToHeal {
+        let slots: KeySlots
+        let offsets: [UInt64]
     }
 
     /// Reads the superblock, and the key slots if the disk is encrypted.
@@ -38,16 +44,16 @@ extension OpenedContainer {
                 "the disk is not encrypted, and a key was given: it is another disk than was meant"
             )
         }
-        guard let key else { throw DiskError.withoutKey("open") }
+        guard let key else { throw try KeySlotStore.withoutKey(store, "open") }
         let opened = try KeySlotStore.unlock(store, key, "open")
-        let (isWhole, slots) = (opened.isWhole, opened.slots)
+        let (slots, others) = (opened.slots, opened.others)
         let keys = try VolumeKeys(opened.volume.key, slots.volume, accelerator)
         let proved = try readSuperblock(store, keys)
         return Unlocked(
             superblock: proved.0,
-            isHealed: proved.isHealed || !isWhole,
+            isHealed: proved.isHealed || !others.isEmpty,
             cipher: VolumeCipher(keys, proved.0.geometry),
-            slotsToHeal: isWhole ? nil : slots
+            slotsToHeal: others.isEmpty ? nil : SlotsToHeal(slots: slots, offsets: others)
         )
     }
 
@@ -89,10 +95,18 @@ extension OpenedContainer {
 }
 
 extension Engine {
-    /// Writes both copies of the key slots anew, as one of them is not intact.
-    func heal(_ slots: KeySlots) throws(DiskError) {
-        try KeySlotStore.write(slots, store)
-        let bytes = UInt64(KeySlots.byteCount * Geometry.keySlotsOffsets.count)
+    /// Writes the copies of the key slots anew that are not intact.
+    ///
+    /// - Returns: why that cannot be done: the disk can be used all the same, as the other copy has
+    ///   opened it.
+    func heal(_ found: OpenedContainer.SlotsToHeal) -> DiskError? {
+        do throws(DiskError) {
+            try KeySlotStore.write(found.slots, store, at: found.offsets)
+        } catch {
+            return error
+        }
+        let bytes = UInt64(KeySlots.byteCount * found.offsets.count)
         traffic.superblockBytes.wrappingAdd(bytes, ordering: .relaxed)
+        return nil
     }
 }

@@ -6,7 +6,7 @@ final class VolumeKeys: Sendable {
     /// The disk that they belong to.
     let identifier: Identifier
     let cipher: any BlockCipher
-    private let authenticator: MessageAuthenticator
+    private let authenticator: any Authenticator
     /// Why the keys' memory could not be locked; nil if it is.
     let lockFailure: Errno?
 
@@ -24,7 +24,7 @@ final class VolumeKeys: Sendable {
             } catch {
                 throw KeyError.unavailable(error.description)
             }
-            authenticator = MessageAuthenticator(
+            authenticator = accelerator.authenticator(
                 key: try key.derived(for: "structures", volume: identifier)
             )
         } catch {

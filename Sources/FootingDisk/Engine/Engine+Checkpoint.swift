@@ -25,6 +25,7 @@ extension Engine {
         let ledger: Ledger
         let snapshots: SnapshotChange?
         let isRollback: Bool
+        let page: AlignedBuffer
         do throws(DiskError) {
             try writeCommits(upTo: goal.lsn)
             let start = checkpointStart(goal)
@@ -36,6 +37,8 @@ extension Engine {
             snapshots = try writeSnapshots(start, &next, ledger, to: output)
             try output.finish()
             try writeTable(&next, ledger)
+            // What refuses memory for its proof can be tried again, like all before it.
+            page = try sealed(next)
         } catch {
             // Nothing refers to the new pages yet. Their segments are free again: otherwise every
             // attempt for which there is no space would take more of it.
@@ -45,7 +48,7 @@ extension Engine {
         }
         do throws(DiskError) {
             try synchronizeStore("checkpoint")
-            try writeSuperblock(next)
+            try writeSuperblock(page)
         } catch {
             // Which of the two trees is current is not known: nothing here can be trusted any more.
             fail(error)
@@ -247,21 +250,6 @@ extension Engine {
                 return (checksum, tag ?? .none)
             }
         traffic.tableBytes.wrappingAdd(geometry.tableRegionSizeBytes, ordering: .relaxed)
-    }
-
-    /// Writes both copies, one after the other, each durable before anything else happens.
-    func writeSuperblock(_ superblock: Superblock) throws(DiskError) {
-        let page = AlignedBuffer(count: 4096)
-        try superblock.store(in: page, cipher?.keys)
-        for offset in Geometry.superblockOffsets {
-            do throws(Errno) {
-                try unsafe store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
-            } catch {
-                throw DiskError("write superblock", offset: offset, cause: error)
-            }
-            traffic.superblockBytes.wrappingAdd(4096, ordering: .relaxed)
-            try synchronizeStore("write superblock")
-        }
     }
 
     /// Makes the new tree the current one and frees what only the old one needed.

@@ -17,6 +17,8 @@ public struct RecoveryReport: Sendable, Equatable {
     public var healedSuperblock: Bool
     /// How long it took, in nanoseconds.
     public var nanoseconds: UInt64
+    /// Why a copy of the key slots that is not intact could not be written anew; nil if none is.
+    public var keySlotsFailure: DiskError?
 }
 
 /// A container as it was found: everything read and verified, nothing changed.
@@ -32,7 +34,7 @@ struct OpenedContainer: ~Copyable {
     /// Of an encrypted disk.
     let cipher: VolumeCipher?
     /// Its key slots, if a copy of them has to be written anew.
-    let slotsToHeal: KeySlots?
+    let slotsToHeal: SlotsToHeal?
 
     /// Reads the superblocks, the segment table and the log's end.
     init(
@@ -402,7 +404,7 @@ extension Engine {
             accelerator: options.accelerator
         )
         try found.requireAnotherEpoch()
-        let report = found.report
+        var report = found.report
         let geometry = found.superblock.geometry
         var options = options.fitted(to: geometry)
         // It has opened the disk: nobody needs it any more.
@@ -427,8 +429,8 @@ extension Engine {
         superblock.isClean = false
         superblock.durableLSN = found.replay.lsn
         try engine.synchronizeStore("open")
-        try engine.writeSuperblock(superblock)
-        if let slots = found.slotsToHeal { try engine.heal(slots) }
+        try engine.writeSuperblock(engine.sealed(superblock))
+        if let slots = found.slotsToHeal { report.keySlotsFailure = engine.heal(slots) }
         engine.state.withLock { $0.superblock = superblock }
         while try engine.fillReady() {}
         try engine.writePendingSnapshots()

@@ -161,7 +161,8 @@ extension Engine {
         var superblock = state.withLock { $0.superblock }
         superblock.features |= Superblock.snapshotsFeature
         superblock.generation += 1
-        do throws(DiskError) { try writeSuperblock(superblock) } catch {
+        let page = try sealed(superblock)
+        do throws(DiskError) { try writeSuperblock(page) } catch {
             // Which of the two is on the disk is not known.
             fail(error)
             throw error

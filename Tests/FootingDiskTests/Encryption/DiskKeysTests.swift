@@ -74,4 +74,139 @@ import Testing
             #expect(try disk.check(keys[0]).findings == [])
         }
     }
+
+    /// A disk one copy of whose slots is not what the other is.
+    private func makeDamaged(_ damage: Damage) throws -> (disk: EncryptedDisk, key: DiskKey) {
+        let disk = try EncryptedDisk()
+        switch damage {
+        case .first: disk.store.rot(sector: Geometry.keySlotsOffsets[0] / 512, bit: 99)
+        case .second: disk.store.rot(sector: Geometry.keySlotsOffsets[1] / 512 + 7, bit: 99)
+        case .older:
+            // The power went when the first copy was durable, and not the second.
+            let key = EncryptedDisk.makeKey(9)
+            disk.store.crash(atCall: 3)
+            #expect(throws: DiskError.self) {
+                _ = try change(disk, .replace(0, DiskEncryption(key: key)))
+            }
+            disk.store.restart(.none)
+            return (disk, key)
+        }
+        return (disk, EncryptedDisk.key)
+    }
+
+    enum Damage: CaseIterable {
+        case first
+        case second
+        case older
+    }
+
+    /// A repair before the two writes, and a sync after each.
+    @Test(arguments: Damage.allCases, 1...6)
+    func `A crash while one copy is damaged leaves a key, too`(
+        _ damage: Damage,
+        _ call: Int
+    ) throws {
+        let (damaged, old) = try makeDamaged(damage)
+        for seed in 0..<20 as Range<UInt64> {
+            let disk = damaged.copy(seed: seed)
+            let new = EncryptedDisk.makeKey(2)
+            disk.store.crash(atCall: call)
+            #expect(throws: DiskError.self) {
+                _ = try change(disk, .replace(0, DiskEncryption(key: new)), old)
+            }
+            disk.store.restart([.none, .all, .random][Int(seed) % 3])
+            let keys = try [old, new].filter { try DiskKeyDriver.opens(disk.store, $0) }
+            try #require(keys.count == 1, "seed \(seed)")
+            if old !== EncryptedDisk.key {
+                #expect(try !DiskKeyDriver.opens(disk.store, EncryptedDisk.key))
+            }
+            _ = try disk.open(keys[0])
+            #expect(try disk.check(keys[0]).findings == [])
+        }
+    }
+
+    /// Puts a copy in place that only somebody without the key could have made.
+    private func forge(_ disk: EncryptedDisk, _ copy: Int, salt: Bool = true) {
+        let offset = Geometry.keySlotsOffsets[copy]
+        var bytes = disk.store.bytes(at: offset, count: 4096)
+        // Its generation is a later one.
+        bytes[33] = 1
+        if salt { bytes[64 + 16] ^= 1 }
+        let sum = unsafe bytes.withUnsafeBytes {
+            unsafe Checksum.crc32c(UnsafeRawBufferPointer(rebasing: $0[..<4092]))
+        }
+        for index in 0..<4 { bytes[4092 + index] = UInt8(truncatingIfNeeded: sum >> (8 * index)) }
+        disk.store.damage(at: offset, bytes)
+    }
+
+    @Test(arguments: [(0, true), (0, false), (1, true), (1, false)])
+    func `A forged copy does not hide the other`(_ copy: Int, _ salt: Bool) throws {
+        let disk = try EncryptedDisk()
+        forge(disk, copy, salt: salt)
+        #expect(throws: DiskError.self) { _ = try disk.open(EncryptedDisk.makeKey(2)) }
+        _ = try disk.open()
+        disk.store.restart(.none)
+        let copies = try KeySlotStore.read(disk.store)
+        #expect(copies[0].slots != nil && copies[0].slots == copies[1].slots)
+        #expect(try disk.check().findings == [])
+        for copy in 0...1 { forge(disk, copy, salt: salt) }
+        let error = #expect(throws: DiskError.self) { _ = try disk.open() }
+        #expect(error?.kind == (salt ? .locked : .corrupt))
+    }
+
+    @Test func `Damaged copies are named, and no key is asked for where none helps`() throws {
+        let disk = try EncryptedDisk()
+        disk.store.rot(sector: Geometry.keySlotsOffsets[1] / 512, bit: 99)
+        let wrong = #expect(throws: DiskError.self) {
+            _ = try disk.open(EncryptedDisk.makeKey(2))
+        }
+        #expect(wrong?.kind == .locked)
+        #expect(wrong?.detail.contains("wrong key") == true)
+        #expect(wrong?.detail.contains("copy B: the key slots are damaged") == true)
+        #expect(try DiskInformation(disk.store).keySlotsFailure == nil)
+        disk.store.rot(sector: Geometry.keySlotsOffsets[0] / 512, bit: 99)
+        for key in [nil, EncryptedDisk.key] {
+            let error = #expect(throws: DiskError.self) { _ = try disk.open(key) }
+            #expect(error?.kind == .corrupt)
+            #expect(error?.detail.contains("both copies of the key slots are damaged") == true)
+            let found = #expect(throws: DiskError.self) { _ = try disk.check(key) }
+            #expect(found?.kind == .corrupt)
+        }
+        let information = try DiskInformation(disk.store)
+        #expect(information.isEncrypted && information.keySlots.isEmpty)
+        #expect(information.keySlotsFailure?.kind == .corrupt)
+    }
+
+    @Test(arguments: 0...1)
+    func `A copy that cannot be written is a remark, and the other is left alone`(
+        _ copy: Int
+    ) throws {
+        let disk = try EncryptedDisk()
+        let offset = Geometry.keySlotsOffsets[copy]
+        disk.store.rot(sector: offset / 512, bit: 99)
+        disk.store.setFaults(Faults(writeErrorOffset: offset))
+        var options = EngineOptions()
+        options.memoryBudgetBytes = 0
+        options.key = EncryptedDisk.key
+        for _ in 0..<2 {
+            let opened = try EngineDriver.open(
+                store: disk.store,
+                options: options,
+                clock: disk.clock
+            )
+            #expect(opened.report.keySlotsFailure?.offset == offset)
+            try EncryptedDisk.write(opened.driver, 3, 1)
+            try opened.driver.close()
+        }
+        // Nothing is changed while only one copy can be written.
+        #expect(throws: DiskError.self) {
+            _ = try change(disk, .replace(0, DiskEncryption(key: EncryptedDisk.makeKey(2))))
+        }
+        disk.store.setFaults(Faults())
+        let opened = try EngineDriver.open(store: disk.store, options: options, clock: disk.clock)
+        #expect(opened.report.keySlotsFailure == nil)
+        #expect(try EncryptedDisk.read(opened.driver, 3) == EncryptedDisk.content(3, 1))
+        disk.store.restart(.none)
+        #expect(try KeySlotStore.read(disk.store).allSatisfy { $0.slots != nil })
+    }
 }

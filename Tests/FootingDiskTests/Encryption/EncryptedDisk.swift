@@ -45,13 +45,13 @@ struct EncryptedDisk {
         )
     }
 
-    private init(copying other: EncryptedDisk) {
+    private init(copying other: EncryptedDisk, seed: UInt64) {
         geometry = other.geometry
-        store = other.store.copy(seed: 5)
+        store = other.store.copy(seed: seed)
     }
 
     /// An independent disk with the same content.
-    func copy() -> EncryptedDisk { EncryptedDisk(copying: self) }
+    func copy(seed: UInt64 = 5) -> EncryptedDisk { EncryptedDisk(copying: self, seed: seed) }
 
     func open(_ key: DiskKey? = key) throws(DiskError) -> EngineDriver {
         var options = EngineOptions()

@@ -154,6 +154,40 @@ import Testing
         #expect(try disk.check().findings == [])
     }
 
+    private func allowProofs(_ count: Int?) { accelerator.proofAllowance.withLock { $0 = count } }
+
+    @Test func `A proof without memory ends nothing`() throws {
+        var engine = try open()
+        for number in 0..<20 { try EncryptedDisk.write(engine, number, 1) }
+        // The table's and the superblock's.
+        for allowed in [0, 1, 0, 1] {
+            allowProofs(allowed)
+            requireRefused { try engine.checkpoint() }
+            #expect(!engine.hasFailed)
+        }
+        // The superblock's that tells of snapshots.
+        allowProofs(0)
+        requireRefused { try engine.createSnapshot("one") }
+        #expect(!engine.hasFailed)
+        allowProofs(nil)
+        wait()
+        try engine.createSnapshot("two")
+        for number in 0..<10 { try EncryptedDisk.write(engine, number, 2) }
+        try engine.flush()
+        disk.store.restart(.none)
+        let bytes = disk.store.writtenBytes
+        for allowed in 0..<4 {
+            allowProofs(allowed)
+            requireRefused { _ = try open() }
+        }
+        #expect(disk.store.writtenBytes == bytes, "something was written")
+        allowProofs(nil)
+        engine = try open()
+        try expect(engine, Array(0..<10), 2)
+        try expect(engine, Array(10..<20), 1)
+        _ = try engine.openSnapshot("two")
+    }
+
     @Test func `A writer who waits for space is told of memory`() throws {
         let engine = try open()
         refuse(true)

@@ -1,11 +1,13 @@
 import FootingAcceleration
 import FootingSystem
 
-/// The real one, which gets no memory for a cipher as long as it is told so.
+/// The real one, which gets no memory for a cipher or a proof as long as it is told so.
 final class RefusingAccelerator: Accelerator {
     let refuses = Locked(false)
     /// So many calls succeed, and none after them; nil: all do.
     let allowance = Locked<Int?>(nil)
+    /// The same for proofs, which are told apart from ciphers.
+    let proofAllowance = Locked<Int?>(nil)
     private let real = SoftwareAccelerator()
 
     var name: String { "refusing" }
@@ -31,6 +33,25 @@ final class RefusingAccelerator: Accelerator {
 
     func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
         Cipher(real: try real.cipher(key: key), owner: self)
+    }
+
+    func authenticator(key: consuming SecretBytes) -> any Authenticator {
+        Proofs(real: real.authenticator(key: key), owner: self)
+    }
+
+    private struct Proofs: Authenticator {
+        let real: any Authenticator
+        let owner: RefusingAccelerator
+
+        func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag {
+            let isUsedUp = owner.proofAllowance.withLock { left in
+                guard let count = left else { return false }
+                left = max(count - 1, 0)
+                return count == 0
+            }
+            if isUsedUp { throw .unavailable("no memory for a proof") }
+            return try unsafe real.sum(bytes)
+        }
     }
 
     private struct Cipher: BlockCipher {

@@ -10,6 +10,8 @@ package struct Faults: Sendable {
     package var unreadable: Range<UInt64>?
     /// Writes that fail with EIO.
     package var writeErrorOneIn = 0
+    /// Writes at this offset fail with EIO.
+    package var writeErrorOffset: UInt64?
     /// Syncs that fail, and lose a part of what was to be made durable.
     package var syncErrorOneIn = 0
     /// Writes that fail with ENOSPC and change nothing.
@@ -23,6 +25,9 @@ package struct Faults: Sendable {
 
     /// Nothing goes wrong but crashes.
     package init() {}
+
+    /// A place that cannot be written.
+    package init(writeErrorOffset: UInt64) { self.writeErrorOffset = writeErrorOffset }
 }
 
 /// What a sabotaged store leaves out, to show that the simulation notices.

@@ -127,7 +127,8 @@ extension SimulatedStore {
             state.settle(next: offset)
             try state.countCall()
             state.note(1, offset, unsafe Checksum.crc32c(bytes))
-            if state.strikes(state.faults.writeErrorOneIn) {
+            let isBad = state.faults.writeErrorOffset == offset
+            if isBad || state.strikes(state.faults.writeErrorOneIn) {
                 state.counts.writeErrors += 1
                 throw .inputOutput
             }

@@ -86,19 +86,27 @@ enum ServeCommand {
         let detection = try tuned(try detect(input[path]), input)
         let placement = place(detection, console)
         var options = options(input, detection, placement)
-        options.key = try KeyOptions.forDisk(input[path], input)
         options.log = { line in console.remark(line) }
-        let disk: Disk
-        do throws(DiskError) {
-            disk = try Disk(path: input[path], options: options)
-        } catch {
-            throw DiskCommand.failure(error)
-        }
+        let disk = try open(input, options)
         do throws(CommandError) {
             try serve(disk, detection, placement, input, console, signals)
         } catch {
             try? disk.close()
             throw error
+        }
+    }
+
+    /// Opens the disk; what opened it is wiped when this returns.
+    private static func open(
+        _ input: Invocation,
+        _ options: EngineOptions
+    ) throws(CommandError) -> Disk {
+        var options = options
+        options.key = try KeyOptions.forDisk(input[path], input)
+        do throws(DiskError) {
+            return try Disk(path: input[path], options: options)
+        } catch {
+            throw DiskCommand.failure(error)
         }
     }
 
@@ -175,6 +183,9 @@ enum ServeCommand {
         }
         if let failure = disk.keyLockFailure {
             console.remark("the disk's key may be swapped out, as it cannot be locked: \(failure)")
+        }
+        if let failure = disk.recovery.keySlotsFailure {
+            console.remark("the disk's key slots have one good copy only: \(failure)")
         }
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server
