@@ -346,7 +346,7 @@ public final class Disk: Sendable {
 
 extension DiskError {
     /// The same error with the container's path in it.
-    func at(_ path: String) -> DiskError {
+    package func at(_ path: String) -> DiskError {
         var error = self
         error.path = error.path ?? path
         return error

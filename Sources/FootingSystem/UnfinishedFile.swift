@@ -1,6 +1,6 @@
 internal import CFooting
 
-/// A file, or an empty folder, that is of no use if the process ends before it is finished with it.
+/// A file, or an empty folder, that is of no use if the process ends before it is done with it.
 ///
 /// Whoever has this removes it in the ordinary case. Where a signal ends the process, the handler of
 /// ``removeOnSignals()`` does.

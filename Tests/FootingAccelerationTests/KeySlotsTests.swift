@@ -1,4 +1,5 @@
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingAcceleration
@@ -224,7 +225,7 @@ extension Credential {
 
     @Test func `a generation that cannot be is damage`() throws {
         let block = try SlotsFixture().slots.bytes
-        for generation in [UInt64.max, .max - 1, 1 << 62] {
+        for generation in [UInt64.max, .max - 1, 1 << 62] as [UInt64] {
             var changed = block
             changed.put(generation, at: 32)
             changed.mendSum()

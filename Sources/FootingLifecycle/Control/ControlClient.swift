@@ -9,8 +9,8 @@ public enum ControlClient {
     ///   - arguments: what the command takes; null where it takes nothing.
     ///   - path: the socket.
     ///   - seconds: how long the answer may take.
-    /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong; where
-    ///   no answer came, ``ControlError/mayBeDone`` is true.
+    /// - Throws: ``ControlError/Kind/notServed`` where nobody listens, and what else goes wrong;
+    ///   where no answer came, ``ControlError/mayBeDone`` is true.
     public static func ask(
         _ command: String,
         _ arguments: JSONValue = .null,

@@ -23,8 +23,8 @@ import Testing
         return (store, driver)
     }
 
-    /// The first has found it; before it reads what it refers to, the second has deleted it, and its
-    /// pages may be others' by then.
+    /// The first has found it; before it reads what it refers to, the second has deleted it, and
+    /// its pages may be others' by then.
     @Test(arguments: [true, false], [true, false])
     func `Who comes second is told that it is not there`(
         isRollback: Bool,
