@@ -1,9 +1,9 @@
 internal import CFooting
 
-/// A file, or an empty folder, that is of no use if the process ends before it is done with it.
+/// A file, or an empty folder, that is of no use if the process ends before it is done.
 ///
-/// Whoever has this removes it in the ordinary case. Where a signal ends the process, the handler of
-/// ``removeOnSignals()`` does.
+/// Whoever has this removes it in the ordinary case. Where a signal ends the process, the handler
+/// of ``removeOnSignals()`` does.
 public struct UnfinishedFile: ~Copyable {
     private let number: Int32
 
