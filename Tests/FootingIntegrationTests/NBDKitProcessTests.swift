@@ -74,6 +74,12 @@ struct NBDKitProcessTests {
             """
             create 16M
             \(isDaemon ? "daemon" : "launch") "$plugin" disk.footing
+            # Each names itself when it begins to run.
+            for _ in {1..100}; do
+                count=$(grep -l footing- /proc/"$server"/task/*/comm | wc -l)
+                ((count < 3)) || break
+                sleep 0.05
+            done
             count=0
             for task in /proc/"$server"/task/*; do
                 grep -q footing- "$task/comm" || continue

@@ -32,6 +32,8 @@ import Testing
         try unsafe driver.write(at: block * 4096, UnsafeRawBufferPointer(bytes))
     }
 
+    /// Not inlined: of an array that nobody looks at, Swift 6.3 frees the memory before it is filled.
+    @inline(never)
     private func read(
         _ driver: EngineDriver,
         at offset: UInt64,
