@@ -32,7 +32,7 @@ import Testing
         try unsafe driver.write(at: block * 4096, UnsafeRawBufferPointer(bytes))
     }
 
-    /// Not inlined: of an array that nobody looks at, Swift 6.3 frees the memory before it is filled.
+    /// Not inlined: an array that nobody looks at is freed before it is filled, by Swift 6.3.
     @inline(never)
     private func read(
         _ driver: EngineDriver,

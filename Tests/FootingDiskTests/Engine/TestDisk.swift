@@ -60,7 +60,7 @@ struct TestDisk {
         try unsafe engine.write(at: offset, UnsafeRawBufferPointer(bytes))
     }
 
-    /// Not inlined: of an array that nobody looks at, Swift 6.3 frees the memory before it is filled.
+    /// Not inlined: an array that nobody looks at is freed before it is filled, by Swift 6.3.
     @inline(never)
     func read(_ offset: UInt64, _ count: Int) throws(DiskError) -> [UInt8] {
         let buffer = AlignedBuffer(count: count)
