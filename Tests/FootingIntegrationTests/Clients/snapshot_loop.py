@@ -54,8 +54,9 @@ class Loop:
     def place(self, number):
         return number * 7 % self.blocks
 
-    def write(self, seconds):
-        """Writes until it is time to kill."""
+    def write(self, seconds, stop):
+        """Writes until it is time to kill, which is told before: whoever makes a snapshot from then
+        on may find no server, and recover the disk instead of it."""
         handle = self.connect("")
         end = time.monotonic() + seconds
         try:
@@ -67,6 +68,7 @@ class Loop:
                 if self.random.random() < 0.02:
                     handle.flush()
                     self.flushed = number
+            stop.set()
             self.server.kill()
         except nbd.Error:
             assert self.server.process is None or self.server.process.poll() is not None
@@ -79,8 +81,9 @@ class Loop:
             self.snapshots[name] = [self.done, None, False]
             answer = self.footing("create", self.disk, name)
             if stop.is_set():
-                # The server may have been gone, and the disk opened and recovered instead of it.
-                self.snapshots[name][0] = self.flushed
+                # The server may have been gone, and the disk opened and recovered instead of it;
+                # or it made the snapshot, and what came later was flushed.
+                self.snapshots[name][0] = min(self.snapshots[name][0], self.flushed)
                 return
             self.snapshots[name][1] = self.sent
             if answer:
@@ -153,7 +156,7 @@ class Loop:
             maker = threading.Thread(target=self.make, args=[stop])
             maker.start()
             killer = 0.1 + 0.5 * self.random.random()
-            self.write(killer)
+            self.write(killer, stop)
             stop.set()
             maker.join()
             self.server.start()
