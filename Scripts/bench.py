@@ -18,7 +18,7 @@ import tempfile
 import bench_detect
 import bench_disk
 from bench_report import Report, say
-from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, fio, run
+from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, all_servers, fio, run
 
 ALL_PARTS = ("detect", "nbd", "lz4", "capped", "amplification", "recovery", "memory")
 
