@@ -74,8 +74,8 @@ tests() {
 # Without optimisation the simulations alone take ten minutes, and an hour under a sanitizer;
 # preconditions and overflows are checked all the same. A folder of its own, or each build would undo
 # the developer's.
-optimized=(-Xswiftc -O)
-tested=(--scratch-path .build/tested "${optimized[@]}")
+export FOOTING_OPTIMIZED=1
+tested=(--scratch-path .build/tested)
 sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt|Tuning)Tests\.'
 
 step "format" make --no-print-directory lint
@@ -88,10 +88,10 @@ step "guest kernels" Scripts/guests.sh
 tests guest "${tested[@]}" --filter '^FootingGuestTests\.'
 # They have allocators of their own: what the heap gives back cannot be seen.
 export FOOTING_SANITIZED=1
-tests thread-sanitizer --sanitize=thread --scratch-path .build/thread "${optimized[@]}" \
+tests thread-sanitizer --sanitize=thread --scratch-path .build/thread \
     --filter "$sanitized"
 export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
-tests address-sanitizer --sanitize=address --scratch-path .build/address "${optimized[@]}" \
+tests address-sanitizer --sanitize=address --scratch-path .build/address \
     --filter "$sanitized"
 if [[ -d Fuzz ]]; then
     step "fuzz corpora" Scripts/fuzz.sh corpus
