@@ -42,7 +42,7 @@ tests() {
     shift
     echo "== $name tests"
     # The linker's remarks on the address sanitizer's own symbols would fill the log.
-    timeout "$limit_seconds" swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
+    timeout "$limit_seconds" "${optimized[@]}" swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
         grep --line-buffered --invert-match 'Cannot export local symbol .__asan_' |
         tee "$reports/$name.log"
     status=${PIPESTATUS[0]}
@@ -74,7 +74,7 @@ tests() {
 # Without optimisation the simulations alone take ten minutes, and an hour under a sanitizer;
 # preconditions and overflows are checked all the same. A folder of its own, or each build would undo
 # the developer's.
-export FOOTING_OPTIMIZED=1
+optimized=(env FOOTING_OPTIMIZED=1)
 tested=(--scratch-path .build/tested)
 sanitized='^Footing(System|Acceleration|Disk|NBD|Host|Memory|Lifecycle|Commands|KubeVirt|Tuning)Tests\.'
 
