@@ -5,7 +5,7 @@ set -uo pipefail
 # A crash ends the run at once instead of waiting at a debugger's prompt.
 export SWIFT_BACKTRACE=enable=no
 # Far beyond what any part takes: a hang ends too.
-limit_seconds=900
+limit_seconds=1200
 
 # Swift's tools leave folders behind wherever they run: these go when this ends. Not below /tmp,
 # which may be memory, where TMPDIR says nothing else.
@@ -42,7 +42,8 @@ tests() {
     shift
     echo "== $name tests"
     # The linker's remarks on the address sanitizer's own symbols would fill the log.
-    timeout "$limit_seconds" "${optimized[@]}" swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
+    timeout "$limit_seconds" "${optimized[@]}" \
+        swift test --disable-xctest --xunit-output "$report" "$@" </dev/null 2>&1 |
         grep --line-buffered --invert-match 'Cannot export local symbol .__asan_' |
         tee "$reports/$name.log"
     status=${PIPESTATUS[0]}
@@ -88,11 +89,9 @@ step "guest kernels" Scripts/guests.sh
 tests guest "${tested[@]}" --filter '^FootingGuestTests\.'
 # They have allocators of their own: what the heap gives back cannot be seen.
 export FOOTING_SANITIZED=1
-tests thread-sanitizer --sanitize=thread --scratch-path .build/thread \
-    --filter "$sanitized"
+tests thread-sanitizer --sanitize=thread --scratch-path .build/thread --filter "$sanitized"
 export LSAN_OPTIONS=suppressions=$PWD/Scripts/leaks.suppressions:print_suppressions=0
-tests address-sanitizer --sanitize=address --scratch-path .build/address \
-    --filter "$sanitized"
+tests address-sanitizer --sanitize=address --scratch-path .build/address --filter "$sanitized"
 if [[ -d Fuzz ]]; then
     step "fuzz corpora" Scripts/fuzz.sh corpus
 fi
