@@ -223,8 +223,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Tests spend their time in what they test, the simulations above all. Not the tests themselves: they
-// hand out addresses of what an optimiser thinks is not used any more.
+// Tests spend their time in what they test, the simulations above all. Not the tests themselves:
+// they hand out addresses of what an optimiser thinks is not used any more.
 if Context.environment["FOOTING_OPTIMIZED"] == "1" {
     for target in package.targets where [.regular, .executable].contains(target.type) {
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-O"])]
