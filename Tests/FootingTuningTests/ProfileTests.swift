@@ -27,6 +27,17 @@ import Testing
         }
     }
 
+    @Test func `what nothing heeds is told, but not where it asks for nothing`() throws {
+        let edge = try #require(BuiltInProfiles.named("edge-generic")).unheeded
+        #expect(edge.contains("memory-ceiling = 512M"))
+        #expect(edge.contains("bandwidth = 20M"))
+        #expect(!edge.contains { $0.hasPrefix("connections") })
+        var profile = try #require(BuiltInProfiles.named("bare-metal"))
+        #expect(profile.unheeded == [])
+        try profile.set("bandwidth", "5M")
+        #expect(profile.unheeded == ["bandwidth = 5M"])
+    }
+
     @Test func `a built-in profile of a place is what the place decides itself`() throws {
         let tree = try TuningTree([.virtio()])
         let report = HostReport.gather(root: try tree.root(), path: "/disk.footing")

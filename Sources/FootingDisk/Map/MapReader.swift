@@ -94,29 +94,22 @@ struct MapReader: Sendable {
     }
 
     /// Reads a page from the store and verifies what it is.
+    ///
+    /// - Parameter fromDevice: whether the device itself is read, where that is possible.
     func read(
         _ page: MapEntry,
         _ identity: MapPage.Identity,
+        fromDevice: Bool = false,
         into buffer: borrowing AlignedBuffer
     ) throws(DiskError) {
         try checkLocation(page)
+        let offset = page.location.offset
         do throws(Errno) {
-            try unsafe store.readDirectly(at: page.location.offset, into: buffer.slice(0..<4096))
-        } catch {
-            throw DiskError("read map page", offset: page.location.offset, cause: error)
-        }
-        try verify(page, identity, buffer)
-    }
-
-    /// The same, of the device itself where that is possible.
-    func readFromDevice(
-        _ page: MapEntry,
-        _ identity: MapPage.Identity,
-        into buffer: borrowing AlignedBuffer
-    ) throws(DiskError) {
-        try checkLocation(page)
-        do throws(Errno) {
-            try unsafe store.readFromDevice(at: page.location.offset, into: buffer.slice(0..<4096))
+            if fromDevice {
+                try unsafe store.readFromDevice(at: offset, into: buffer.slice(0..<4096))
+            } else {
+                try unsafe store.readDirectly(at: offset, into: buffer.slice(0..<4096))
+            }
         } catch {
             throw DiskError("read map page", offset: page.location.offset, cause: error)
         }

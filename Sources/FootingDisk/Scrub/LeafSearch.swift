@@ -85,9 +85,10 @@ struct LeafSearch {
             }
             do throws(DiskError) {
                 byteCount += 4096
-                try engine.reader.readFromDevice(
+                try engine.reader.read(
                     entry,
                     MapPage.Identity(level: level, index: index),
+                    fromDevice: true,
                     into: page
                 )
             } catch {

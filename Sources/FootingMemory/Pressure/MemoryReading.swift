@@ -15,8 +15,8 @@ public struct Headroom: Sendable, Equatable {
         self.excessBytes = excessBytes
     }
 
-    /// Nothing takes so much in half a second that the rest would be short: 2 GiB is what four
-    /// processors fill in that time, and three times what a balloon takes in a whole one.
+    /// Five times what a balloon was seen to take within a second (docs/memory.md): half a second
+    /// leaves most of it. Who takes more than that is told of by the kernel, not by looks.
     private static let plentyBytes: UInt64 = 2 << 30
 
     /// Whether so much is there that it need not be looked at often.

@@ -86,6 +86,16 @@ public struct TuningProfile: Sendable, Equatable {
         }
     }
 
+    /// What the profile asks for and nothing heeds yet, as `bandwidth = 10M`.
+    public var unheeded: [String] {
+        zip(ProfileField.all, values).compactMap { field, value in
+            guard field.usedBy == nil else { return nil }
+            let standard = (try? field.value(field.standard)).map { field.text($0) }
+            let text = field.text(value)
+            return text == standard ? nil : "\(field.name) = \(text)"
+        }
+    }
+
     /// The profile as a file, which ``ProfileParser/parse(_:)`` reads as the same.
     public func text() -> String {
         var text = """

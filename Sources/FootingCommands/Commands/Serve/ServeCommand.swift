@@ -84,6 +84,7 @@ enum ServeCommand {
             throw CommandError("cannot handle", "signals", error)
         }
         let detection = try tuned(try detect(input[path]), input)
+        try tellUnheeded(input, console)
         let placement = place(detection, console)
         var options = options(input, detection, placement)
         options.log = { line in console.remark(line) }
@@ -133,6 +134,18 @@ enum ServeCommand {
         guard let name = input[profile] else { return detection }
         let profile = try TuneParameters.read(name)
         return detection.with(profile.deployment(at: detection.profile))
+    }
+
+    /// Nobody is to believe in a limit that does not hold.
+    private static func tellUnheeded(
+        _ input: Invocation,
+        _ console: Console
+    ) throws(CommandError) {
+        guard let name = input[profile] else { return }
+        let fields = try TuneParameters.read(name).unheeded.joined(separator: ", ")
+        if !fields.isEmpty {
+            console.remark("the profile '\(name)' asks for what nothing heeds yet: \(fields)")
+        }
     }
 
     /// Clients at a time: what was asked for, else what the profile says.
