@@ -15,8 +15,9 @@ public struct Headroom: Sendable, Equatable {
         self.excessBytes = excessBytes
     }
 
-    /// Five times what a balloon was seen to take within a second (docs/memory.md): half a second
-    /// leaves most of it. Who takes more than that is told of by the kernel, not by looks.
+    /// Five times what a balloon was seen to take within a second (docs/memory.md).
+    ///
+    /// Half a second leaves most of it. Who takes more is told of by the kernel, not by looks.
     private static let plentyBytes: UInt64 = 2 << 30
 
     /// Whether so much is there that it need not be looked at often.
