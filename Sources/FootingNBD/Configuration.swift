@@ -30,6 +30,10 @@ public struct Configuration: Sendable {
     /// After this time without a request a connection's buffers go back to the kernel.
     public var idleMilliseconds: Int32 = 1_000
 
+    /// For how long a connection's thread looks for its client's next request before it sleeps,
+    /// where that has paid lately; 0 for never.
+    public var busyPollNanoseconds: UInt64 = 200_000
+
     /// What the kernel is asked to buffer for a connection's replies; 0 leaves its default.
     public var sendBufferBytes: Int32 = 1 << 20
     /// What the kernel is asked to buffer of a TCP connection's requests; 0 leaves its default.

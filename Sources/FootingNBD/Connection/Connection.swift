@@ -41,6 +41,13 @@ struct Connection: ~Copyable {
     /// When the request that is half there must be complete.
     private var deadlineNanoseconds: UInt64?
     private var isIdle = false
+    /// How much sense it makes to wait without sleeping.
+    var busyPoll: BusyPoll
+    /// The same, while reads are under way.
+    var readPoll: BusyPoll
+    let pollingPlaces: PollingPlaces
+    /// Whether all that was served last was a single read.
+    var wasLoneRead = false
 
     /// - Throws: `ENOMEM` where there is no memory for its buffers.
     init(
@@ -49,6 +56,7 @@ struct Connection: ~Copyable {
         others: (any ExportSource)?,
         configuration: Configuration,
         pool: ReaderPool,
+        pollingPlaces: PollingPlaces,
         counters: Counters
     ) throws(Errno) {
         // Both, or neither.
@@ -64,6 +72,9 @@ struct Connection: ~Copyable {
         self.others = others
         self.configuration = configuration
         self.pool = pool
+        self.pollingPlaces = pollingPlaces
+        busyPoll = BusyPoll(limitNanoseconds: configuration.busyPollNanoseconds)
+        readPoll = busyPoll
         self.counters = counters
         offer = Offer(export, maximumPayloadBytes: configuration.maximumPayloadBytes)
         rules = RequestRules(offer: offer, session: session)
@@ -176,6 +187,7 @@ extension Connection {
                 return leave(ending)
             }
             let hasProgress = turn.requests > requestsBefore
+            wasLoneRead = turn.requests == 1 && turn.readBytes > 0
             // The time that the disk took is not the client's.
             deadlineNanoseconds = deadlineNanoseconds.map { $0 + clock.nanoseconds - start }
             counters.add(&turn)
@@ -222,7 +234,7 @@ extension Connection {
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.
         guard isIdle || !link.isQuiet else {
-            return try receiveBytes(waits: true) > 0
+            return try receiveNext()
         }
         let limit = isIdle ? -1 : configuration.idleMilliseconds
         let ready = try link.wakeUp.wait(

@@ -32,6 +32,7 @@ public final class Server: Sendable {
     let log: LimitedLog
     let counters = Counters()
     let pool: ReaderPool
+    private let pollingPlaces: PollingPlaces
     let state = Locked(State())
     let stopEvent: Event
 
@@ -50,6 +51,9 @@ public final class Server: Sendable {
         pool = ReaderPool(
             maximumThreads: configuration.readerThreads,
             maximumQueued: configuration.maximumQueuedReads
+        )
+        pollingPlaces = PollingPlaces(
+            processorCount: (try? ProcessorAffinity.current().count) ?? 1
         )
         do throws(Errno) {
             stopEvent = try Event()
@@ -178,6 +182,7 @@ public final class Server: Sendable {
                 others: others,
                 configuration: configuration,
                 pool: pool,
+                pollingPlaces: pollingPlaces,
                 counters: counters
             )
             if case .broken(let reason) = connection.run() {

@@ -29,6 +29,7 @@ struct Run {
 
     consuming func execute() throws(SimulationFailure) -> Simulation.Summary {
         var run = self
+        defer { run.letGo() }
         do throws(DiskError) {
             var generator = run.random
             try Disk.format(
@@ -56,7 +57,6 @@ struct Run {
             try run.live(cycle)
             try run.end(cycle)
         }
-        run.store.setHook(nil)
         run.client.model.withLock { model in
             run.summary.snapshotCount = model.snapshots.madeCount
             run.summary.rollbackCount = model.snapshots.rollbackCount
@@ -72,6 +72,14 @@ struct Run {
         run.summary.trace = run.store.trace
         run.summary.callCount = run.store.callCount
         return run.summary
+    }
+
+    /// Ends what the client and its engine know of each other, however the run ended.
+    private func letGo() {
+        store.setHook(nil)
+        client.forgetReads()
+        // Freed outside of the lock: an engine's end may ask its client.
+        _ = client.model.withLock { $0.engine.take() }
     }
 
     private func check() throws(SimulationFailure) {

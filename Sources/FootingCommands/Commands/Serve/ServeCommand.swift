@@ -57,6 +57,17 @@ enum ServeCommand {
         help: "How the disk asks its device; auto is io_uring where the kernel lets it."
     )
 
+    static let busyPoll = Option(
+        "busy-poll",
+        .integer(0...10_000),
+        placeholder: "microseconds",
+        default: 200,
+        help: """
+            For how long to look for the next request of a client that sends one at a time, \
+            before sleeping; only where that pays; 0 for never.
+            """
+    )
+
     static let declaration = Command(
         name: "serve",
         overview: "Serve a disk over NBD until SIGTERM or SIGINT.",
@@ -68,7 +79,8 @@ enum ServeCommand {
             """,
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model, memory.model,
-            fixedMemory.model, inputOutput.model, profile.model, SharedParameters.json.model,
+            fixedMemory.model, inputOutput.model, busyPoll.model, profile.model,
+            SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
     )
@@ -190,6 +202,7 @@ enum ServeCommand {
     ) throws(CommandError) {
         var configuration = Configuration()
         configuration.maximumConnections = try clients(input)
+        configuration.busyPollNanoseconds = UInt64(input[busyPoll]) * 1000
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
         configuration.log = { line in
             console.remark(line)

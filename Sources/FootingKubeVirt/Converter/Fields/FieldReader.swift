@@ -3,14 +3,8 @@
 /// The only way to a value is a method that notes its key, and the only way to a map or a list of
 /// maps gives further readers that the report knows. So a key that no code asks for is left over,
 /// and is told: nothing can be dropped in silence.
-final class FieldReader {
-    /// Where the map stands, as `spec.domain.devices.disks[0]`.
-    let path: String
-    /// The same for the tables of fields: relative to a VirtualMachineInstance, without indices.
-    let pattern: String
-    let position: YAMLPosition
-    private let members: [YAMLMember]
-    private var readKeys: Set<String> = []
+struct FieldReader {
+    private let record: FieldRecord
     private let report: FieldReport
 
     init(
@@ -22,28 +16,33 @@ final class FieldReader {
         guard case .map(let members) = node.value else {
             throw .invalid(path, node.position, "must be a map, not \(node.value.kindName)")
         }
-        self.path = path
-        self.pattern = pattern
-        self.members = members
+        record = FieldRecord(path: path, pattern: pattern, members: members)
         self.report = report
         position = node.position
-        report.add(self)
+        report.add(record)
     }
 
-    /// The members whose keys were never asked for.
-    var leftOver: [YAMLMember] { members.filter { !readKeys.contains($0.key) } }
+    /// Where the map stands, as `spec.domain.devices.disks[0]`.
+    var path: String { record.path }
+
+    /// The same for the tables of fields: relative to a VirtualMachineInstance, without indices.
+    var pattern: String { record.pattern }
+
+    let position: YAMLPosition
+
+    private var members: [YAMLMember] { record.members }
 
     /// Every key, in the order of the text.
     var keys: [String] { members.map(\.key) }
 
     /// The path of a member.
-    func path(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    func path(_ key: String) -> String { record.path(key) }
 
     /// The pattern of a member.
-    func pattern(_ key: String) -> String { pattern.isEmpty ? key : "\(pattern).\(key)" }
+    func pattern(_ key: String) -> String { record.pattern(key) }
 
     private func node(_ key: String) -> YAMLNode? {
-        readKeys.insert(key)
+        record.didRead(key)
         guard let node = members.first(where: { $0.key == key })?.node, node.value != .null else {
             return nil
         }
@@ -52,7 +51,7 @@ final class FieldReader {
 
     /// Takes keys for ones that nothing asked for, so that they are told: what they say has no
     /// effect here.
-    func leave(_ keys: String...) { readKeys.subtract(keys) }
+    func leave(_ keys: String...) { record.leave(keys) }
 
     /// An error about a member.
     func error(_ key: String, _ reason: String) -> ConversionError {

@@ -13,9 +13,9 @@ public struct FieldNote: Sendable, Hashable, CustomStringConvertible {
 
 /// Every map of a manifest that was opened, and so every field that was not read.
 final class FieldReport {
-    private var readers: [FieldReader] = []
+    private var records: [FieldRecord] = []
 
-    func add(_ reader: FieldReader) { readers.append(reader) }
+    func add(_ record: FieldRecord) { records.append(record) }
 
     /// The fields that nothing asked for, in the order of the text.
     ///
@@ -26,25 +26,25 @@ final class FieldReport {
     ) -> (withoutEffect: [FieldNote], notConverted: [FieldNote]) {
         var withoutEffect: [FieldNote] = []
         var notConverted: [FieldNote] = []
-        for reader in readers {
+        for record in records {
             // The template of a VirtualMachine has metadata and a spec, and nothing of an instance
             // besides, whose pattern is its own too.
-            let isTemplate = reader.pattern.isEmpty && !reader.path.isEmpty
-            for member in reader.leftOver {
-                let pattern = reader.pattern(member.key)
+            let isTemplate = record.pattern.isEmpty && !record.path.isEmpty
+            for member in record.leftOver {
+                let pattern = record.pattern(member.key)
                 let note = { (reason: String) in
                     FieldNote(
-                        path: reader.path(member.key),
+                        path: record.path(member.key),
                         position: member.position,
                         reason: reason
                     )
                 }
-                let reason = table.reasonWithoutEffect(pattern, in: reader.pattern)
+                let reason = table.reasonWithoutEffect(pattern, in: record.pattern)
                 if let reason, !isTemplate {
                     withoutEffect.append(note(reason))
                 } else {
                     notConverted.append(
-                        note(table.reasonNotConverted(pattern, in: reader.pattern))
+                        note(table.reasonNotConverted(pattern, in: record.pattern))
                     )
                 }
             }
