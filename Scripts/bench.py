@@ -17,10 +17,14 @@ import tempfile
 
 import bench_detect
 import bench_disk
+import bench_kubevirt
 from bench_report import Report, say
 from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, all_servers, fio, run
 
-ALL_PARTS = ("detect", "nbd", "lz4", "capped", "amplification", "recovery", "memory")
+ALL_PARTS = (
+    *("detect", "nbd", "lz4", "capped", "amplification", "snapshots", "recovery", "memory"),
+    "kubevirt",
+)
 
 
 def parse():
@@ -408,6 +412,10 @@ def main():
             raise SystemExit(f"{folder} has less than 16 GiB free: set TMPDIR")
         if "detect" in PARTS:
             bench_detect.measure(report, FOOTING, ROUNDS)
+        if "kubevirt" in PARTS:
+            bench_kubevirt.measure(report, f"{FOOTING}-kubevirt", folder, ROUNDS)
+        if "snapshots" in PARTS:
+            bench_disk.measure_snapshots(report, folder)
         if "nbd" in PARTS or "capped" in PARTS:
             measure_nbd(report, folder)
         if "amplification" in PARTS:

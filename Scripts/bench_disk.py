@@ -68,6 +68,60 @@ def measure_amplification(report, folder):
         )
 
 
+def snapshot_times(server, count, load):
+    """Wall times of the whole command, beside a client that writes if there is to be one."""
+    writer = None
+    if load:
+        words = ["fio", "--name=load", "--ioengine=nbd", f"--uri={server.uri}", "--size=64m"]
+        words += ["--rw=randwrite", *RANDOM, "--fsync=64", "--time_based", "--runtime=600"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        writer = subprocess.Popen(words, **quiet)
+        time.sleep(1)
+    times = []
+    try:
+        for number in range(count):
+            name = f"snapshot-{number}"
+            began = time.perf_counter()
+            run(FOOTING, "disk", "snapshot", "create", server.image, name)
+            times.append(time.perf_counter() - began)
+            run(FOOTING, "disk", "snapshot", "delete", server.image, name)
+    finally:
+        if writer:
+            writer.terminate()
+            writer.wait()
+    return times
+
+
+def measure_snapshots(report, folder, count=40):
+    """How long `disk snapshot create` takes, from its start to its end, while the disk is served."""
+    for mebibytes in (64, 4096):
+        server = Server(
+            f"snapshots-{mebibytes}",
+            folder,
+            [FOOTING, "disk", "create", "{image}", "--size", f"{mebibytes}M"],
+            [FOOTING, "serve", "{image}", "--socket", "{socket}"],
+        )
+        server.create()
+        server.start()
+        try:
+            fio(server, ["--rw=write", *LARGE, f"--size={mebibytes}m", "--end_fsync=1"])
+            server.settle()
+            for load in (False, True):
+                times = [value * 1000 for value in snapshot_times(server, count, load)]
+                middle = statistics.median(times)
+                report.bar(
+                    f"creation of a snapshot, {mebibytes} MiB written"
+                    + (", beside a client that writes" if load else ""),
+                    "under 10 ms",
+                    f"{middle:.1f} ms",
+                    middle < 10,
+                    f"{max(times):.1f} ms at worst of {count}",
+                )
+        finally:
+            server.stop()
+            pathlib.Path(server.image).unlink(missing_ok=True)
+
+
 def large_disk(folder):
     """A disk of 10 GiB, written in full."""
     server = Server(

@@ -23,9 +23,10 @@ final class OwnReads {
     var hasStarted = false
     private var unsubmittedCount = 0
 
-    /// A device that gets all of a client's reads at once ends them at once, and so does the
-    /// client with its next ones: while one side works the other waits. Two are enough to spare
-    /// some of the calls (measured).
+    /// Few, since a device that gets all of a client's reads at once ends them at once.
+    ///
+    /// The client then sends its next ones at once too, and while one side works the other waits.
+    /// Two spare some of the calls (measured).
     private static let submittedTogether = 2
 
     /// Notes that a read was started, and sends some off before the others are prepared.
