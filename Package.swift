@@ -193,7 +193,8 @@ let package = Package(
             .testTarget(
                 name: "FootingCommandsTests",
                 dependencies: [
-                    "FootingCommands", "FootingLifecycle", "FootingTestSupport", "FootingSystem",
+                    "FootingCommands", "FootingTuning", "FootingLifecycle", "FootingTestSupport",
+                    "FootingSystem",
                 ],
                 swiftSettings: strict
             ),

@@ -71,6 +71,21 @@ int footing_ring_read(
 	return 0;
 }
 
+int footing_ring_write(
+	struct footing_ring *ring,
+	const void *bytes,
+	unsigned count,
+	uint64_t offset,
+	uint64_t tag)
+{
+	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
+	if (!entry)
+		return -EBUSY;
+	io_uring_prep_write(entry, ring->file, bytes, count, offset);
+	io_uring_sqe_set_data64(entry, tag);
+	return 0;
+}
+
 int footing_ring_poll(struct footing_ring *ring, int descriptor, uint64_t tag)
 {
 	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);

@@ -1,10 +1,11 @@
 internal import CFooting
 import Glibc
 
-/// Reads that the kernel works on side by side while their thread does something else: io_uring(7).
+/// Requests that the kernel works on side by side while their thread does something else:
+/// io_uring(7).
 ///
 /// By liburing, which knows the kernel's side of the shared memory. One thread at a time uses it.
-/// Whoever prepares a read keeps its memory until its completion was taken.
+/// Whoever prepares a request keeps its memory until its completion was taken.
 @safe
 public struct Ring: ~Copyable, @unchecked Sendable {
     // Sendable: a unique owner of what the pointers refer to.
@@ -39,7 +40,7 @@ public struct Ring: ~Copyable, @unchecked Sendable {
         unsafe vectors.forEach { unsafe $0.deallocate() }
     }
 
-    /// Sets the file that is read, which must stay open as long as the ring lives.
+    /// Sets the file that is read and written, which must stay open as long as the ring lives.
     public mutating func setFile(_ number: Int32) {
         unsafe footing_ring_set_file(ring, number)
     }
@@ -66,6 +67,18 @@ public struct Ring: ~Copyable, @unchecked Sendable {
         }
         unsafe vectors.append(vector)
         return unsafe footing_ring_read(ring, vector, UInt32(count), offset, tag) == 0
+    }
+
+    /// Prepares a write.
+    ///
+    /// - Returns: false if as many as there is room for are prepared: ``submit()`` first.
+    public mutating func prepareWrite(
+        at offset: UInt64,
+        from buffer: UnsafeRawBufferPointer,
+        tag: UInt64
+    ) -> Bool {
+        let count = UInt32(buffer.count)
+        return unsafe footing_ring_write(ring, buffer.baseAddress, count, offset, tag) == 0
     }
 
     /// Prepares one look at a descriptor: it completes when there is something to read.

@@ -9,6 +9,9 @@ public struct StopSignals: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try checked(footing_stop_signals()))
     }
 
+    /// Whether one of them has come, without waiting for it or taking it.
+    public var hasCome: Bool { footing_poll(descriptor.number, FOOTING_POLL_READ, -1, 0) & 1 == 1 }
+
     /// Waits for one of them.
     ///
     /// - Returns: its name.

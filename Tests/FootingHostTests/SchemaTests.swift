@@ -1,6 +1,7 @@
 import FootingDeployment
 import FootingHost
 import FootingSystem
+import FootingTestSupport
 import Foundation
 import Testing
 

@@ -60,6 +60,30 @@ import Testing
     }
 
     @Test(.enabled(if: isThere, "io_uring"))
+    func `Writes arrive where they should, beside reads`() throws {
+        let directory = try TemporaryDirectory()
+        let file = try makeFile(directory)
+        var ring = try Ring(entryCount: 8, isForThisThread: true)
+        ring.setFile(file.number)
+        let buffer = AlignedBuffer(count: 8192)
+        buffer.set(UInt64.max, at: 0)
+        let source = unsafe UnsafeRawBufferPointer(buffer.slice(0..<8))
+        isTrue(unsafe ring.prepareWrite(at: 100, from: source, tag: 1))
+        isTrue(unsafe ring.prepareRead(at: 200, into: buffer.slice(4096..<4100), tag: 2))
+        var done = Completed()
+        while done.results.count < 2 {
+            try ring.submitAndWait()
+            done.take(&ring)
+        }
+        #expect(done.results == [1: 8, 2: 4])
+        var expected = content()
+        expected.replaceSubrange(100..<108, with: [UInt8](repeating: 0xff, count: 8))
+        let found = try file.read(20_000, at: 0)
+        #expect(found == expected)
+        #expect(unsafe Array(buffer.bytes[4096..<4100]) == Array(expected[200..<204]))
+    }
+
+    @Test(.enabled(if: isThere, "io_uring"))
     func `A full ring says so, and takes more once it was submitted`() throws {
         let directory = try TemporaryDirectory()
         let file = try makeFile(directory)

@@ -15,7 +15,7 @@ int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **
 /* Ends it. Requests under way must have ended. */
 void footing_ring_destroy(struct footing_ring *ring);
 
-/* Sets the one file that footing_ring_read reads. It is not registered: the kernel ends rings some
+/* Sets the one file that is read and written. It is not registered: the kernel ends rings some
  * time after their process, and would have it open until then. */
 void footing_ring_set_file(struct footing_ring *ring, int file);
 
@@ -24,6 +24,14 @@ void footing_ring_set_file(struct footing_ring *ring, int file);
 int footing_ring_read(
 	struct footing_ring *ring,
 	const struct iovec *parts,
+	unsigned count,
+	uint64_t offset,
+	uint64_t tag);
+
+/* Prepares a write of the file, IORING_OP_WRITE. -EBUSY if too many are prepared. */
+int footing_ring_write(
+	struct footing_ring *ring,
+	const void *bytes,
 	unsigned count,
 	uint64_t offset,
 	uint64_t tag);

@@ -14,6 +14,8 @@ enum RootCommand {
             PlanCommand.declaration,
             ApplyCommand.declaration,
             RollbackCommand.declaration,
+            ProveCommand.declaration,
+            BenchCommand.declaration,
             PlacementCommand.declaration,
             AcceleratorsCommand.declaration,
             NeighbourProgram.kubeVirt,

@@ -22,6 +22,11 @@ struct ProgressLine {
         show("\(task) \(Int(percent)) % of \(ByteSize.text(total))")
     }
 
+    /// Shows which share of a task is done, 0 to 1; once for each whole percent.
+    mutating func show(_ task: String, share: Double) {
+        show("\(Int(min(max(share, 0), 1) * 100)) %  \(task)")
+    }
+
     /// Takes the line away, before anything else is written.
     mutating func clear() {
         guard !shown.isEmpty else { return }

@@ -152,6 +152,15 @@ extension TuningApplier {
         return (wishes, ours, foreign)
     }
 
+    /// Gives the attributes of groups the values that they had before, whatever they have now.
+    func putBack(_ groups: [TuningJournal.Group]) throws(TuningError) {
+        var outcome = TuningOutcome()
+        let wishes = groups.flatMap { group in
+            group.entries.map { Wish(group, group.name, $0) }
+        }
+        try restore(wishes, &outcome)
+    }
+
     /// Writes values until all are there: one may move another, and one may refuse what it was and
     /// take it back when its twin is written, as `dirty_bytes` refuses 0.
     private func restore(

@@ -91,12 +91,7 @@ public struct TuningApplier: Sendable {
             }
             return
         }
-        let isKnown = journal.requests.contains { $0.path == request.path }
-        guard isKnown || journal.requests.count < TuningJournal.requestsMaximum else {
-            throw TuningError(
-                "\(journal.requests.count) paths are applied already; 'footing rollback' first"
-            )
-        }
+        try journal.checkRoom(for: request.path)
         journal.pending = groups(chosen)
         do throws(TuningError) {
             try save(journal)
@@ -115,7 +110,7 @@ public struct TuningApplier: Sendable {
     }
 
     /// A value to write.
-    private struct Write {
+    struct Write {
         let disk: DeviceIdentity?
         let name: String
         let attribute: String
@@ -123,7 +118,7 @@ public struct TuningApplier: Sendable {
     }
 
     /// What of a plan is to be written: not what somebody else has changed, or what is gone.
-    private func choose(
+    func choose(
         _ changes: [TuningChange],
         _ journal: TuningJournal,
         force: Bool,
@@ -182,7 +177,7 @@ public struct TuningApplier: Sendable {
     }
 
     /// What is to be written and what changes with it, each with its present value.
-    private func groups(_ writes: [Write]) -> [TuningJournal.Group] {
+    func groups(_ writes: [Write]) -> [TuningJournal.Group] {
         var groups: [TuningJournal.Group] = []
         for write in writes {
             let index = groups.firstIndex { $0.disk == write.disk } ?? groups.count
@@ -198,7 +193,7 @@ public struct TuningApplier: Sendable {
         return groups
     }
 
-    private func change(_ write: Write) throws(TuningError) {
+    func change(_ write: Write) throws(TuningError) {
         let path = Self.path(write.attribute, of: write.disk, write.name)
         let what = "\(write.step.target): \(write.step.to)"
         do throws(Errno) {
@@ -213,7 +208,7 @@ public struct TuningApplier: Sendable {
     }
 
     /// Notes what is there once everything is written.
-    private func observe(_ journal: inout TuningJournal) throws(TuningError) {
+    func observe(_ journal: inout TuningJournal) throws(TuningError) {
         for group in journal.pending.indices {
             for entry in journal.pending[group].entries.indices {
                 let pending = journal.pending[group]
@@ -228,14 +223,17 @@ public struct TuningApplier: Sendable {
     }
 
     /// Undoes what was written of an apply that failed.
-    private func abandon(_ error: TuningError) -> TuningError {
+    ///
+    /// - Parameter force: also undoes what is neither as it was nor as it was written. Where this
+    ///   process alone wrote, that is what the kernel made of a value.
+    func abandon(_ error: TuningError, force: Bool = true) -> TuningError {
         do throws(TuningError) {
             // What counts is what the store says: the last journal may not have reached it.
             var journal = try load()
             var outcome = TuningOutcome()
-            // It was this process that wrote: also what the kernel made of a value is ours.
-            try settle(&journal, force: true, &outcome)
-            return TuningError("\(error); everything is as it was before")
+            try settle(&journal, force: force, &outcome)
+            let rest = outcome.hasForeign ? "everything else" : "everything"
+            return TuningError("\(error); \(rest) is as it was before")
         } catch let second {
             return TuningError(
                 "\(error); and not everything could be undone: \(second). "

@@ -53,6 +53,16 @@ struct TuningJournal: Equatable {
         applied.isEmpty && pending.isEmpty && kept.isEmpty && requests.isEmpty
     }
 
+    /// Refuses a path beyond those that a journal can have.
+    func checkRoom(for path: String) throws(TuningError) {
+        let isKnown = requests.contains { $0.path == path }
+        guard isKnown || requests.count < Self.requestsMaximum else {
+            throw TuningError(
+                "\(requests.count) paths are applied already; 'footing rollback' first"
+            )
+        }
+    }
+
     /// Notes what was asked for, instead of what was asked for on the same path before.
     mutating func note(_ request: Request) {
         if let index = requests.firstIndex(where: { $0.path == request.path }) {
@@ -74,6 +84,17 @@ struct TuningJournal: Equatable {
     }
 
     // MARK: - Groups
+
+    /// Adds what is to be written as well; the oldest value is the one to go back to.
+    mutating func addPending(_ group: Group) {
+        guard let index = pending.firstIndex(where: { $0.isSame(as: group) }) else {
+            pending.append(group)
+            return
+        }
+        for entry in group.entries {
+            pending[index].set(entry.attribute, before: entry.before, wanted: entry.wanted)
+        }
+    }
 
     /// Adds what is complete to what was complete before: the oldest value is the one to go back
     /// to, the newest the one that must be found there.

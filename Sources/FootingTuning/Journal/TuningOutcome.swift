@@ -5,7 +5,8 @@ public struct TuningError: Error, Sendable, CustomStringConvertible {
     /// What failed, on what, and why; without the last full stop.
     public let description: String
 
-    init(_ description: String) {
+    /// A failure with a text of its own.
+    public init(_ description: String) {
         self.description = description
     }
 

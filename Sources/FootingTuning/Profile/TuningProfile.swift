@@ -86,6 +86,18 @@ public struct TuningProfile: Sendable, Equatable {
         }
     }
 
+    /// The same without some of its rules.
+    public func without(rules unwanted: [String]) -> TuningProfile {
+        var profile = self
+        let rest = rules.filter { !unwanted.contains($0) }
+        do throws(ProfileError) {
+            try profile.set("rules", rest.isEmpty ? "none" : rest.joined(separator: " "))
+        } catch {
+            preconditionFailure("the profile's own rules: \(error)")
+        }
+        return profile
+    }
+
     /// What the profile asks for and nothing heeds yet, as `bandwidth = 10M`.
     public var unheeded: [String] {
         zip(ProfileField.all, values).compactMap { field, value in

@@ -70,28 +70,13 @@ enum TuneParameters {
         if let known = BuiltInProfiles.named(name) { return known }
         let bytes: [UInt8]
         do throws(Errno) {
-            bytes = try content(name)
+            bytes = try SmallFile.beginning(name, bytes: ProfileParser.bytesMaximum + 1)
         } catch {
             let isName = ProfileParser.isName(name)
             let remedy = isName ? "see 'footing profile list' for those that are built in" : nil
             throw CommandError("cannot read the profile", name, error, remedy: remedy)
         }
         return try parse(bytes, name)
-    }
-
-    private static func content(_ path: String) throws(Errno) -> [UInt8] {
-        // Not what would wait for a peer, nor what only a driver answers.
-        let file = try FileDescriptor.open(path, [.readOnly, .nonBlocking, .noTerminal])
-        guard try file.status().kind == .regular else { throw .noDevice }
-        var bytes = [UInt8](repeating: 0, count: ProfileParser.bytesMaximum + 1)
-        let count: Result<Int, Errno> = unsafe bytes.withUnsafeMutableBytes { buffer in
-            do throws(Errno) {
-                return .success(try unsafe file.read(at: 0, into: buffer))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return Array(bytes.prefix(try count.get()))
     }
 
     private static func parse(
@@ -107,7 +92,12 @@ enum TuneParameters {
 
     /// The names of `--rules`.
     static func names(_ input: Invocation) throws(CommandError) -> [String] {
-        let names = (input[rules] ?? "").split(separator: ",").map { word in
+        try names(input[rules] ?? "")
+    }
+
+    /// Names of rules with commas between them.
+    static func names(_ text: String) throws(CommandError) -> [String] {
+        let names = text.split(separator: ",").map { word in
             String(word.filter { $0 != " " })
         }
         if let unknown = names.first(where: { !TuningPlan.ruleNames.contains($0) }) {
@@ -118,8 +108,11 @@ enum TuneParameters {
     }
 
     /// The machine to work on and where its journal lies.
+    ///
+    /// - Parameter advice: what who is not root can do instead.
     static func place(
-        _ input: Invocation
+        _ input: Invocation,
+        advice: String = "Run 'footing plan' to see what is worth changing, which needs no rights"
     ) throws(CommandError) -> (root: HostRoot, store: FolderStore) {
         let isLive = input[root] == "/"
         guard isLive || input[journal] != nil else {
@@ -128,10 +121,7 @@ enum TuneParameters {
             )
         }
         if isLive, ProcessIdentity.userNumber != 0, !input[dryRun] {
-            throw CommandError(
-                "only root may change this machine. Run 'footing plan' to see what is worth "
-                    + "changing, which needs no rights"
-            )
+            throw CommandError("only root may change this machine. \(advice)")
         }
         guard let folder = input[journal] ?? FolderStore.userFolder() else {
             throw CommandError("it is not known where the journal belongs. Name it with --journal")

@@ -1,15 +1,25 @@
-import FootingSystem
-import Foundation
+package import FootingSystem
+internal import Foundation
 
 /// The part of JSON Schema (draft 2020-12) that the project's own schemas use.
 ///
 /// A keyword that is not known is an error: a schema must not seem to demand what nobody checks.
-struct JSONSchema {
+package struct JSONSchema {
     private let root: [String: Any]
 
-    struct Unknown: Error { let keyword: String }
+    /// A keyword that nobody here knows.
+    package struct Unknown: Error { let keyword: String }
 
-    init(contentsOf path: String) throws {
+    /// Reads a schema of the project.
+    ///
+    /// - Parameter path: from the project's folder.
+    package init(project path: String) throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        try self.init(contentsOf: folder.appendingPathComponent("../../\(path)").standardized.path)
+    }
+
+    /// Reads a schema.
+    package init(contentsOf path: String) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         root = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
     }
@@ -18,7 +28,7 @@ struct JSONSchema {
     private static let remarks: Set<String> = ["$schema", "$id", "$defs", "title", "description"]
 
     /// Every place where a value is not as the schema demands.
-    func problems(_ value: JSONValue) throws -> [String] {
+    package func problems(_ value: JSONValue) throws -> [String] {
         try problems(value, root, "$")
     }
 

@@ -1,0 +1,70 @@
+internal import FootingTuning
+
+/// What a proof would try, and what it found, for people.
+enum ProofText {
+    static func text(_ plan: ProofPlan, _ path: String, _ time: ProofTime) -> String {
+        var text = "\(path): "
+        if plan.groups.isEmpty {
+            text += "nothing to try\n"
+        } else {
+            let count = ProofPlan.measurements(groups: plan.groups.count, rounds: time.rounds)
+            text += "would try \(plan.groups.count) in about "
+            text += "\(DurationText.text(time.total(groups: plan.groups.count))) "
+            text += "(\(count) measurements), after the scratch file is written\n"
+        }
+        for group in plan.groups {
+            text += "  \(group.rules.joined(separator: ", ")): kept for \(group.figure)\n"
+            for change in group.changes {
+                text += "    \(change.target): \(change.from) -> \(change.to)\n"
+            }
+        }
+        return text + skipped(plan.skipped)
+    }
+
+    private static func skipped(_ skipped: [ProofPlan.Skipped]) -> String {
+        skipped.map { "not tried  \($0.rule): \($0.reason)\n" }.joined()
+    }
+
+    static func text(_ report: ProofReport) -> String {
+        var text = "\(report.path): \(report.trials.count) tried, \(report.rounds) pairs each, in "
+        text += "\(DurationText.text(.nanoseconds(Int64(clamping: report.elapsedNanoseconds))))\n"
+        for trial in report.trials { text += "\n" + Self.text(trial) }
+        if !report.skipped.isEmpty { text += "\n" + skipped(report.skipped) }
+        let outcome = TuningOutcomeText.text(report.outcome, isTrial: false)
+        text += outcome.isEmpty ? "\nEverything is as it was before.\n" : "\n" + outcome
+        if !report.outcome.steps.isEmpty { text += "'footing rollback' undoes it.\n" }
+        return text
+    }
+
+    /// `kept`, `undone: no gain beyond the noise`, ...
+    static func verdict(_ trial: ProofReport.Trial) -> String {
+        switch trial.decision {
+        case .keep: "kept"
+        case .noGain where trial.own?.isWorse == true: "undone: it is worse"
+        case .noGain: "undone: no gain beyond the noise"
+        case .harms(let names): "undone: it harms \(names.joined(separator: ", "))"
+        }
+    }
+
+    private static func text(_ trial: ProofReport.Trial) -> String {
+        var text = "\(trial.rules.joined(separator: ", ")): \(verdict(trial))\n"
+        for step in trial.steps { text += "  \(step.target): \(step.from) -> \(step.to)\n" }
+        var table = TextTable([
+            ("", .left), ("off", .right), ("on", .right), ("better by", .right),
+            ("has to be", .right),
+        ])
+        for series in trial.series {
+            let mark = series.figure.name == trial.figure ? "* " : "  "
+            table.add([
+                mark + series.figure.name, middle(series.without, series),
+                middle(series.with, series), FigureText.gain(series.gain),
+                FigureText.gain(1 + series.threshold),
+            ])
+        }
+        return text + table.text(indentation: 2)
+    }
+
+    static func middle(_ values: [Double], _ series: FigureSeries) -> String {
+        Statistics.median(values).map { FigureText.text($0, series.figure.unit) } ?? "-"
+    }
+}

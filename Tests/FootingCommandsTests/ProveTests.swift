@@ -1,0 +1,139 @@
+import FootingSystem
+import FootingTestSupport
+import Testing
+
+@testable import FootingCommands
+@testable import FootingTuning
+
+/// `footing prove`, always on a tree of files.
+@Suite struct ProveTests {
+    private let folder: TemporaryDirectory
+
+    init() throws {
+        folder = try TemporaryDirectory()
+        let disk = "root/sys/devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
+        for path in ["\(disk)/queue", "root/sys/block", "root/sys/dev/block", "root/proc/self"] {
+            var built = ""
+            for part in path.split(separator: "/") {
+                built += built.isEmpty ? String(part) : "/\(part)"
+                try? folder.directory(built)
+            }
+        }
+        try folder.directory("scratch")
+        try folder.file("\(disk)/size", "2048\n")
+        try folder.file("\(disk)/dev", "254:0\n")
+        try folder.file("\(disk)/serial", "disk-a\n")
+        try folder.file("\(disk)/queue/read_ahead_kb", "8192\n")
+        let target = "devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
+        try folder.link("root/sys/block/vda", to: "../\(target)")
+        try folder.link("root/sys/dev/block/254:0", to: "../../\(target)")
+        let mounts = "36 1 254:0 / / rw,noatime - ext4 /dev/vda rw\n"
+        try folder.file("root/proc/self/mountinfo", mounts)
+    }
+
+    private func run(_ words: String...) -> Outcome {
+        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
+        return Outcome.of(["prove", "/disk"] + place + words, root: RootCommand.declaration)
+    }
+
+    private func readAhead() throws -> String {
+        try HostRoot(path: folder.path("root")).attribute("sys/block/vda/queue/read_ahead_kb")
+    }
+
+    @Test func `a dry run tells what would be tried and how long it takes`() throws {
+        let dry = run("--dry-run", "--rules", "read-ahead")
+        #expect(
+            dry.output == """
+                /disk: would try 1 in about 44 s (11 measurements), \
+                after the scratch file is written
+                  read-ahead: kept for cached-read-rate
+                    vda queue/read_ahead_kb: 8192 -> 128
+
+                """
+        )
+        #expect(dry.status == 0)
+        let json = run("--dry-run", "--json", "--rounds", "3", "--slice", "10ms")
+        #expect(json.output.contains("\"schema\": \"footing.proof-plan/1\""))
+        #expect(try readAhead() == "8192")
+    }
+
+    @Test func `what a tree cannot change is undone, and a page tells of it`() throws {
+        let page = folder.path("page.html")
+        let words = ["--rules", "read-ahead", "--rounds", "3", "--slice", "10ms", "--size", "16M"]
+        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
+        let scratch = ["--scratch", folder.path("scratch"), "--html", page]
+        let proved = Outcome.of(
+            ["prove", "/disk"] + place + words + scratch,
+            root: RootCommand.declaration
+        )
+        #expect(proved.status == 0, "\(proved.error)")
+        #expect(proved.output.hasPrefix("/disk: 1 tried, 3 pairs each, in "))
+        // A tree's attribute changes nothing, but chance may: then it is kept, and says so.
+        let isKept = proved.output.contains("read-ahead: kept")
+        #expect(try readAhead() == (isKept ? "128" : "8192"))
+        let text = String(
+            decoding: try HostRoot(path: folder.path).bytes("page.html"),
+            as: UTF8.self
+        )
+        #expect(text.hasPrefix("<!DOCTYPE html>"))
+        #expect(text.contains("<svg "))
+        #expect(try HostRoot(path: folder.path("scratch")).names("").isEmpty)
+        let again = run(
+            "--scratch",
+            folder.path("scratch"),
+            "--html",
+            page,
+            "--rules",
+            "read-ahead"
+        )
+        #expect(again.error.contains("File exists (EEXIST)"))
+    }
+
+    @Test(arguments: [
+        (["--rules", "read-ahed"], "there is no rule 'read-ahed'"),
+        (["--slice", "1ms"], "--slice takes 10ms to 1m"),
+        (["--figure", "luck"], "one of random-read-latency, "),
+        (["--rounds", "2"], "from 3 to 50"),
+        ([], "--root needs --scratch"),
+    ])
+    func `what does not go together is bad usage`(_ words: [String], _ message: String) {
+        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
+        let outcome = Outcome.of(["prove", "/disk"] + place + words, root: RootCommand.declaration)
+        #expect(outcome.status == 64)
+        #expect(outcome.error.contains(message), "\(outcome.error)")
+    }
+
+    @Test func `a page has no other meaning than its texts`() throws {
+        let hostile = "<script>alert('x')</script>&\"\u{1b}[2J"
+        let figure = Figure(name: hostile, unit: .nanoseconds)
+        let series = try #require(
+            FigureSeries(figure, without: [1, 2, 1, 2], with: [1e17, 2, 1])
+        )
+        let report = ProofReport(
+            path: hostile,
+            profile: hostile,
+            rounds: 3,
+            elapsedNanoseconds: 5,
+            unixSeconds: 1_700_000_000,
+            trials: [
+                .init(
+                    rules: [hostile],
+                    figure: hostile,
+                    steps: [.init(target: hostile, from: hostile, to: hostile)],
+                    series: [series],
+                    decision: .harms([hostile])
+                )
+            ],
+            skipped: [.init(rule: hostile, reason: hostile)],
+            outcome: TuningOutcome()
+        )
+        let page = ProofPage.text(report)
+        #expect(!page.contains("<script"))
+        #expect(!page.contains("\u{1b}"))
+        #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;"))
+        for word in ["src=", "href=", "url(", "http:", "https:", "onload", "@import"] {
+            #expect(!page.contains(word), "\(word)")
+        }
+        #expect(page.contains("2023-11-14 22:13:20"))
+    }
+}
