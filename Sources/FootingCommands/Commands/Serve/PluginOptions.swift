@@ -22,7 +22,8 @@ public struct PluginOptions: Sendable {
     /// What is another program's business.
     private static let listening = [
         ServeCommand.path.model, ServeCommand.socket.model, ServeCommand.port.model,
-        ServeCommand.address.model, ServeCommand.connections.model, SharedParameters.json.model,
+        ServeCommand.address.model, ServeCommand.connections.model, ServeCommand.busyPoll.model,
+        SharedParameters.json.model,
     ]
 
     private static let models =
