@@ -114,7 +114,11 @@ let package = Package(
             dependencies: ["FootingKubeVirtCommands"],
             swiftSettings: strict
         ),
-        .target(name: "CFootingTesting", path: "Tests/CFootingTesting"),
+        .target(
+            name: "CFootingTesting",
+            dependencies: ["CFooting"],
+            path: "Tests/CFootingTesting"
+        ),
         .target(
             name: "FootingSimulation",
             dependencies: ["FootingAcceleration", "FootingDisk", "FootingSystem"],
@@ -193,8 +197,8 @@ let package = Package(
             .testTarget(
                 name: "FootingCommandsTests",
                 dependencies: [
-                    "FootingCommands", "FootingTuning", "FootingLifecycle", "FootingTestSupport",
-                    "FootingSystem",
+                    "FootingCommands", "FootingTuning", "FootingLifecycle", "FootingMemory",
+                    "FootingDisk", "FootingAcceleration", "FootingTestSupport", "FootingSystem",
                 ],
                 swiftSettings: strict
             ),

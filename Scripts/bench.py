@@ -22,8 +22,8 @@ from bench_report import Report, say
 from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, all_servers, fio, run
 
 ALL_PARTS = (
-    *("detect", "nbd", "lz4", "capped", "amplification", "snapshots", "recovery", "memory"),
-    "kubevirt",
+    *("detect", "nbd", "lz4", "aes", "capped", "amplification", "snapshots", "recovery"),
+    *("memory", "kubevirt"),
 )
 
 
@@ -328,13 +328,30 @@ def measure_nbd(report, folder):
 
 def measure_lz4(report, folder):
     """The program with LZ4 against itself without, on data that shrinks by half."""
+    content = ["--buffer_compress_percentage=50", "--buffer_compress_chunk=4k", "--refill_buffers"]
+    create = ["--compression", "lz4"]
+    measure_option(report, folder, "LZ4", 0.9, create, [], half_random, content)
+
+
+def measure_aes(report, folder):
+    """The program with AES-256-GCM against itself without."""
+    key = os.path.join(folder, "key")
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(os.urandom(64))
+    create = ["--encrypt", "--key-file", key]
+    measure_option(report, folder, "AES-256-GCM", 0.8, create, ["--key-file", key])
+
+
+def measure_option(
+    report, folder, name, bar, more_create, more_serve, make_content=None, content=()
+):
+    """The program with an option against itself without; a bar that each workload has to reach."""
     serve = [FOOTING, "serve", "{image}", "--socket", "{socket}"]
     create = [FOOTING, "disk", "create", "{image}", "--size", "{bytes}"]
     servers = [
-        Server("footing", folder, [*create, "--compression", "lz4"], serve),
+        Server("footing", folder, create + more_create, serve + more_serve),
         Server("footing-plain", folder, create, serve),
     ]
-    content = ["--buffer_compress_percentage=50", "--buffer_compress_chunk=4k", "--refill_buffers"]
     rewrite = [*REWRITE, *content]
     kinds = [
         ("1 MiB sequential write", ["--rw=write", *LARGE], [rewrite]),
@@ -343,12 +360,12 @@ def measure_lz4(report, folder):
         ("4 KiB random read", ["--rw=randread", *RANDOM], [rewrite, READ_ALL]),
     ]
     workloads = [
-        Workload(f"with LZ4: {title}", [*options, *content], {"footing-plain": 0.9}, prepare)
+        Workload(f"with {name}: {title}", [*options, *content], {"footing-plain": bar}, prepare)
         for title, options, prepare in kinds
         if all(word in title for word in OPTIONS.workloads)
     ]
     try:
-        fill(servers, folder, half_random)
+        fill(servers, folder, *([make_content] if make_content else []))
         samples = rounds(servers, workloads)
         for workload in workloads:
             report.add(workload, samples[workload.title])
@@ -422,6 +439,8 @@ def main():
             bench_disk.measure_amplification(report, folder)
         if "lz4" in PARTS:
             measure_lz4(report, folder)
+        if "aes" in PARTS:
+            measure_aes(report, folder)
         if "recovery" in PARTS or "memory" in PARTS:
             server = bench_disk.large_disk(folder)
             try:

@@ -17,7 +17,6 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 int footing_stop_signals(void)
@@ -166,46 +165,6 @@ int footing_allowed_nodes(uint64_t *words, size_t count)
 int footing_hide_memory(void)
 {
 	return prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : 0;
-}
-
-ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size)
-{
-	struct termios before, quiet;
-	size_t prompt_size = strlen(prompt);
-	size_t count = 0;
-	ssize_t result = 0;
-
-	if (tcgetattr(terminal, &before) < 0)
-		return -errno;
-	quiet = before;
-	/* Without ISIG no signal can end the process while the terminal shows nothing. */
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
-	quiet.c_lflag |= ICANON;
-	if (tcsetattr(terminal, TCSAFLUSH, &quiet) < 0)
-		return -errno;
-	if (write(terminal, prompt, prompt_size) < 0)
-		result = -errno;
-	while (result == 0) {
-		char byte = 0;
-		ssize_t got = read(terminal, &byte, 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			result = -errno;
-		if (got <= 0 || byte == '\n')
-			break;
-		/* Ctrl-C. */
-		if (byte == 3)
-			result = -ECANCELED;
-		else if (count == size)
-			result = -EMSGSIZE;
-		else
-			line[count++] = byte;
-	}
-	tcsetattr(terminal, TCSAFLUSH, &before);
-	if (write(terminal, "\n", 1) < 0 && result == 0)
-		result = -errno;
-	return result < 0 ? result : (ssize_t)count;
 }
 
 int footing_spawn(const char *const words[], int input, int *output)

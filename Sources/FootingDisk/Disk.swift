@@ -94,8 +94,11 @@ public final class Disk: Sendable {
     /// What is in the container.
     public var space: DiskSpace { engine.space }
 
-    /// Why the memory of an encrypted disk's key could not be locked; nil if it is.
-    public var keyLockFailure: Errno? { engine.cipher?.keys.lockFailure }
+    /// Locks the memory of an encrypted disk's keys, again in a process that forked since the disk
+    /// was opened.
+    ///
+    /// - Returns: why a part of it cannot be locked; nil if all of it is, or the disk has no keys.
+    public func lockKeys() -> Errno? { engine.cipher?.keys.lock() }
 
     /// What it may use of memory, and what it uses.
     public var memory: DiskMemory { engine.memory }

@@ -8,7 +8,8 @@ public enum SecretInput {
     ///   - prompt: what stands before it.
     ///   - memory: where its bytes go, without the line feed.
     /// - Returns: how many there are; nil where the process has no terminal.
-    /// - Throws: `ECANCELED` for Ctrl-C, `EMSGSIZE` if it is longer than the memory.
+    /// - Throws: `EMSGSIZE` if it is longer than the memory. What interrupts it, as Ctrl-C does,
+    ///   ends the process as it would anywhere, with the terminal as it was before.
     public static func read(
         prompt: String,
         into memory: UnsafeMutableRawBufferPointer

@@ -168,19 +168,36 @@ extension Credential {
         block[64 + 4] = 8
         block.mendSum()
         let slots = try KeySlots(parsing: block)
-        #expect(throws: KeyError.tooCostly(memoryBytes: (1 << 50) + 1024)) {
+        let limitBytes = ScryptLimit().memoryBytes
+        #expect(
+            throws: KeyError.tooCostly(memoryBytes: (1 << 50) + 1024, limitBytes: limitBytes)
+        ) {
             _ = try slots.unlock(try .passphrase("first"))
         }
         // It opens; only the block is not what the owner wrote.
         #expect(throws: KeyError.tampered) {
             _ = try slots.unlock(try .passphrase("second"))
         }
-        #expect(throws: KeyError.tooCostly(memoryBytes: 128 * 16 + 128)) {
+        #expect(throws: KeyError.tooCostly(memoryBytes: 128 * 16 + 128, limitBytes: 1024)) {
             _ = try fixture.slots.unlock(
                 try .passphrase("first"),
                 limit: ScryptLimit(memoryBytes: 1024)
             )
         }
+    }
+
+    @Test func `a slot that asks for more than can be had says how much`() throws {
+        let slot = KeyError.tooCostly(memoryBytes: 128 << 20, limitBytes: 60 << 20).description
+        #expect(slot.contains("takes 128 MiB of memory"))
+        #expect(slot.contains("no more than 60 MiB can be had"))
+        let time = KeyError.tooCostly(memoryBytes: 1 << 20, limitBytes: 60 << 20).description
+        #expect(time.contains("more time"))
+        let limit = ScryptLimit()
+        #expect(limit.bounded(memoryBytes: 60 << 20).memoryBytes == 60 << 20)
+        #expect(limit.bounded(memoryBytes: .max) == limit)
+        #expect(!limit.bounded(memoryBytes: 60 << 20).allows(.standard))
+        let small = ScryptCost.fitting(memoryBytes: 60 << 20)
+        #expect(limit.bounded(memoryBytes: 60 << 20).allows(small))
     }
 
     @Test func `a slot without memory hides no other`() throws {
@@ -202,10 +219,11 @@ extension Credential {
             let error = #expect(throws: KeyError.self) {
                 _ = try slots.unlock(try .passphrase(text), limit: limit)
             }
-            guard case .unavailable = error else {
+            guard case .unavailable(let reason) = error else {
                 Issue.record("\(String(describing: error))")
                 continue
             }
+            #expect(reason.contains("takes 1073741824 MiB of memory"))
         }
     }
 

@@ -1,3 +1,6 @@
+import FootingAcceleration
+import FootingDisk
+import FootingMemory
 import FootingTestSupport
 import Glibc
 import Testing
@@ -44,6 +47,24 @@ import Testing
             let outcome = try answer("--key-file", mode: mode, byteCount: byteCount)
             #expect(outcome.status == 1 && outcome.error.contains(problem), "\(outcome.error)")
         }
+    }
+
+    /// What opens a disk on a machine that a slot was made on is there on that machine.
+    @Test(arguments: [24, 100, 300, 600, 1 << 14] as [UInt64])
+    func `a slot asks for what the machine can spare`(_ mebibytes: UInt64) throws {
+        let room = MemoryRoom(availableBytes: mebibytes << 20, swapBytes: 0)
+        let secret = try SecretBytes(count: 32)
+        let cost = KeyOptions.encryption(DiskKey(try .keyFile(secret)), room).cost
+        #expect(KeyOptions.limit(room).allows(cost))
+        let wanted = ([16, 16, 64, 128, 128] as [UInt64])[
+            [24, 100, 300, 600, 1 << 14].firstIndex(of: mebibytes) ?? 0
+        ]
+        #expect((cost.memoryBytes ?? 0) >> 20 == wanted)
+        // A slot from elsewhere that needs more is not tried, unless there is swap.
+        #expect(KeyOptions.limit(room).allows(.standard) == (mebibytes > 128))
+        let swapped = MemoryRoom(availableBytes: mebibytes << 20, swapBytes: 1 << 30)
+        #expect(KeyOptions.limit(swapped).allows(.standard))
+        #expect(KeyOptions.limit(nil) == ScryptLimit())
     }
 
     @Test func `a passphrase that is too long, or none`() throws {

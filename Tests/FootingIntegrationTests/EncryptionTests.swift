@@ -48,6 +48,91 @@ struct EncryptionTests {
         #expect(result.status == 0, "\(result.output)")
     }
 
+    @Test func `a disk that is not encrypted is refused where one that is was meant`() throws {
+        let result = try Script.run(
+            """
+            umask 077
+            head -c 64 /dev/urandom >key
+            printf 'a passphrase' >word
+            create 16M
+            for option in '--key-file key' '--passphrase-file word' --require-encryption; do
+                expect 1 'the disk is not encrypted' "$footing" serve disk.footing \
+                    --socket "$socket" $option
+                expect 1 'somebody has replaced it' "$footing" serve disk.footing \
+                    --socket "$socket" $option
+            done
+            # Whoever serves it needs no key, and is not asked to do without.
+            serve --socket="$socket"
+            grep -q '^disk .*, not encrypted$' serve.log || fail "$(cat serve.log)"
+            for command in 'snapshot create disk.footing a' 'snapshot list disk.footing' \
+                'set disk.footing --compression lz4' 'resize disk.footing --size 32M' \
+                'compact disk.footing'; do
+                expect 1 'the disk is not encrypted' "$footing" disk $command --key-file key
+            done
+            stop
+            rm disk.footing
+            create 16M --encrypt --key-file key
+            expect 1 'the disk is encrypted' setsid "$footing" serve disk.footing \
+                --socket "$socket" --require-encryption
+            serve --socket="$socket" --key-file key --require-encryption
+            "$footing" disk snapshot create disk.footing a --key-file key
+            stop
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `keys that cannot be locked are told of at the start and by the status`() throws {
+        let result = try Script.run(
+            """
+            umask 077
+            head -c 64 /dev/urandom >key
+            create 16M --encrypt --key-file key
+            # Root may lock whatever it likes, but for this.
+            if ((UID == 0)); then
+                bare() { setpriv --bounding-set=-ipc_lock "$@"; }
+            else
+                bare() { "$@"; }
+            fi
+            (ulimit -l 0; bare "$footing" serve disk.footing --socket "$socket" --key-file key \
+                >serve.log 2>serve.err) &
+            server=$!
+            until grep -qs '^ready' serve.log; do
+                kill -0 "$server" 2>/dev/null || fail "the server ended: $(cat serve.err)"
+                sleep 0.01
+            done
+            (($(grep -c 'cannot be locked' serve.err) == 1)) || fail "$(cat serve.err)"
+            "$footing" status disk.footing | grep -q 'AES-256-GCM; its keys may be swapped out' \
+                || fail "$("$footing" status disk.footing)"
+            process=$("$footing" status disk.footing --json | sed -n 's/.*"processId" *: *//p')
+            kill -KILL "${process%,}"
+            wait "$server" 2>/dev/null || true
+            server=
+            serve --socket="$socket" --key-file key
+            "$footing" status disk.footing --json | grep -q '"keyLockFailure" *: *null' \
+                || fail "$("$footing" status disk.footing --json)"
+            stop
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `a passphrase for which there is no memory says how much it takes`() throws {
+        let result = try Script.run(
+            """
+            umask 077
+            printf 'a passphrase' >word
+            create 16M --encrypt --passphrase-file word
+            "$footing" disk check disk.footing --passphrase-file word >check.log
+            # Of addresses, as a control group would end the program instead.
+            ulimit -v 140000
+            expect 1 'takes 128 MiB of memory' "$footing" disk check disk.footing \
+                --passphrase-file word
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
     @Test func `slots are listed, added, rotated and removed`() throws {
         let result = try Script.run(
             """
@@ -159,6 +244,12 @@ struct EncryptionTests {
             create 16M --encrypt --key-file key
             ! nbdkit --foreground --unix="$socket" "$plugin" disk.footing >log 2>&1 || fail key
             grep -q 'the disk is encrypted' log || fail "$(cat log)"
+            "$footing" disk create plain.footing --size 16M >plain.log
+            for option in key-file=key require-encryption=true; do
+                ! nbdkit --foreground --unix="$socket" "$plugin" plain.footing $option \
+                    >log 2>&1 || fail "served with $option"
+                grep -q 'the disk is not encrypted' log || fail "$(cat log)"
+            done
             launch "$plugin" disk.footing key-file=key
             qemu-io -f raw "$uri" -c 'write -P 9 0 64k' -c flush -c 'read -P 9 0 64k' | tee log
             ! grep -i -e failed -e error log || fail "$(cat log)"

@@ -9,6 +9,7 @@
 #include "footing_file.h"
 #include "footing_memory.h"
 #include "footing_ring.h"
+#include "footing_secret.h"
 #include "footing_socket.h"
 #include "footing_unfinished.h"
 #include "footing_watch.h"

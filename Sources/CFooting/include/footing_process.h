@@ -52,10 +52,6 @@ const char *footing_environment(const char *name);
  * (PR_SET_DUMPABLE): 0 or -errno. */
 int footing_hide_memory(void);
 
-/* Shows a prompt on a terminal and reads a line without showing it: its bytes without the line
- * feed, or -errno; -ECANCELED for Ctrl-C, -EMSGSIZE if it is longer than the memory. */
-ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t size);
-
 /* Starts a program of PATH with nothing to read; what it writes to its standard output and error
  * goes to a pipe, whose other end is `*output` then. `input` is its descriptor 3, unless it is
  * negative. Returns the process or -errno. */

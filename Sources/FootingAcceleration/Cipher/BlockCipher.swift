@@ -1,3 +1,5 @@
+public import FootingSystem
+
 /// What makes every encryption with a key different: it must never repeat.
 ///
 /// Twelve bytes: the epoch, then the position, both big-endian. It is unique by construction where
@@ -86,6 +88,11 @@ public protocol BlockCipher: Sendable {
         associatedData: UnsafeRawBufferPointer,
         tag: AuthenticationTag
     ) throws(AccelerationError)
+
+    /// Locks the memory of the key, again in a process that forked.
+    ///
+    /// - Returns: why a part of it cannot be locked; nil if all of it is.
+    func lockKeys() -> Errno?
 }
 
 extension BlockCipher {

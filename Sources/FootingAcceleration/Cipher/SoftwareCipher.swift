@@ -8,6 +8,7 @@ final class SoftwareCipher: BlockCipher {
         init(_ bytes: consuming SecretBytes) { self.bytes = bytes }
     }
 
+    private let key: Key
     private let sealing: ContextPool<CipherContext>
     private let opening: ContextPool<CipherContext>
     private let owner: CipherStatistics
@@ -24,6 +25,7 @@ final class SoftwareCipher: BlockCipher {
         } catch {
             throw .unavailable("no memory for a key: \(error)")
         }
+        self.key = held
         sealing = ContextPool(clock: clock) { () throws(AccelerationError) in
             try CipherContext(.seal, key: held.bytes, library)
         }
@@ -35,6 +37,8 @@ final class SoftwareCipher: BlockCipher {
     }
 
     deinit { owner.remove(self, statistics) }
+
+    func lockKeys() -> Errno? { key.bytes.lock() }
 
     var statistics: AcceleratorStatistics {
         var sum = sealing.statistics

@@ -79,9 +79,6 @@ public struct VolumeKey: ~Copyable, Sendable {
             purpose: Array("footing \(purpose)".utf8)
         )
     }
-
-    /// Why the key's memory could not be locked; nil if it is.
-    public var lockFailure: Errno? { secret.lockFailure }
 }
 
 extension Identifier {

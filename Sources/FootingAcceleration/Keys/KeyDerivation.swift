@@ -63,6 +63,11 @@ public struct ScryptLimit: Hashable, Sendable {
         self.work = work
     }
 
+    /// The same, but for memory of which there is less.
+    public func bounded(memoryBytes: UInt64) -> ScryptLimit {
+        ScryptLimit(memoryBytes: min(self.memoryBytes, memoryBytes), work: work)
+    }
+
     /// Whether a cost is one that scrypt has, and below the limit.
     public func allows(_ cost: ScryptCost) -> Bool {
         guard cost.isPossible, cost.r <= 1 << 20, cost.p <= 1 << 20,
@@ -172,7 +177,9 @@ enum KeyDerivation {
         count: Int = keyCount
     ) throws(KeyError) -> SecretBytes {
         let library = try cryptoLibrary()
-        guard let memory = cost.memoryBytes else { throw .tooCostly(memoryBytes: .max) }
+        guard let memory = cost.memoryBytes else {
+            throw .tooCostly(memoryBytes: .max, limitBytes: ScryptLimit().memoryBytes)
+        }
         return try unsafe secret(count: count) { target throws(KeyError) in
             let isDone = unsafe passphrase.withBytes { bytes in
                 // libcrypto's own limit counts some more than the formula does.
@@ -191,7 +198,10 @@ enum KeyDerivation {
                     nil
                 ) == 1
             }
-            if !isDone { throw unavailable(CryptoLibrary.failure("scrypt failed")) }
+            if !isDone {
+                let what = "a passphrase cannot be tried, which takes \(memory >> 20) MiB of memory"
+                throw unavailable(CryptoLibrary.failure("\(what) (scrypt)"))
+            }
         }
     }
 

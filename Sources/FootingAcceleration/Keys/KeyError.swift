@@ -9,7 +9,7 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No slot opens with this passphrase or key file.
     case wrongKey
     /// No slot was opened, and one asks for more memory or time than the caller allows.
-    case tooCostly(memoryBytes: UInt64)
+    case tooCostly(memoryBytes: UInt64, limitBytes: UInt64)
     /// A slot opened, but the block is not what was written with its key.
     case tampered
     /// Every slot is in use.
@@ -29,6 +29,12 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
         second.gravity > first.gravity ? second : first
     }
 
+    /// Whether another attempt may succeed.
+    public var mayPass: Bool {
+        if case .unavailable = self { return true }
+        return false
+    }
+
     private var gravity: Int {
         switch self {
         case .unavailable: 3
@@ -38,6 +44,10 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    private static func mebibytes(_ bytes: UInt64) -> String {
+        "\(bytes >> 20) MiB"
+    }
+
     /// What happened, in words.
     public var description: String {
         switch self {
@@ -45,9 +55,13 @@ public enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
         case .damaged(let part): "the key slots are damaged: \(part)"
         case .unsupportedVersion(let version): "key slots of version \(version), not 1"
         case .wrongKey: "wrong key: no slot opens with this passphrase or key file"
-        case .tooCostly(let bytes):
-            "no slot opens with this passphrase within the limits; one asks for "
-                + "\(bytes >> 20) MiB of memory"
+        case .tooCostly(let bytes, let limit):
+            bytes > limit
+                ? "no slot opens with this passphrase but perhaps one that takes "
+                    + "\(Self.mebibytes(bytes)) of memory to try (scrypt), and no more than "
+                    + "\(Self.mebibytes(limit)) can be had"
+                : "no slot opens with this passphrase but perhaps one that takes more time to "
+                    + "try (scrypt) than is allowed"
         case .tampered: "the key slots were changed by somebody without the key"
         case .noFreeSlot: "all \(KeySlots.slotCount) key slots are in use"
         case .noSuchSlot(let index): "key slot \(index) is not in use"

@@ -128,7 +128,7 @@ extension KeySlots {
     /// Finds the slot that a passphrase or key file opens, trying each of its kind once.
     ///
     /// - Parameter limit: slots that ask for more are not tried.
-    /// - Throws: ``KeyError/wrongKey``, ``KeyError/tooCostly(memoryBytes:)``,
+    /// - Throws: ``KeyError/wrongKey``, ``KeyError/tooCostly(memoryBytes:limitBytes:)``,
     ///   ``KeyError/tampered`` or ``KeyError/unavailable(_:)``.
     public func unlock(
         _ credential: borrowing Credential,
@@ -140,7 +140,10 @@ extension KeySlots {
             if slot.kind == .passphrase, !limit.allows(slot.cost) {
                 refusal = .graver(
                     refusal,
-                    .tooCostly(memoryBytes: slot.cost.memoryBytes ?? .max)
+                    .tooCostly(
+                        memoryBytes: slot.cost.memoryBytes ?? .max,
+                        limitBytes: limit.memoryBytes
+                    )
                 )
                 continue
             }

@@ -1,3 +1,5 @@
+public import FootingSystem
+
 /// Proves bytes that are not encrypted.
 ///
 /// Any number of threads may use one at once.
@@ -6,6 +8,11 @@ public protocol Authenticator: Sendable {
     ///
     /// - Throws: ``KeyError/unavailable(_:)``.
     func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag
+
+    /// Locks the memory of the key, again in a process that forked.
+    ///
+    /// - Returns: why it cannot be locked; nil if it is.
+    func lockKeys() -> Errno?
 }
 
 /// HMAC-SHA-256 with one key, of which 16 bytes count.
@@ -21,4 +28,7 @@ public final class MessageAuthenticator: Authenticator {
     public func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag {
         try unsafe KeyDerivation.authenticate(bytes, key: key)
     }
+
+    /// Locks the memory of the key.
+    public func lockKeys() -> Errno? { key.lock() }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 /// Bytes that must not be seen: kept out of swap and core dumps, and wiped when they go.
 ///
 /// They lie on pages of their own, locked (`mlock(2)`) and left out of dumps (`MADV_DONTDUMP`). A
-/// process that forks inherits the bytes but not the lock: read keys after the fork.
+/// process that forks inherits the bytes but not the lock: see ``lock()``.
 @safe
 public struct SecretBytes: ~Copyable, @unchecked Sendable {
     // Sendable: a unique owner, like an array's storage; who has the value may touch the bytes.
@@ -77,6 +77,13 @@ public struct SecretBytes: ~Copyable, @unchecked Sendable {
         unsafe Self.wipe(pages)
         // Unmapping ends the lock too.
         unsafe munmap(pages.baseAddress, pages.count)
+    }
+
+    /// Locks the pages again: a process that forked has the bytes, but not the lock.
+    ///
+    /// - Returns: why that cannot be; nil if they are locked.
+    public borrowing func lock() -> Errno? {
+        unsafe mlock(pages.baseAddress, pages.count) == 0 ? nil : Errno.current
     }
 
     /// Shows the bytes to the body; it must not keep them, nor copy them to ordinary memory.

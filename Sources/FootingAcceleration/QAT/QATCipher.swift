@@ -45,6 +45,11 @@ final class QATCipher: BlockCipher {
         key.withLock { if case .ready(let key) = $0 { engine.end(key) } }
     }
 
+    func lockKeys() -> Errno? {
+        let failure = secret.bytes.lock()
+        return software.lockKeys() ?? failure
+    }
+
     /// The key on the device, made by the first who needs it; nil where the processor has to do.
     private func key(blockBytes: Int, associatedBytes: Int) -> QATKey? {
         let sizes = configuration.blockBytesMinimum...configuration.blockBytesMaximum

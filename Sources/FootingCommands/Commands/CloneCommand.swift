@@ -80,8 +80,8 @@ enum CloneCommand {
             }
             return nil
         }
-        if let key, !KeyOptions.new.isGiven(input) { return DiskEncryption(key: key) }
-        return DiskEncryption(key: try KeyOptions.new.forNew(input))
+        if let key, !KeyOptions.new.isGiven(input) { return KeyOptions.encryption(key) }
+        return try KeyOptions.new.forNew(input)
     }
 
     /// Sees to it that a snapshot that was just made has its tree.

@@ -72,6 +72,7 @@ enum CompactCommand {
         _ input: Invocation,
         _ line: inout ProgressLine
     ) throws(CommandError) -> JSONValue {
+        try KeyOptions.requireUse(path, input)
         if var status = try ServedDisk.ask("compact-start", .null, path, "compact") {
             while status["running"] == .bool(true) {
                 show(status, &line)

@@ -117,7 +117,7 @@ enum DiskCreateCommand {
         _ input: Invocation
     ) throws(CommandError) -> DiskEncryption? {
         if input[encrypts] {
-            return DiskEncryption(key: try KeyOptions.current.forNew(input))
+            return try KeyOptions.current.forNew(input)
         }
         if KeyOptions.current.isGiven(input) {
             throw CommandError(usage: "a key is of use only with --encrypt")

@@ -143,7 +143,7 @@ enum DiskKeyCommand {
     }
 
     private static func newKey(_ input: Invocation) throws(CommandError) -> DiskEncryption {
-        var new = DiskEncryption(key: try KeyOptions.new.forNew(input))
+        var new = try KeyOptions.new.forNew(input)
         new.label = input[label] ?? ""
         return new
     }

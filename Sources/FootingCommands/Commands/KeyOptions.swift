@@ -1,5 +1,6 @@
 internal import FootingAcceleration
 internal import FootingDisk
+internal import FootingMemory
 internal import FootingSystem
 
 /// What opens an encrypted disk, as a command line says it: never the secret itself.
@@ -83,8 +84,39 @@ struct KeyOptions: Sendable {
         return try current.asked(isNew: false).map { hidden($0) }
     }
 
-    /// The key of a disk or slot that is being made.
-    func forNew(_ input: Invocation) throws(CommandError) -> DiskKey {
+    /// Refuses a key for a disk that is not encrypted where whoever serves it needs none: nobody is
+    /// to believe that it is.
+    static func requireUse(_ path: String, _ input: Invocation) throws(CommandError) {
+        guard current.isGiven(input), let information = try? DiskInformation(path: path),
+            !information.isEncrypted
+        else { return }
+        throw CommandError(
+            "cannot use a key for",
+            path,
+            "the disk is not encrypted: it is another disk than was meant, or somebody has "
+                + "replaced it"
+        )
+    }
+
+    /// How a disk is encrypted, or a slot made, that opens from now on.
+    func forNew(_ input: Invocation) throws(CommandError) -> DiskEncryption {
+        Self.encryption(try newKey(input))
+    }
+
+    /// The same with a key that there is already.
+    ///
+    /// A guess of a passphrase costs as much memory as the machine can spare: what opens the disk
+    /// later has to have it, too.
+    static func encryption(_ key: DiskKey, _ room: MemoryRoom? = roomNow()) -> DiskEncryption {
+        DiskEncryption(key: key, cost: .fitting(memoryBytes: (room?.availableBytes ?? .max) / 4))
+    }
+
+    /// What there is of memory; nil where nobody knows.
+    private static func roomNow() -> MemoryRoom? {
+        (try? HostRoot()).flatMap { MemoryRoom.look($0) }
+    }
+
+    private func newKey(_ input: Invocation) throws(CommandError) -> DiskKey {
         if let key = try given(input) { return Self.hidden(key) }
         if let key = try asked(isNew: true) { return Self.hidden(key) }
         throw CommandError(
@@ -191,6 +223,14 @@ struct KeyOptions: Sendable {
         }
     }
 
+    /// What a slot may ask for: not what the machine does not have, as the kernel would rather end
+    /// the program than refuse it.
+    static func limit(_ room: MemoryRoom? = roomNow()) -> ScryptLimit {
+        guard let room else { return ScryptLimit() }
+        let (sum, overflows) = room.availableBytes.addingReportingOverflow(room.swapBytes)
+        return ScryptLimit().bounded(memoryBytes: overflows ? .max : sum)
+    }
+
     private static func key(
         _ kind: Credential.Kind,
         _ bytes: consuming SecretBytes,
@@ -198,7 +238,7 @@ struct KeyOptions: Sendable {
     ) throws(CommandError) -> DiskKey {
         do throws(KeyError) {
             switch kind {
-            case .passphrase: return DiskKey(try .passphrase(bytes))
+            case .passphrase: return DiskKey(try .passphrase(bytes), limit: limit())
             case .keyFile: return DiskKey(try .keyFile(bytes))
             }
         } catch {

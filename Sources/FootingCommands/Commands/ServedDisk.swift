@@ -66,6 +66,7 @@ enum ServedDisk {
         options: () throws(CommandError) -> EngineOptions = { EngineOptions() },
         _ body: (Disk) throws(DiskError) -> JSONValue
     ) throws(CommandError) -> JSONValue {
+        try KeyOptions.requireUse(path, input)
         if let result = try ask(command, arguments, path, what) { return result }
         var options = try options()
         options.key = try KeyOptions.forDisk(path, input)

@@ -108,6 +108,7 @@ enum SnapshotCommand {
     @Sendable
     private static func runList(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[DiskCommand.path]
+        try KeyOptions.requireUse(path, input)
         var result = try ask("list", nil, path)
         if result == nil {
             let key = try KeyOptions.forDisk(path, input)

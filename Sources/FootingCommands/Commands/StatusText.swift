@@ -14,7 +14,7 @@ struct StatusText {
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
             ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
             ("log", log), ("io", io), ("compression", compression),
-            ("encryption", word("disk", "encryption")), ("snapshots", snapshots),
+            ("encryption", encryption), ("snapshots", snapshots),
             ("scrub", ScrubCommand.summary(status["scrub"])),
         ] {
             table.add([name, value])
@@ -29,6 +29,13 @@ struct StatusText {
     }
 
     // MARK: - Lines
+
+    private var encryption: String {
+        let text = word("disk", "encryption")
+        guard case .string(let failure) = status["disk"]["keyLockFailure"] else { return text }
+        let reason = TerminalText.harmless(failure, keepsLineFeeds: false)
+        return "\(text); its keys may be swapped out: \(reason)"
+    }
 
     private var running: String {
         let seconds = Duration.seconds(min(number("uptimeSeconds"), 1 << 32))

@@ -72,7 +72,7 @@ public enum DiskCheck {
             return nil
         }
         guard let key else { throw try KeySlotStore.withoutKey(store, "check") }
-        let opened = try KeySlotStore.unlock(store, key, "check")
+        let opened = try KeySlotStore.unlock(store, key, "check", accelerator)
         for copy in try KeySlotStore.read(store) where copy.slots != opened.slots {
             report.add(
                 .warning,
@@ -82,7 +82,7 @@ public enum DiskCheck {
                 "the other copy is used; the next opening writes this one anew"
             )
         }
-        return try VolumeKeys(opened.volume.key, opened.slots.volume, accelerator)
+        return opened.keys
     }
 
     /// The current superblock; nil if there is none, which is a finding then.

@@ -18,16 +18,18 @@ extension Batch {
         return unsafe UnsafeRawBufferPointer(buffer.slice(start..<start + sizeBytes))
     }
 
-    /// Encrypts the commit, unless it is done already.
+    /// Encrypts the header of a commit whose payload is encrypted, unless it is done already.
     ///
     /// - Parameter previous: the checksum of the commit before.
     /// - Returns: the checksum of this one.
-    func encrypt(_ cipher: VolumeCipher, after previous: UInt32) throws(DiskError) -> UInt32 {
+    func encryptHeader(
+        _ cipher: VolumeCipher,
+        after previous: UInt32
+    ) throws(DiskError) -> UInt32 {
         if let sealedChecksum { return sealedChecksum }
         guard var header else { preconditionFailure("a commit that is not sealed") }
         header.previousChecksum = previous
         do throws(AccelerationError) {
-            try encryptPayload(header, cipher)
             let checksum = try encryptHeader(header, cipher)
             sealedChecksum = checksum
             return checksum
@@ -36,13 +38,13 @@ extension Batch {
         }
     }
 
-    private func encryptPayload(
-        _ header: CommitHeader,
-        _ cipher: VolumeCipher
-    ) throws(AccelerationError) {
+    /// Encrypts the blocks of a commit: its place, and so what they are encrypted with, is known
+    /// and does not change.
+    func encryptPayload(_ cipher: VolumeCipher) throws(AccelerationError) {
+        guard let header else { preconditionFailure("a commit that is not sealed") }
         let payload = Self.sealedOffset + 4096
         let firstUnit = UInt64(header.page + 1) * Geometry.unitsPerBlock
-        seals = []
+        seals.removeAll(keepingCapacity: true)
         seals.reserveCapacity(blockCount)
         for slot in 0..<blockCount {
             let (index, unit) = place(slot)
@@ -110,7 +112,54 @@ extension Engine {
         guard let cipher else { return }
         // Only whoever writes commits changes it.
         var checksum = state.withLock { $0.sealedChecksum }
-        for batch in batches { checksum = try batch.encrypt(cipher, after: checksum) }
+        for batch in batches {
+            try encryptPayload(of: batch, cipher)
+            checksum = try batch.encryptHeader(cipher, after: checksum)
+        }
+    }
+
+    /// Encrypts the blocks of a commit, unless that is done, or waits for the thread that is at it.
+    private func encryptPayload(of batch: Batch, _ cipher: VolumeCipher) throws(DiskError) {
+        let isMine = state.withLock { state in
+            while batch.sealing == .busy { self.state.wait(&state, on: Condition.progress) }
+            if batch.sealing == .done { return false }
+            batch.sealing = .busy
+            return true
+        }
+        guard isMine else { return }
+        do throws(AccelerationError) {
+            try batch.encryptPayload(cipher)
+            state.withLock { _ in batch.sealing = .done }
+        } catch {
+            state.withLock { _ in batch.sealing = .none }
+            throw DiskError(
+                .noMemory,
+                "encrypt commit",
+                offset: batch.offset,
+                error.description
+            )
+        }
+    }
+
+    /// Encrypts blocks of commits that are to be written, beside the thread that writes: for who
+    /// has just brought much.
+    func encryptAhead() {
+        guard drive == .threads, let cipher else { return }
+        for _ in 0..<EngineLimits.batchesPerWrite {
+            let next = state.withLock { state -> Batch? in
+                guard let batch = state.sealed.first(where: { $0.sealing == .none }) else {
+                    return nil
+                }
+                batch.sealing = .busy
+                return batch
+            }
+            guard let batch = next else { return }
+            // Without memory it is left to the thread that writes, which tells of it.
+            let isDone = (try? batch.encryptPayload(cipher)) != nil
+            state.withLock { _ in batch.sealing = isDone ? .done : .none }
+            state.wakeAll(on: Condition.progress)
+            if !isDone { return }
+        }
     }
 
     /// Takes in what has become of the blocks of a commit that was written.

@@ -3,9 +3,16 @@ public import FootingAcceleration
 /// What opens an encrypted disk: a passphrase, or the content of a key file.
 public final class DiskKey: Sendable {
     let credential: Credential
+    /// What a slot may ask for to try a passphrase.
+    let limit: ScryptLimit
 
     /// Takes the secret over: it is wiped with the last reference to this.
-    public init(_ credential: consuming Credential) { self.credential = credential }
+    ///
+    /// - Parameter limit: slots that ask for more are not tried.
+    public init(_ credential: consuming Credential, limit: ScryptLimit = ScryptLimit()) {
+        self.credential = credential
+        self.limit = limit
+    }
 
     /// Which of the two it is.
     public var kind: Credential.Kind { credential.kind }
@@ -18,10 +25,13 @@ public struct DiskEncryption: Sendable {
     /// What people call the slot; cut at 64 bytes.
     public var label = ""
     /// What a guess of a passphrase costs.
-    public var cost = ScryptCost.standard
+    public var cost: ScryptCost
 
     /// Encrypts with AES-256-GCM.
-    public init(key: DiskKey) { self.key = key }
+    public init(key: DiskKey, cost: ScryptCost = .standard) {
+        self.key = key
+        self.cost = cost
+    }
 }
 
 /// A way to open an encrypted disk, as anybody can see it.

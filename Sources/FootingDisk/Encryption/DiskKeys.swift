@@ -96,8 +96,7 @@ public enum DiskKeys {
         }
         let opened = try KeySlotStore.unlock(store, key, "change keys")
         // Nobody's slots but the disk's own, which the superblock is proved with.
-        let keys = try VolumeKeys(opened.volume.key, opened.slots.volume, SoftwareAccelerator())
-        _ = try OpenedContainer.readSuperblock(store, keys)
+        _ = try opened.superblock.get()
         var slots = opened.slots
         let index: Int
         do throws(KeyError) {

@@ -45,9 +45,15 @@ enum KeySlotStore {
     }
 
     /// The intact copy of the latest generation; what anybody can read is not proved.
+    ///
+    /// One that says itself that it is another disk's counts only if there is no other.
     static func newest(_ store: any BlockStore) throws(DiskError) -> KeySlots {
         let copies = try read(store)
-        let slots = copies.compactMap { $0.slots }.max { $0.generation < $1.generation }
+        let volumes = try OpenedContainer.encryptedVolumes(store)
+        let slots = copies.compactMap { $0.slots }.max { first, second in
+            let (isOwn, isOther) = (volumes.contains(first.volume), volumes.contains(second.volume))
+            return isOwn == isOther ? first.generation < second.generation : isOther
+        }
         if let slots { return slots }
         throw damage("read key slots", copies)
     }
@@ -82,25 +88,30 @@ enum KeySlotStore {
             .joined(separator: "; ")
     }
 
-    /// Slots that a key has opened.
+    /// Slots that a key has opened, and what they have opened.
     struct Opened: ~Copyable {
         let slots: KeySlots
         let volume: UnlockedVolume
+        let keys: VolumeKeys
+        /// What the keys prove, and whether a copy of it is not intact; or why they prove none.
+        let superblock: Result<(Superblock, isHealed: Bool), DiskError>
         /// Where the copies are that are not this.
         let others: [UInt64]
     }
 
     /// Opens the disk's slots with a key.
     ///
-    /// A copy that somebody without the key changed does not count, whatever it says of itself; of
-    /// two that were written with the key the later one counts.
+    /// A copy that somebody without the key changed does not count, whatever it says of itself, nor
+    /// one of another disk that the key opens, too, unless there is no other; of two that were
+    /// written with the disk's key the later one counts.
     ///
     /// - Throws: kind `locked` for a wrong key, also if the earlier of two good copies has it,
     ///   `corrupt`, or `noMemory`: then another attempt may succeed.
     static func unlock(
         _ store: any BlockStore,
         _ key: DiskKey,
-        _ operation: String
+        _ operation: String,
+        _ accelerator: any Accelerator = SoftwareAccelerator()
     ) throws(DiskError) -> Opened {
         let copies = try read(store)
         var candidates: [KeySlots] = []
@@ -109,24 +120,75 @@ enum KeySlotStore {
         }
         if candidates.isEmpty { throw damage(operation, copies) }
         candidates.sort { $0.generation > $1.generation }
-        var refusal = KeyError.wrongKey
+        var refusal: KeyError?
+        var unproved: Opened?
         for (index, slots) in candidates.enumerated() {
+            let volume: UnlockedVolume
             do throws(KeyError) {
-                let volume = try slots.unlock(key.credential)
-                for later in candidates[..<index] where try later.isSealed(by: volume.key) {
-                    // The slot was removed since; the power went before this copy was written.
-                    throw .wrongKey
-                }
-                let others = copies.filter { $0.slots != slots }.map { $0.offset }
-                return Opened(slots: slots, volume: volume, others: others)
+                volume = try open(slots, key, later: candidates[..<index])
             } catch {
-                refusal = .graver(refusal, error)
+                refusal = .graver(refusal ?? error, error)
+                continue
             }
+            let keys = try VolumeKeys(volume.key, slots.volume, accelerator)
+            let superblock = try proved(store, keys)
+            let opened = Opened(
+                slots: slots,
+                volume: volume,
+                keys: keys,
+                superblock: superblock,
+                others: copies.filter { $0.slots != slots }.map { $0.offset }
+            )
+            if case .success = superblock { return opened }
+            unproved = consume opened
         }
+        // While nobody can tell of a copy it may be the right one.
+        if let refusal, refusal.mayPass { throw failure(operation, refusal, copies) }
+        if let opened = unproved.take() { return opened }
+        throw failure(operation, refusal ?? .wrongKey, copies)
+    }
+
+    /// The volume that a key opens, unless one of the later copies is its volume's as well.
+    private static func open(
+        _ slots: KeySlots,
+        _ key: DiskKey,
+        later: ArraySlice<KeySlots>
+    ) throws(KeyError) -> UnlockedVolume {
+        let volume = try slots.unlock(key.credential, limit: key.limit)
+        for other in later where try other.isSealed(by: volume.key) {
+            // The slot was removed since; the power went before this copy was written.
+            throw .wrongKey
+        }
+        return volume
+    }
+
+    /// The superblock that the keys prove.
+    ///
+    /// - Throws: kind `noMemory`: then nobody can tell.
+    private static func proved(
+        _ store: any BlockStore,
+        _ keys: VolumeKeys
+    ) throws(DiskError) -> Result<(Superblock, isHealed: Bool), DiskError> {
+        do throws(DiskError) {
+            return .success(try OpenedContainer.readSuperblock(store, keys))
+        } catch {
+            if error.kind == .noMemory { throw error }
+            if try OpenedContainer.encryptedVolumes(store).contains(keys.identifier) {
+                return .failure(error)
+            }
+            return .failure(DiskError(.corrupt, "open", "the key slots are another disk's"))
+        }
+    }
+
+    private static func failure(
+        _ operation: String,
+        _ refusal: KeyError,
+        _ copies: [Copy]
+    ) -> DiskError {
         let error = DiskError(operation, refusal)
         let problems = problems(copies)
-        if problems.isEmpty { throw error }
-        throw DiskError(error.kind, operation, "\(error.detail); \(problems)")
+        return problems.isEmpty
+            ? error : DiskError(error.kind, operation, "\(error.detail); \(problems)")
     }
 
     /// Writes copies, one after the other.

@@ -28,8 +28,8 @@ extension OpenedContainer {
         _ key: DiskKey?,
         _ accelerator: any Accelerator
     ) throws(DiskError) -> Unlocked {
-        let (superblock, isHealed) = try readSuperblock(store)
         guard try isEncrypted(store) else {
+            let (superblock, isHealed) = try readSuperblock(store)
             if key == nil {
                 return Unlocked(
                     superblock: superblock,
@@ -38,35 +38,49 @@ extension OpenedContainer {
                     slotsToHeal: nil
                 )
             }
-            throw DiskError(
-                .locked,
-                "open",
-                "the disk is not encrypted, and a key was given: it is another disk than was meant"
-            )
+            throw DiskError(.locked, "open", "\(notEncrypted), and a key was given: \(another)")
         }
         guard let key else { throw try KeySlotStore.withoutKey(store, "open") }
-        let opened = try KeySlotStore.unlock(store, key, "open")
+        let opened = try KeySlotStore.unlock(store, key, "open", accelerator)
         let (slots, others) = (opened.slots, opened.others)
-        let keys = try VolumeKeys(opened.volume.key, slots.volume, accelerator)
-        let proved = try readSuperblock(store, keys)
+        let (superblock, isHealed) = try opened.superblock.get()
         return Unlocked(
-            superblock: proved.0,
-            isHealed: proved.isHealed || !others.isEmpty,
-            cipher: VolumeCipher(keys, proved.0.geometry),
+            superblock: superblock,
+            isHealed: isHealed || !others.isEmpty,
+            cipher: VolumeCipher(opened.keys, superblock.geometry),
             slotsToHeal: others.isEmpty ? nil : SlotsToHeal(slots: slots, offsets: others)
+        )
+    }
+
+    private static let notEncrypted = "the disk is not encrypted"
+    private static let another = "it is another disk than was meant, or somebody has replaced it"
+
+    /// Throws if it is not encrypted.
+    func requireEncryption() throws(DiskError) {
+        if cipher != nil { return }
+        throw DiskError(
+            .locked,
+            "open",
+            "\(Self.notEncrypted), as is required: \(Self.another)"
         )
     }
 
     /// Whether one of the superblocks says so: somebody may have changed the other.
     static func isEncrypted(_ store: any BlockStore) throws(DiskError) -> Bool {
+        try !encryptedVolumes(store).isEmpty
+    }
+
+    /// The disks that superblocks say they are of which say that they are encrypted.
+    static func encryptedVolumes(_ store: any BlockStore) throws(DiskError) -> [Identifier] {
         let page = AlignedBuffer(count: 4096)
+        var volumes: [Identifier] = []
         for offset in Geometry.superblockOffsets where offset + 4096 <= store.sizeBytes {
             guard (try? unsafe store.read(at: offset, into: page.slice(0..<4096))) != nil,
                 let superblock = try? Superblock(page)
             else { continue }
-            if superblock.geometry.isEncrypted { return true }
+            if superblock.geometry.isEncrypted { volumes.append(superblock.identifier) }
         }
-        return false
+        return volumes
     }
 
     /// Whether a superblock is that of the disk whose keys these are.

@@ -19,8 +19,7 @@ final class VolumeCipher: Sendable {
     let keys: VolumeKeys
     /// The container's when it was opened: segments stay where they are when it grows.
     private let geometry: Geometry
-    /// By segment.
-    private let sequences = Locked<[UInt64]>([])
+    private let sequences = SegmentSequences()
 
     init(_ keys: VolumeKeys, _ geometry: Geometry) {
         self.keys = keys
@@ -29,20 +28,12 @@ final class VolumeCipher: Sendable {
 
     /// Learns which life each segment is in.
     func note(_ segments: [SegmentEntry]) {
-        sequences.withLock { $0 = segments.map { $0.sequence } }
-    }
-
-    /// The container has more segments, of which none is in use yet.
-    func grow(toCount count: Int) {
-        sequences.withLock { sequences in
-            let missing = count - sequences.count
-            if missing > 0 { sequences += [UInt64](repeating: 0, count: missing) }
-        }
+        for (index, segment) in segments.enumerated() { sequences[index] = segment.sequence }
     }
 
     /// A segment begins another life.
     func note(_ segment: UInt32, _ sequence: UInt64) {
-        sequences.withLock { $0[Int(segment)] = sequence }
+        sequences[Int(segment)] = sequence
     }
 
     private func nonce(_ sequence: UInt64, unit: UInt64) -> BlockNonce {
@@ -55,7 +46,7 @@ final class VolumeCipher: Sendable {
     /// The nonce of a place in a segment that is in use.
     private func nonce(_ location: Location) -> BlockNonce {
         let segment = geometry.segment(of: location)
-        let sequence = sequences.withLock { $0[Int(segment)] }
+        let sequence = sequences[Int(segment)]
         let start = geometry.location(segment: segment, page: 0).units
         return nonce(sequence, unit: location.units - start)
     }

@@ -7,8 +7,6 @@ final class VolumeKeys: Sendable {
     let identifier: Identifier
     let cipher: any BlockCipher
     private let authenticator: any Authenticator
-    /// Why the keys' memory could not be locked; nil if it is.
-    let lockFailure: Errno?
 
     init(
         _ key: borrowing VolumeKey,
@@ -16,7 +14,6 @@ final class VolumeKeys: Sendable {
         _ accelerator: any Accelerator
     ) throws(DiskError) {
         self.identifier = identifier
-        lockFailure = key.lockFailure
         do throws(KeyError) {
             let blockKey = try key.derived(for: "blocks", volume: identifier)
             do throws(AccelerationError) {
@@ -30,6 +27,14 @@ final class VolumeKeys: Sendable {
         } catch {
             throw DiskError("open", error)
         }
+    }
+
+    /// Locks the keys' memory, again in a process that forked.
+    ///
+    /// - Returns: why a part of it cannot be locked; nil if all of it is.
+    func lock() -> Errno? {
+        let failure = authenticator.lockKeys()
+        return cipher.lockKeys() ?? failure
     }
 
     /// What proves a structure.

@@ -20,6 +20,15 @@ final class Batch {
     var header: CommitHeader?
     /// Of an encrypted disk, when it is encrypted: the checksum of the header page.
     var sealedChecksum: UInt32?
+    /// How far the payload of an encrypted disk is; changed under the engine's lock alone.
+    enum Sealing {
+        case none
+        /// One thread encrypts it, without the lock.
+        case busy
+        case done
+    }
+
+    var sealing = Sealing.none
     /// By slot of the payload, when it is encrypted.
     var seals: [(checksum: UInt32, tag: AuthenticationTag)] = []
 
@@ -84,7 +93,8 @@ final class Batch {
         continues = false
         header = nil
         sealedChecksum = nil
-        seals = []
+        sealing = .none
+        seals.removeAll(keepingCapacity: true)
         openedNanoseconds = nanoseconds
     }
 

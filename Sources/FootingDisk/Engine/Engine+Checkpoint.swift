@@ -257,8 +257,6 @@ extension Engine {
         let old = state.withLock { state -> Int in
             if end.superblock.geometry != state.superblock.geometry {
                 state.finishResize(end.superblock.geometry)
-                // Before anybody can find one of them.
-                cipher?.grow(toCount: state.segments.count)
                 layout.change(to: end.superblock.geometry)
             }
             // It was possible for the table, and since then no segment has gained or lost a block.

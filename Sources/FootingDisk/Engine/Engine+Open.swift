@@ -403,6 +403,7 @@ extension Engine {
             key: options.key,
             accelerator: options.accelerator
         )
+        if options.requiresEncryption { try found.requireEncryption() }
         try found.requireAnotherEpoch()
         var report = found.report
         let geometry = found.superblock.geometry

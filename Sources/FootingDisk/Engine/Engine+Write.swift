@@ -26,6 +26,7 @@ extension Engine {
             }
             done += count
         }
+        if bytes.count >= options.stagedBlockCountMin * 4096 { encryptAhead() }
         return true
     }
 

@@ -14,8 +14,10 @@ public struct EngineOptions: Sendable {
     public var pageSource: any PageSource = AnyPages()
     /// What compresses and decompresses.
     public var accelerator: any Accelerator = SoftwareAccelerator()
-    /// What opens an encrypted disk.
+    /// What opens an encrypted disk; one that is not encrypted is refused then.
     public var key: DiskKey?
+    /// Whether one that is not encrypted is refused also without a key.
+    public var requiresEncryption = false
     /// Where the memory of commits and of other large buffers comes from.
     public var buffers: any BufferSource = KernelBuffers()
     /// Written but not yet durable bytes beyond which a flush is started without being asked for.

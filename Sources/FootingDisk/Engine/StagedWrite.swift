@@ -76,6 +76,14 @@ public final class StagedWrite {
     public func commit() throws(DiskError) {
         precondition(placedCount == blockCount, "committed before all of it was there")
         guard let batch else { preconditionFailure("committed twice") }
+        defer { engine.encryptAhead() }
+        if blockCount > engine.geometry.descriptorsPerCommit {
+            // More than a commit takes: gathered here, where there is memory already.
+            try copy(batch)
+            engine.giveBack(batch)
+            self.batch = nil
+            return
+        }
         let admission = try engine.admit(blocks: blockCount) { state in
             guard engine.adopt(batch, first, blockCount, &state) else { return false }
             state.stagedBatchCount -= 1
@@ -119,7 +127,7 @@ extension Engine {
         let blocks = count / 4096
         let geometry = geometry
         guard offset % 4096 == 0, count % 4096 == 0, blocks >= options.stagedBlockCountMin,
-            blocks < atomicBlockCount, blocks <= geometry.descriptorsPerCommit,
+            blocks < atomicBlockCount,
             offset <= geometry.sizeBytes,
             UInt64(count) <= geometry.sizeBytes - offset
         else { return nil }

@@ -11,4 +11,12 @@ int footing_testing_refuse_submissions(int error);
 /* From now on pwritev2(2) fails with an error in this thread. */
 int footing_testing_refuse_durable_writes(int error);
 
+/* Starts a process that asks for a word of at most 16 bytes by footing_read_secret, on a terminal
+ * of its own, of which `controller` is the other end; with `blocks` it has blocked the signals that
+ * a server waits for. `reports` tells "process NUMBER", then "stopped SIGNAL ECHO" whenever it
+ * stops (it is told to go on at once), in the end "signal NUMBER ECHO" or "exit STATUS ECHO": 0 if
+ * the word was "secret". ECHO is "shown" or "hidden": whether the terminal shows what is typed.
+ * Returns the process that reports, or -errno. */
+int footing_testing_prompt(int blocks, int *controller, int *reports);
+
 #endif

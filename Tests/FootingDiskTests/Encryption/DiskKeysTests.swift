@@ -154,6 +154,52 @@ import Testing
         #expect(error?.kind == (salt ? .locked : .corrupt))
     }
 
+    /// The slots of another disk that the same key file opens, changed more often than this one's.
+    private func foreignSlots() throws -> [UInt8] {
+        let other = try EncryptedDisk(seed: 50, identifier: Identifier(high: 8, low: 9))
+        for number in 1...3 as ClosedRange<UInt8> {
+            _ = try change(other, .add(DiskEncryption(key: EncryptedDisk.makeKey(100 + number))))
+        }
+        return other.store.bytes(at: Geometry.keySlotsOffsets[0], count: 4096)
+    }
+
+    @Test(arguments: 0...1)
+    func `A later copy of another disk that the key opens, too, does not hide this one's`(
+        _ copy: Int
+    ) throws {
+        let disk = try EncryptedDisk()
+        let engine = try disk.open()
+        try EncryptedDisk.write(engine, 4, 1)
+        try engine.close()
+        disk.store.restart(.all)
+        disk.store.damage(at: Geometry.keySlotsOffsets[copy], try foreignSlots())
+        let listed = try DiskKeys.list(disk.store)
+        #expect(listed.count == 1)
+        #expect(try disk.check().findings.contains { $0.severity == .warning })
+        let again = disk.copy()
+        let opened = try disk.open()
+        #expect(try EncryptedDisk.read(opened, 4) == EncryptedDisk.content(4, 1))
+        disk.store.restart(.none)
+        let copies = try KeySlotStore.read(disk.store)
+        #expect(copies[0].slots != nil && copies[0].slots == copies[1].slots)
+        // Whoever changes the keys changes this disk's.
+        let new = EncryptedDisk.makeKey(2)
+        _ = try change(again, .replace(0, DiskEncryption(key: new)))
+        _ = try again.open(new)
+        #expect(throws: DiskError.self) { _ = try again.open() }
+    }
+
+    @Test func `Both copies of another disk's slots open nothing, and say whose they are`() throws {
+        let disk = try EncryptedDisk()
+        let foreign = try foreignSlots()
+        for offset in Geometry.keySlotsOffsets { disk.store.damage(at: offset, foreign) }
+        let error = #expect(throws: DiskError.self) { _ = try disk.open() }
+        #expect(error?.kind == .corrupt && error?.detail.contains("another disk's") == true)
+        #expect(throws: DiskError.self) {
+            _ = try change(disk, .remove(0))
+        }
+    }
+
     @Test func `Damaged copies are named, and no key is asked for where none helps`() throws {
         let disk = try EncryptedDisk()
         disk.store.rot(sector: Geometry.keySlotsOffsets[1] / 512, bit: 99)

@@ -24,7 +24,13 @@ struct EncryptedDisk {
         return DiskKey(credential)
     }
 
-    init(sizeBytes: UInt64 = 2 << 20, compression: CompressionPolicy = .none) throws {
+    /// - Parameter seed: which key the disk gets; the same key file opens all of them.
+    init(
+        sizeBytes: UInt64 = 2 << 20,
+        compression: CompressionPolicy = .none,
+        seed: UInt64 = 11,
+        identifier: Identifier = Identifier(high: 1, low: 2)
+    ) throws {
         geometry = Geometry(
             sizeBytes: sizeBytes,
             sparePercent: 60,
@@ -33,11 +39,11 @@ struct EncryptedDisk {
             isEncrypted: true
         )
         store = SimulatedStore(sizeBytes: geometry.containerSizeBytes, seed: 3)
-        var generator = SeededRandom(seed: 11)
+        var generator = SeededRandom(seed: seed)
         try Disk.format(
             store,
             geometry,
-            identifier: Identifier(high: 1, low: 2),
+            identifier: identifier,
             unixSeconds: clock.unixSeconds,
             compression: compression,
             encryption: DiskEncryption(key: Self.key),

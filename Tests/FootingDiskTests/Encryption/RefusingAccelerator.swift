@@ -43,6 +43,8 @@ final class RefusingAccelerator: Accelerator {
         let real: any Authenticator
         let owner: RefusingAccelerator
 
+        func lockKeys() -> Errno? { real.lockKeys() }
+
         func sum(_ bytes: UnsafeRawBufferPointer) throws(KeyError) -> AuthenticationTag {
             let isUsedUp = owner.proofAllowance.withLock { left in
                 guard let count = left else { return false }
@@ -57,6 +59,8 @@ final class RefusingAccelerator: Accelerator {
     private struct Cipher: BlockCipher {
         let real: any BlockCipher
         let owner: RefusingAccelerator
+
+        func lockKeys() -> Errno? { real.lockKeys() }
 
         private func requireMemory() throws(AccelerationError) {
             let isUsedUp = owner.allowance.withLock { left in

@@ -8,177 +8,87 @@ import Testing
 
 /// Somebody without the key changes the container, and makes the checksums right again.
 @Suite struct TamperTests {
-    private static let blockCount = 200
+    private let tampering = Tampering(blockCount: 200)
 
-    /// A disk that was closed, with a snapshot.
-    private func makeDisk() throws -> EncryptedDisk {
-        let disk = try EncryptedDisk()
-        let engine = try disk.open()
-        for number in 0..<Self.blockCount { try EncryptedDisk.write(engine, number, 1) }
-        try engine.createSnapshot("before")
-        for number in 0..<Self.blockCount / 2 { try EncryptedDisk.write(engine, number, 2) }
-        try engine.close()
-        disk.store.restart(.all)
-        return disk
-    }
+    /// Superblocks and key slots, both copies of each.
+    enum Structure: CaseIterable {
+        case superblocks
+        case keySlots
 
-    /// Pages of a container of which every byte counts, and where in each a checksum is.
-    private struct Used {
-        var pages: [(offset: UInt64, checksum: (at: Int, from: Int)?)] = []
-        var blocks: [(offset: UInt64, count: Int)] = []
-    }
-
-    /// What a disk's trees refer to, found with the key.
-    private func used(_ disk: EncryptedDisk) throws -> Used {
-        var used = Used()
-        let driver = try disk.copy().open()
-        let engine = driver.engine
-        let (root, records, pages) = engine.state.withLock { state in
-            (state.superblock.root, state.snapshots.records, state.snapshots.tablePages)
+        var offsets: [UInt64] {
+            self == .superblocks ? Geometry.superblockOffsets : Geometry.keySlotsOffsets
         }
-        for page in pages { used.pages.append((page.offset, (4, 8))) }
-        try collect(root, engine.geometry.levels - 1, 0, engine, &used)
-        for record in records {
-            try collect(record.root, engine.geometry.levels - 1, 0, engine, &used)
-        }
-        return used
+
+        var sum: Tampering.Sum { self == .superblocks ? .superblock : .keySlots }
     }
 
-    private func collect(
-        _ page: MapEntry,
-        _ level: Int,
-        _ index: UInt64,
-        _ engine: Engine,
-        _ used: inout Used
+    @Test(arguments: Structure.allCases, [[0], [1], [0, 1]])
+    func `Each byte of superblocks and key slots that is changed is found`(
+        _ structure: Structure,
+        _ copies: [Int]
     ) throws {
-        guard page.isMapped else { return }
-        used.pages.append((page.location.offset, (4, 8)))
-        let buffer = AlignedBuffer(count: 4096)
-        try engine.reader.read(page, MapPage.Identity(level: level, index: index), into: buffer)
-        for slot in 0..<engine.geometry.entriesPerPage {
-            let entry = MapPage.entry(buffer, slot)
-            guard entry.isMapped else { continue }
-            if level == 0 {
-                used.blocks.append((entry.location.offset, Int(entry.storedUnits) * 512))
-            } else {
-                let child = index * UInt64(engine.geometry.entriesPerPage) + UInt64(slot)
-                try collect(entry, level - 1, child, engine, &used)
+        let disk = try Tampering(blockCount: 12).makeDisk(sizeBytes: 256 << 10)
+        let offsets = copies.map { structure.offsets[$0] }
+        let before = offsets.map { disk.store.bytes(at: $0, count: 4096) }
+        for byte in stride(from: 0, to: 4096, by: Sanitizer.rounds(1, sanitized: 101)) {
+            for (offset, page) in zip(offsets, before) {
+                disk.store.damage(at: offset, Tampering.changed(page, byte, structure.sum))
+            }
+            #expect(Tampering.isChecked(disk), "byte \(byte) of copies \(copies)")
+            // Of two that were changed alike none is right; with one that is the disk opens.
+            if copies.count == 2 {
+                #expect(throws: DiskError.self, "byte \(byte)") { _ = try disk.copy().open() }
+            } else if byte % 128 == 7 {
+                let opened = try disk.copy().open()
+                #expect(try EncryptedDisk.read(opened, 3) == EncryptedDisk.content(3, 2))
             }
         }
+        for (offset, page) in zip(offsets, before) { disk.store.damage(at: offset, page) }
+        #expect(!Tampering.isChecked(disk))
     }
 
-    /// Flips a bit, and makes the page's checksum right if there is one.
-    private func tamper(
-        _ disk: EncryptedDisk,
-        _ offset: UInt64,
-        _ byte: Int,
-        _ checksum: (at: Int, from: Int)?
-    ) {
-        var bytes = disk.store.bytes(at: offset, count: 4096)
-        bytes[byte] ^= 0x10
-        if let checksum, byte < checksum.at || byte >= checksum.at + 4 {
-            let sum = unsafe bytes.withUnsafeBytes {
-                unsafe Checksum.crc32c(UnsafeRawBufferPointer(rebasing: $0[checksum.from...]))
-            }
-            for index in 0..<4 {
-                bytes[checksum.at + index] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * index))
-            }
-        }
-        disk.store.damage(at: offset, bytes)
-    }
-
-    /// Whether opening, reading or the check says so; what is read must be right all the same.
-    private func isNoticed(_ disk: EncryptedDisk) -> Bool {
-        var isNoticed = false
-        do throws(DiskError) {
-            isNoticed = try disk.check().findings.contains { $0.severity > .note }
-        } catch {
-            isNoticed = true
-        }
-        do throws(DiskError) {
-            let engine = try disk.open()
-            let snapshot = try engine.openSnapshot("before")
-            let buffer = AlignedBuffer(count: 4096)
-            for number in 0..<Self.blockCount {
-                let round = number < Self.blockCount / 2 ? 2 : 1
-                if let found = try? EncryptedDisk.read(engine, number) {
-                    #expect(found == EncryptedDisk.content(number, round), "block \(number)")
-                } else {
-                    isNoticed = true
-                }
-                let place = unsafe buffer.slice(0..<4096)
-                if (try? unsafe snapshot.read(at: UInt64(number) * 4096, into: place)) != nil {
-                    let found = unsafe [UInt8](UnsafeRawBufferPointer(place))
-                    #expect(found == EncryptedDisk.content(number, 1), "block \(number) before")
-                } else {
-                    isNoticed = true
-                }
-            }
-        } catch {
-            return true
-        }
-        return isNoticed
-    }
-
-    @Test func `Every byte of superblocks, key slots and the table that is changed is found`()
-        throws
-    {
-        let disk = try makeDisk()
+    @Test func `Each byte of the segment table that is changed is found`() throws {
+        let disk = try Tampering(blockCount: 12).makeDisk(sizeBytes: 256 << 10)
         let superblock = try OpenedContainer.readSuperblock(disk.store).0
-        let table = disk.geometry.tableOffset(region: superblock.tableRegion)
-        var random = SeededRandom(seed: 31)
-        let places: [(offset: UInt64, checksum: (at: Int, from: Int)?)] = [
-            (0, (8, 12)), (64 << 10, (8, 12)), (4 << 10, nil), (68 << 10, nil), (table, nil),
-            (table + 4096, nil),
-        ]
-        for place in places {
-            for _ in 0..<Sanitizer.rounds(12, sanitized: 2) {
-                let copy = disk.copy()
-                let byte = random.below(4096)
-                tamper(copy, place.offset, byte, place.checksum)
-                #expect(isNoticed(copy), "byte \(byte) at \(place.offset)")
+        let start = disk.geometry.tableOffset(region: superblock.tableRegion)
+        for page in 0..<disk.geometry.tableRegionSizeBytes / 4096 {
+            let offset = start + page * 4096
+            let before = disk.store.bytes(at: offset, count: 4096)
+            for byte in stride(from: 0, to: 4096, by: Sanitizer.rounds(1, sanitized: 101)) {
+                // Whoever changes it cannot make its checksum right: that is in the superblock.
+                disk.store.damage(at: offset, Tampering.changed(before, byte, nil))
+                #expect(Tampering.isChecked(disk), "byte \(byte) of page \(page)")
             }
-        }
-    }
-
-    @Test func `Both superblocks that were changed alike do not open`() throws {
-        let disk = try makeDisk()
-        var random = SeededRandom(seed: 32)
-        for _ in 0..<Sanitizer.rounds(40, sanitized: 4) {
-            let copy = disk.copy()
-            // The last bytes are not the least: also where nothing is yet.
-            let byte = 12 + random.below(400)
-            for offset in Geometry.superblockOffsets { tamper(copy, offset, byte, (8, 12)) }
-            #expect(throws: DiskError.self, "byte \(byte)") { _ = try copy.open() }
+            disk.store.damage(at: offset, before)
         }
     }
 
     @Test func `Every byte of a page or a block that is changed is found`() throws {
-        let disk = try makeDisk()
-        let used = try used(disk)
-        #expect(used.pages.count >= 6 && used.blocks.count >= Self.blockCount)
+        let disk = try tampering.makeDisk()
+        let used = try Tampering.used(disk)
+        #expect(used.pages.count >= 6 && used.blocks.count >= tampering.blockCount)
         var random = SeededRandom(seed: 33)
-        for _ in 0..<Sanitizer.rounds(60, sanitized: 4) {
+        for _ in 0..<Sanitizer.rounds(100, sanitized: 4) {
             let copy = disk.copy()
             let page = used.pages[random.below(used.pages.count)]
             let byte = random.below(4096)
-            tamper(copy, page.offset, byte, random.oneIn(2) ? page.checksum : nil)
-            #expect(isNoticed(copy), "byte \(byte) of the page at \(page.offset)")
+            Tampering.tamper(copy, page.offset, byte, random.oneIn(2) ? page.sum : nil)
+            #expect(tampering.isNoticed(copy), "byte \(byte) of the page at \(page.offset)")
         }
-        for _ in 0..<Sanitizer.rounds(40, sanitized: 4) {
+        for _ in 0..<Sanitizer.rounds(60, sanitized: 4) {
             let copy = disk.copy()
             let block = used.blocks[random.below(used.blocks.count)]
-            tamper(copy, block.offset, random.below(block.count), nil)
-            #expect(isNoticed(copy), "the block at \(block.offset)")
+            Tampering.tamper(copy, block.offset, random.below(block.count), nil)
+            #expect(tampering.isNoticed(copy), "the block at \(block.offset)")
         }
     }
 
     @Test func `A block or page that is put in another's place is found`() throws {
-        let disk = try makeDisk()
-        let used = try used(disk)
+        let disk = try tampering.makeDisk()
+        let used = try Tampering.used(disk)
         var random = SeededRandom(seed: 34)
         for places in [used.blocks.map { $0.offset }, used.pages.map { $0.offset }] {
-            for _ in 0..<Sanitizer.rounds(10, sanitized: 2) {
+            for _ in 0..<Sanitizer.rounds(20, sanitized: 2) {
                 let (from, to) = (random.below(places.count), random.below(places.count))
                 if places[from] == places[to] { continue }
                 let copy = disk.copy()
@@ -186,7 +96,7 @@ import Testing
                     at: places[to],
                     copy.store.bytes(at: places[from], count: 4096)
                 )
-                #expect(isNoticed(copy), "\(places[from]) at \(places[to])")
+                #expect(tampering.isNoticed(copy), "\(places[from]) at \(places[to])")
             }
         }
     }
@@ -259,10 +169,10 @@ import Testing
         disk.store.restart(.none)
         let range = disk.geometry.range(ofSegment: head.segment)
         var random = SeededRandom(seed: 35)
-        for _ in 0..<Sanitizer.rounds(60, sanitized: 4) {
+        for _ in 0..<Sanitizer.rounds(120, sanitized: 4) {
             let copy = disk.copy()
             let page = range.lowerBound + UInt64(random.below(head.page)) * 4096
-            tamper(copy, page, random.below(4096), random.oneIn(2) ? (4, 8) : nil)
+            Tampering.tamper(copy, page, random.below(4096), random.oneIn(2) ? .page : nil)
             guard let opened = try? copy.open() else { continue }
             for number in 0..<60 {
                 guard let found = try? EncryptedDisk.read(opened, number) else { continue }
@@ -273,23 +183,18 @@ import Testing
     }
 
     @Test func `A disk that lost its mark of being encrypted does not open`() throws {
-        let disk = try makeDisk()
+        let disk = try tampering.makeDisk()
         for count in 1...2 {
             let copy = disk.copy()
             for offset in Geometry.superblockOffsets[..<count] {
                 // The byte of the features in which bit 1 is.
                 var bytes = copy.store.bytes(at: offset, count: 4096)
                 bytes[32] &= ~2
-                let sum = unsafe bytes.withUnsafeBytes {
-                    unsafe Checksum.crc32c(UnsafeRawBufferPointer(rebasing: $0[12...]))
-                }
-                for index in 0..<4 {
-                    bytes[8 + index] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * index))
-                }
+                Tampering.correct(&bytes, .superblock)
                 copy.store.damage(at: offset, bytes)
             }
             if count == 2 { #expect(throws: DiskError.self) { _ = try copy.open() } }
-            #expect(isNoticed(copy))
+            #expect(tampering.isNoticed(copy))
         }
     }
 }

@@ -67,6 +67,8 @@ final class NonceLedger: Accelerator {
         let key: UInt64
         let ledger: NonceLedger
 
+        func lockKeys() -> Errno? { real.lockKeys() }
+
         func seal(
             _ source: UnsafeRawBufferPointer,
             into target: UnsafeMutableRawBufferPointer,

@@ -57,6 +57,8 @@ struct Run {
             try run.live(cycle)
             try run.end(cycle)
         }
+        // Also what came after the last look, such as an opening that failed.
+        if let failure = run.keys?.ledger.failure { throw SimulationFailure(failure) }
         run.client.model.withLock { model in
             run.summary.snapshotCount = model.snapshots.madeCount
             run.summary.rollbackCount = model.snapshots.rollbackCount

@@ -78,6 +78,8 @@ public final class PluginDisk: Sendable {
     /// what nbdkit runs with `--run` is started by then and may run anywhere.
     public func start() throws(Failure) {
         ServeCommand.pin(placement, console)
+        // The lock ended with the process that opened the disk, if this one is another.
+        ServeCommand.tellOfKeys(disk, console)
         do throws(DiskError) { try disk.start() } catch {
             throw Failure(message: error.description)
         }

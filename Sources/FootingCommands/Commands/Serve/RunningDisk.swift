@@ -11,6 +11,8 @@ final class RunningDisk: Sendable {
     /// The container as the user named it.
     let path: String
     let uri: String
+    /// Why the disk's keys are not locked in memory; nil if they are, or there are none.
+    let keyLockFailure: Errno?
     /// Gives memory back under pressure; nil where the budget is fixed.
     let coordinator: BalloonCoordinator?
     private let startNanoseconds: UInt64
@@ -23,12 +25,14 @@ final class RunningDisk: Sendable {
         server: Server,
         path: String,
         uri: String,
+        keyLockFailure: Errno? = nil,
         coordinator: BalloonCoordinator?
     ) {
         self.disk = disk
         self.server = server
         self.path = path
         self.uri = uri
+        self.keyLockFailure = keyLockFailure
         self.coordinator = coordinator
         startNanoseconds = clock.nanoseconds
         recent = Locked(RecentRequests(at: startNanoseconds))
@@ -180,6 +184,7 @@ final class RunningDisk: Sendable {
             "blocksMoved": JSONValue(engine.blocksMoved),
             "compression": .string(disk.compression.rawValue),
             "encryption": .string(disk.information.encryptionText),
+            "keyLockFailure": keyLockFailure.map { .string($0.description) } ?? .null,
             "compressedBlocks": JSONValue(engine.compressedBlocks),
             "recompressedBlocks": JSONValue(engine.recompressedBlocks),
             "storedBytes": JSONValue(engine.storedBytes),

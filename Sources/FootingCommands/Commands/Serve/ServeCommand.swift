@@ -57,6 +57,12 @@ enum ServeCommand {
         help: "How the disk asks its device; auto is io_uring where the kernel lets it."
     )
 
+    static let encryption = Flag(
+        "require-encryption",
+        help: "Refuse a disk that is not encrypted, as does a passphrase's file or a key file: "
+            + "somebody may have replaced it."
+    )
+
     static let busyPoll = Option(
         "busy-poll",
         .integer(0...10_000),
@@ -79,7 +85,7 @@ enum ServeCommand {
             """,
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model, memory.model,
-            fixedMemory.model, inputOutput.model, busyPoll.model, profile.model,
+            fixedMemory.model, inputOutput.model, busyPoll.model, profile.model, encryption.model,
             SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
@@ -133,6 +139,7 @@ enum ServeCommand {
         options.apply(detection.profile)
         options.pageSource = placement.source()
         options.inputOutput = input[inputOutput]
+        options.requiresEncryption = input[encryption]
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         return options
@@ -207,12 +214,7 @@ enum ServeCommand {
         configuration.log = { line in
             console.remark(line)
         }
-        if let failure = disk.keyLockFailure {
-            console.remark("the disk's key may be swapped out, as it cannot be locked: \(failure)")
-        }
-        if let failure = disk.recovery.keySlotsFailure {
-            console.remark("the disk's key slots have one good copy only: \(failure)")
-        }
+        let keyLockFailure = tellOfKeys(disk, console)
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server
         let uri: String
@@ -232,6 +234,7 @@ enum ServeCommand {
             server: server,
             path: input[path],
             uri: uri,
+            keyLockFailure: keyLockFailure,
             coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
         )
         defer { running.stop() }
@@ -251,6 +254,24 @@ enum ServeCommand {
             isJSON: input[SharedParameters.json]
         )
         try wait(running, console, signals)
+    }
+
+    /// Locks the disk's keys in memory, and says what is amiss with them.
+    ///
+    /// - Returns: why they are not locked; nil if they are, or there are none.
+    @discardableResult
+    static func tellOfKeys(_ disk: Disk, _ console: Console) -> Errno? {
+        let failure = disk.lockKeys()
+        if let failure {
+            console.remark(
+                "the disk's keys may be swapped out, as their memory cannot be locked: \(failure); "
+                    + "see RLIMIT_MEMLOCK ('ulimit -l', LimitMEMLOCK=)"
+            )
+        }
+        if let failure = disk.recovery.keySlotsFailure {
+            console.remark("the disk's key slots have one good copy only: \(failure)")
+        }
+        return failure
     }
 
     /// Until a signal comes; then everything is made durable.

@@ -81,7 +81,9 @@ struct ServeReport {
         text += "recovery  \(recoveryText)\n"
         text += "disk      \(ByteSize.text(disk.sizeBytes)), \(disk.information.identifier)"
         let information = disk.information
-        text += information.isEncrypted ? ", encrypted: \(information.encryptionText)\n" : "\n"
+        let isEncrypted = information.isEncrypted
+        text += isEncrypted ? ", encrypted: \(information.encryptionText)" : ", not encrypted"
+        text += "\n"
         return text + "ready     \(harmless(uri))\n"
     }
 
