@@ -54,7 +54,7 @@ static void lead(const char *path, int blocks, int reports)
 	int terminal = open(path, O_RDWR);
 	if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
 		_exit(2);
-	/* Another thread of the tests may just wait for system(3), which has two of them ignored. */
+	/* Another thread of the tests may wait for system(3), which has two of them ignored. */
 	static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP};
 	for (unsigned index = 0; index < sizeof numbers / sizeof *numbers; index++)
 		signal(numbers[index], SIG_DFL);
