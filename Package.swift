@@ -175,7 +175,9 @@ let package = Package(
             ),
             .testTarget(
                 name: "FootingMemoryTests",
-                dependencies: ["FootingMemory", "FootingHost", "FootingSystem"],
+                dependencies: [
+                    "FootingMemory", "FootingHost", "FootingTestSupport", "FootingSystem",
+                ],
                 swiftSettings: strict
             ),
             .testTarget(

@@ -2,8 +2,12 @@ public import FootingSystem
 
 /// The server's limits: on memory, connections and time.
 public struct Configuration: Sendable {
-    /// Connections served at once; further ones are closed at once.
+    /// Connections served at once; further ones are told so in the handshake.
     public var maximumConnections = 64
+    /// Bytes a second that the reads and writes of all connections have together; nil: any number.
+    ///
+    /// After a time without requests a tenth of a second's worth is served at once.
+    public var bandwidthBytesPerSecond: UInt64?
     /// Longest data of one option of the handshake.
     public var maximumOptionBytes = 8 << 10
     /// Options in one handshake.
@@ -36,7 +40,8 @@ public struct Configuration: Sendable {
 
     /// What the kernel is asked to buffer for a connection's replies; 0 leaves its default.
     public var sendBufferBytes: Int32 = 1 << 20
-    /// What the kernel is asked to buffer of a TCP connection's requests; 0 leaves its default.
+    /// What the kernel is asked to buffer of a TCP connection's requests; 0 leaves its default, and
+    /// with a limit on the bandwidth 256 KiB, as they wait there.
     public var receiveBufferBytes: Int32 = 0
 
     /// Where the memory of connections comes from: 1.3 MiB for each, and up to 1 MiB for a write
@@ -48,6 +53,11 @@ public struct Configuration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// ``receiveBufferBytes``, or what is best here.
+    var actualReceiveBufferBytes: Int32 {
+        receiveBufferBytes == 0 && bandwidthBytesPerSecond != nil ? 256 << 10 : receiveBufferBytes
+    }
 
     func validated() throws(NBDError) -> Configuration {
         let counts = [
@@ -65,6 +75,12 @@ public struct Configuration: Sendable {
             throw NBDError(
                 .invalidConfiguration,
                 "the longest NBD request must be 1 MiB to 64 MiB, not \(maximumPayloadBytes) bytes"
+            )
+        }
+        if let rate = bandwidthBytesPerSecond, !((4 << 10)...(4 << 40) ~= rate) {
+            throw NBDError(
+                .invalidConfiguration,
+                "the bandwidth must be 4 KiB to 4 TiB a second, not \(rate) bytes"
             )
         }
         // The longest option carries an export name (4096 bytes) and a query; all of it must fit

@@ -14,6 +14,8 @@ public struct NBDError: Error, Sendable, CustomStringConvertible {
         case alreadyServed
         /// Something that is not a socket is at this path.
         case pathOccupied
+        /// As many clients as may be are connected already.
+        case connectionRefused
         /// The kernel refused.
         case systemCall
         /// The server could not stop in time; what was unfinished is in the message.

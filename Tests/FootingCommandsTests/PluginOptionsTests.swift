@@ -16,7 +16,10 @@ import Testing
 
     @Test func `an option of serve is one of the plugin, unless it says where to listen`() {
         let serve = ServeCommand.declaration.parameters.map(\.name)
-        let listening = ["path", "socket", "port", "address", "connections", "json"]
+        let listening = [
+            "path", "socket", "port", "address", "connections", "json", "bandwidth",
+            "busy-poll", "memory-ceiling", "own-group",
+        ]
         #expect(
             PluginOptions.names == ["disk", "readonly"] + serve.filter { !listening.contains($0) }
         )

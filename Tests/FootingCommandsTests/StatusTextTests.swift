@@ -28,8 +28,9 @@ import Testing
         let names = text.split(separator: "\n").map { $0.prefix { $0 != " " } }
         #expect(
             names == [
-                "disk", "uri", "running", "clients", "memory", "cache", "log", "io", "compression",
-                "encryption", "snapshots", "scrub", "machine", "group", "balloon", "decided",
+                "disk", "uri", "running", "clients", "limits", "memory", "cache", "log", "io",
+                "compression", "encryption", "snapshots", "scrub", "machine", "group", "balloon",
+                "decided",
             ]
         )
     }

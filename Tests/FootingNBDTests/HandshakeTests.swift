@@ -104,6 +104,26 @@ import Testing
         #expect(ask(&handshake, 2).outcome == .close(Handshake.goodbye))
     }
 
+    /// Who is refused is told so whatever it asks for, and never gets further.
+    @Test func refusesInWords() {
+        var handshake = Handshake(
+            offer: offer,
+            maximumOptionBytes: 8192,
+            maximumOptions: 8,
+            refusal: "too many"
+        )
+        var replies: [UInt8] = []
+        _ = step(&handshake, TestClient.flags, &replies)
+        for option in [Option.list, .info, .go, .setMetaContext, .listMetaContext, .peekExport] {
+            // Also where its data makes no sense.
+            let answer = ask(&handshake, option.rawValue, [1])
+            #expect(answer.kinds == [.policy])
+            #expect(answer.bytes.suffix(8).elementsEqual("too many".utf8))
+        }
+        #expect(ask(&handshake, Option.structuredReply.rawValue).kinds == [.acknowledged])
+        #expect(ask(&handshake, Option.exportName.rawValue).outcome == .close("too many"))
+    }
+
     @Test func informsAboutTheExport() {
         var handshake = begun()
         let wanted = TestClient.named("disk", [0, 3, 0, 1, 0, 2, 0, 3])

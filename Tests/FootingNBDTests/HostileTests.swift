@@ -239,7 +239,9 @@ import Testing
         let test = try TestServer { $0.maximumConnections = 2 }
         let first = try test.client()
         let second = try test.client()
-        #expect(throws: NBDError.self) { try test.newcomer() }
+        let third = try test.newcomer()
+        #expect(throws: TestClient.Ended.self) { try third.negotiate() }
+        #expect(test.server.statistics.activeConnections == 2)
         #expect(try first.read(0, 512).count == 512)
         try second.send(Request(.disconnect))
         #expect(try test.hasLeft(1))
@@ -274,7 +276,48 @@ import Testing
         #expect(test.log.count < 200)
     }
 
-    /// The same with all of them at once: those beyond the limit see the end of the stream.
+    /// Each way to ask for the disk is answered with the reason, in words.
+    @Test(arguments: [Option.go, .info, .list, .setMetaContext])
+    func oneTooManyIsToldWhy(_ option: Option) throws {
+        let test = try TestServer { $0.maximumConnections = 1 }
+        let first = try test.client()
+        let second = try test.newcomer()
+        _ = try second.receive(Wire.greetingBytes)
+        try second.send(TestClient.flags)
+        try second.send(TestClient.option(Option.structuredReply.rawValue))
+        #expect(try second.optionReply().kind == .acknowledged)
+        try second.send(TestClient.option(option.rawValue, TestClient.named("", [0, 0])))
+        let answer = try second.optionReply()
+        #expect(answer.kind == .policy)
+        let reason = "1 client is connected to this disk already, which is its limit"
+        #expect(String(decoding: answer.data, as: UTF8.self) == reason)
+        try second.send(TestClient.option(Option.abort.rawValue))
+        #expect(try second.optionReply().kind == .acknowledged)
+        #expect(second.isCutOff())
+        #expect(test.log == ["an NBD connection was refused: \(reason)"])
+        #expect(try first.read(0, 512).count == 512)
+        // Nor is it a client: what needs the disk for itself need not wait for it.
+        let other = try test.newcomer()
+        try first.send(Request(.disconnect))
+        #expect(try test.hasLeft(0))
+        #expect(test.server.withoutClients { true } == true)
+        #expect(other.isCutOff())
+        #expect(test.server.statistics.brokenConnections == 0)
+    }
+
+    /// The oldest way to ask for a disk knows no errors.
+    @Test func oneTooManyOfTheOldestKindIsCutOff() throws {
+        let test = try TestServer { $0.maximumConnections = 1 }
+        let first = try test.client()
+        let second = try test.newcomer()
+        _ = try second.receive(Wire.greetingBytes)
+        try second.send(TestClient.flags + TestClient.option(Option.exportName.rawValue))
+        #expect(second.isCutOff())
+        #expect(try first.read(0, 512).count == 512)
+    }
+
+    /// The same with all of them at once: those beyond the limit are told so, or see the end of
+    /// the stream.
     @Test func aHundredConnectionsAtOnce() throws {
         let directory = try TemporaryDirectory()
         let test = try TestServer { $0.maximumConnections = 8 }
@@ -287,7 +330,9 @@ import Testing
         }
         #expect(try eventually { test.server.statistics.refusedConnections == 93 })
         #expect(try bystander.isServed())
-        let served = crowd.filter { (try? $0.receive(Wire.greetingBytes)) != nil }
+        // A line in ten seconds, for any number of them.
+        #expect((1...3).contains(test.log.count { $0.contains("refused") }), "\(test.log)")
+        let served = crowd.filter { (try? $0.negotiate()) != nil }
         #expect(served.count == 7)
     }
 }

@@ -28,14 +28,26 @@ import Testing
     }
 
     @Test func `what nothing heeds is told, but not where it asks for nothing`() throws {
-        let edge = try #require(BuiltInProfiles.named("edge-generic")).unheeded
-        #expect(edge.contains("memory-ceiling = 512M"))
-        #expect(edge.contains("bandwidth = 20M"))
-        #expect(!edge.contains { $0.hasPrefix("connections") })
-        var profile = try #require(BuiltInProfiles.named("bare-metal"))
+        for built in BuiltInProfiles.all { #expect(built.unheeded == [], "\(built.name)") }
+        var profile = try #require(BuiltInProfiles.named("edge-generic"))
+        try profile.set("offline-buffer", "256M")
+        #expect(profile.unheeded == ["offline-buffer = 256M"])
+        try profile.set("offline-buffer", "none")
         #expect(profile.unheeded == [])
-        try profile.set("bandwidth", "5M")
-        #expect(profile.unheeded == ["bandwidth = 5M"])
+    }
+
+    @Test func `features are allowed by name, all or none`() throws {
+        var profile = try #require(BuiltInProfiles.named("edge-raspberry-pi"))
+        #expect(TuningProfile.Feature.allCases.filter { !profile.allows($0) } == [.remote])
+        try profile.set("features", "all")
+        #expect(TuningProfile.Feature.allCases.allSatisfy { profile.allows($0) })
+        try profile.set("features", "none")
+        #expect(!TuningProfile.Feature.allCases.contains { profile.allows($0) })
+        try profile.set("features", "snapshots")
+        #expect(profile.allows(.snapshots) && !profile.allows(.compression))
+        let text =
+            "the profile 'edge-raspberry-pi' does not allow compression: features = snapshots"
+        #expect(profile.refusal(of: .compression) == text)
     }
 
     @Test func `a built-in profile of a place is what the place decides itself`() throws {

@@ -1,3 +1,4 @@
+internal import FootingDeployment
 internal import FootingDisk
 internal import FootingSystem
 
@@ -62,6 +63,13 @@ enum DiskCreateCommand {
         help: "Encrypt the disk with AES-256-GCM; it cannot be encrypted or decrypted later."
     )
 
+    static let profile = Option(
+        optional: "profile",
+        .text,
+        placeholder: "profile",
+        help: "A built-in profile's name, or a file's path, whose segments and features hold."
+    )
+
     static let device = Flag(
         "device",
         help: "The path is a block device, and what is on it is given up."
@@ -78,10 +86,14 @@ enum DiskCreateCommand {
 
             An encrypted disk asks for a passphrase, unless --passphrase-file or --key-file is \
             given. Without it nobody can read the disk again. 'footing disk key' adds others.
+
+            With --profile a feature that the profile does not allow is refused, and the \
+            segments are as large as it says, or as what the flash below erases at a time.
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
-            compression.model, encrypts.model, device.model, SharedParameters.json.model,
+            compression.model, encrypts.model, device.model, profile.model,
+            TuneParameters.set.model, SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
     )
@@ -91,6 +103,11 @@ enum DiskCreateCommand {
         var options = options(input, size: input[size])
         if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
+        if let profile = try DiskCreateProfile(input) {
+            let flash = DiskCreateProfile.flash(try ServeCommand.detect(path).report)
+            let reason = try profile.apply(to: &options, input, flash: flash)
+            if let reason { console.remark(reason) }
+        }
         options.encryption = try encryption(input)
         if !input[device], isBlockDevice(path) {
             throw CommandError(

@@ -12,7 +12,8 @@ struct StatusText {
         var table = TextTable(alignments: [.left, .left])
         for (name, value) in [
             ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
-            ("running", running), ("clients", clients), ("memory", memory), ("cache", cache),
+            ("running", running), ("clients", clients), ("limits", limits), ("memory", memory),
+            ("cache", cache),
             ("log", log), ("io", io), ("compression", compression),
             ("encryption", encryption), ("snapshots", snapshots),
             ("scrub", ScrubCommand.summary(status["scrub"])),
@@ -46,7 +47,24 @@ struct StatusText {
         "\(number("clients", "active")) now, \(number("clients", "total")) in all; "
             + "\(number("clients", "requests")) requests, "
             + "\(bytes("clients", "readBytes")) read, "
-            + "\(bytes("clients", "writtenBytes")) written"
+            + "\(bytes("clients", "writtenBytes")) written, "
+            + "\(number("clients", "refused")) refused"
+    }
+
+    private var limits: String {
+        if status["limits"] == .null { return "none is known" }
+        var text = "\(number("limits", "connections")) clients"
+        if value(["limits", "bandwidthBytesPerSecond"]) != .null {
+            text += ", \(bytes("limits", "bandwidthBytesPerSecond")) a second, for which "
+            text += "\(number("clients", "heldRequests")) requests waited"
+        }
+        if value(["limits", "memoryCeilingBytes"]) != .null {
+            text += ", \(bytes("limits", "memoryCeilingBytes")) of memory"
+        }
+        if value(["limits", "profile"]) != .null {
+            text += ", by the profile \(word("limits", "profile"))"
+        }
+        return text
     }
 
     private var memory: String {

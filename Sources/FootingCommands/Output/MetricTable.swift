@@ -65,6 +65,33 @@ enum MetricTable {
             points: [Point(path: ["clients", "refused"])]
         ),
         Metric(
+            name: "footing_connections_limit",
+            kind: .gauge,
+            help: "Clients that may be connected at a time.",
+            points: [Point(path: ["limits", "connections"])]
+        ),
+        Metric(
+            name: "footing_bandwidth_limit_bytes",
+            kind: .gauge,
+            unit: .bytes,
+            help: "Bytes that reads and writes may have in a second; none without a limit.",
+            points: [Point(path: ["limits", "bandwidthBytesPerSecond"])]
+        ),
+        Metric(
+            name: "footing_requests_held",
+            kind: .counter,
+            help: "Reads and writes that waited for the bandwidth.",
+            points: [Point(path: ["clients", "heldRequests"])]
+        ),
+        Metric(
+            name: "footing_held_seconds",
+            kind: .counter,
+            unit: .seconds,
+            help: "Time that requests waited for the bandwidth, added up.",
+            points: [Point(path: ["clients", "heldNanoseconds"])],
+            scale: 1e9
+        ),
+        Metric(
             name: "footing_connections_broken",
             kind: .counter,
             help: "Clients that were cut off.",

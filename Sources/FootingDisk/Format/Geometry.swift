@@ -150,7 +150,7 @@ public struct Geometry: Sendable, Equatable {
     /// Larger segments on larger disks keep the segment table, which stays in memory, small.
     ///
     /// 2 MiB is the smallest in which a write of 1 MiB is atomic.
-    static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
+    public static func segmentSize(forDiskOf sizeBytes: UInt64) -> UInt64 {
         switch sizeBytes {
         case ..<(1 << 30): 2 << 20
         case ...(32 << 30): 4 << 20

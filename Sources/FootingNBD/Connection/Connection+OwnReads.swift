@@ -169,7 +169,7 @@ extension Connection {
     }
 
     /// Leaves reads to other threads once a queue has broken and nothing of it is left.
-    private mutating func dropBrokenQueue() {
+    mutating func dropBrokenQueue() {
         guard let reads = ownReads, reads.queue.isBroken, reads.queue.isEmpty else { return }
         ownReads = nil
         configuration.log("a connection's io_uring has failed: its reads go by threads now")

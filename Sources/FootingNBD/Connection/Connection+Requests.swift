@@ -6,6 +6,8 @@ struct Payload {
     var doneBytes: UInt32 = 0
     /// Why the rest is read and thrown away.
     var refusal: WireError?
+    /// The rest stays in the socket until the bandwidth allows it.
+    var isHeld = false
     /// Where a large write arrives as a whole.
     var stage: (any StagedPayload)?
     /// When its header was received.
@@ -65,12 +67,13 @@ extension Connection {
     mutating func takeRequests() -> Ending? {
         let isStopping = link.isStopping
         while true {
+            if let held { serveHeld(held) }
             if let arrivalNanoseconds = payload?.arrivalNanoseconds {
                 currentArrival = arrivalNanoseconds
                 guard takePayload() else { return nil }
                 continue
             }
-            guard input.count >= Wire.requestBytes else { return nil }
+            guard input.count >= Wire.requestBytes, !isHeldBack else { return nil }
             guard let request = unsafe Request(input.content.bytes) else {
                 return .broken("a request without its magic number")
             }
@@ -104,14 +107,8 @@ extension Connection {
         if request.payloadBytes > 0 {
             var coming = Payload(request: request, refusal: refusal)
             coming.arrivalNanoseconds = currentArrival
-            if refusal == nil {
-                do throws(Errno) {
-                    coming.stage = try stage(for: request)
-                } catch {
-                    // In pieces it might be torn by a crash: no write is better than that.
-                    coming.refusal = WireError(error)
-                }
-            }
+            coming.isHeld = refusal == nil && !isAdmitted(request)
+            if !coming.isHeld { findPlace(of: &coming) }
             payload = coming
         } else if let refusal {
             refuse(request, refusal)
@@ -121,11 +118,28 @@ extension Connection {
         return nil
     }
 
+    /// Whether the bandwidth allows a request now; otherwise it is kept.
+    private func isAdmitted(_ request: Request) -> Bool {
+        held?.admits(request, arrivalNanoseconds: currentArrival) ?? true
+    }
+
+    /// Finds out where a payload that is about to be received goes.
+    func findPlace(of payload: inout Payload) {
+        guard payload.refusal == nil else { return }
+        do throws(Errno) {
+            payload.stage = try stage(for: payload.request)
+        } catch {
+            // In pieces it might be torn by a crash: no write is better than that.
+            payload.refusal = WireError(error)
+        }
+    }
+
     /// Writes what has arrived of the payload.
     ///
     /// - Returns: false if more must arrive first.
     private mutating func takePayload() -> Bool {
         guard var current = payload else { return true }
+        if current.isHeld { return false }
         if let stage = current.stage { return takeStaged(stage, &current) }
         var byteCount = min(input.count, current.restBytes)
         let isComplete = byteCount == current.restBytes
@@ -232,7 +246,7 @@ extension Connection {
         switch command {
         case .read:
             turn.readBytes += UInt64(request.length)
-            read(request)
+            if isAdmitted(request) { read(request) }
         case .flush:
             flush(request)
         case .blockStatus:
@@ -309,7 +323,7 @@ extension Connection {
         // Alone with its client, this thread has nothing else to do; waking another takes longer.
         let mayWait =
             input.count == 0 && payload == nil && replies.isEmpty
-            && ownReads?.queue.isEmpty ?? true
+            && ownReads?.queue.isEmpty ?? true && held?.isEmpty ?? true
         export.flush(mayWait: mayWait) { error in
             let now = SystemClock().nanoseconds
             let message = group.close().flatMap { member in

@@ -30,6 +30,8 @@ struct Connection: ~Copyable {
     var turn = Statistics()
     /// Reads that this thread waits for among other things; nil where others wait for them.
     var ownReads: OwnReads?
+    /// Requests that wait for their share of the bandwidth; nil where there is no limit.
+    let held: HeldRequests?
     var timing = TurnTiming()
     /// When the request that is being handled was received.
     var currentArrival: UInt64 = 0
@@ -48,6 +50,7 @@ struct Connection: ~Copyable {
     let pollingPlaces: PollingPlaces
     /// Whether all that was served last was a single read.
     var wasLoneRead = false
+    private static let refusalTimeoutMilliseconds: Int32 = 2_000
 
     /// - Throws: `ENOMEM` where there is no memory for its buffers.
     init(
@@ -57,7 +60,8 @@ struct Connection: ~Copyable {
         configuration: Configuration,
         pool: ReaderPool,
         pollingPlaces: PollingPlaces,
-        counters: Counters
+        counters: Counters,
+        bandwidth: BandwidthLimit? = nil
     ) throws(Errno) {
         // Both, or neither.
         let input = try ReceiveBuffer(configuration.buffers)
@@ -76,15 +80,26 @@ struct Connection: ~Copyable {
         busyPoll = BusyPoll(limitNanoseconds: configuration.busyPollNanoseconds)
         readPoll = busyPoll
         self.counters = counters
+        held = bandwidth.map { limit in
+            HeldRequests(
+                limit,
+                connection: link.identifier,
+                countMax: configuration.maximumPendingRequests,
+                wakeUp: { link.wakeUp.set() }
+            )
+        }
         offer = Offer(export, maximumPayloadBytes: configuration.maximumPayloadBytes)
         rules = RequestRules(offer: offer, session: session)
     }
 
     /// Serves the client until it is gone.
-    mutating func run() -> Ending {
-        var ending = handshake()
+    ///
+    /// - Parameter refusal: why it is not served; it is told so in the handshake.
+    mutating func run(refusing refusal: String? = nil) -> Ending {
+        var ending = handshake(refusal)
         if ending == nil {
             ending = serve()
+            abandonHeld()
             abandonReads()
             counters.add(&turn)
         }
@@ -98,14 +113,17 @@ struct Connection: ~Copyable {
 
 extension Connection {
     /// - Returns: nil once the requests follow.
-    private mutating func handshake() -> Ending? {
-        let limit = configuration.handshakeTimeoutMilliseconds
+    private mutating func handshake(_ refusal: String?) -> Ending? {
+        // Who is refused has little to say, and takes the place of another who is.
+        let longest = configuration.handshakeTimeoutMilliseconds
+        let limit = refusal == nil ? longest : min(longest, Self.refusalTimeoutMilliseconds)
         let deadline = clock.nanoseconds + UInt64(limit) * 1_000_000
         var negotiation = Handshake(
             offer: offer,
             others: others,
             maximumOptionBytes: configuration.maximumOptionBytes,
-            maximumOptions: configuration.maximumOptions
+            maximumOptions: configuration.maximumOptions,
+            refusal: refusal
         )
         do throws(Errno) {
             try link.socket.setTimeouts(receiveMilliseconds: limit, sendMilliseconds: limit)
@@ -213,7 +231,7 @@ extension Connection {
 
     /// Keeps the deadline of the request that is half there.
     private mutating func watch(_ hasProgress: Bool) {
-        guard hasPartialRequest else {
+        guard hasPartialRequest, !isHeldBack else {
             deadlineNanoseconds = nil
             return
         }
@@ -230,6 +248,7 @@ extension Connection {
     /// - Throws: `EAGAIN` after a while without any.
     private mutating func receive() throws(Errno) -> Bool {
         if isLate { throw .again }
+        if let held, !held.isEmpty { return try receiveBesideHeld() }
         if let ownReads, !ownReads.queue.isEmpty { return try receiveBesideReads(ownReads) }
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.
@@ -276,6 +295,7 @@ extension Connection {
     /// Answers what is under way before the connection ends.
     private mutating func leave(_ ending: Ending) -> Ending {
         counters.add(&turn)
+        if ending == .left { finishHeld() }
         settleReads()
         collectReads()
         while sendReplies(), !link.isDrained() {

@@ -43,6 +43,14 @@ enum Option: UInt32 {
     case listMetaContext = 9
     case setMetaContext = 10
     case extendedHeaders = 11
+
+    /// Whether it wants, or wants to know of, something that is served.
+    var asksForExport: Bool {
+        switch self {
+        case .exportName, .list, .peekExport, .info, .go, .listMetaContext, .setMetaContext: true
+        case .abort, .startTLS, .structuredReply, .extendedHeaders: false
+        }
+    }
 }
 
 /// `NBD_REP_…`: what the server answers to an option.

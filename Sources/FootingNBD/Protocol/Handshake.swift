@@ -13,6 +13,8 @@ struct Handshake {
     let others: (any ExportSource)?
     let maximumOptionBytes: Int
     let maximumOptions: Int
+    /// Why this client gets nothing; nil if it does.
+    let refusal: String?
 
     /// The one of the others that the client asked about last, which it will ask for next.
     private var opened: (name: String, export: any Export, offer: Offer)?
@@ -28,12 +30,14 @@ struct Handshake {
         offer: Offer,
         others: (any ExportSource)? = nil,
         maximumOptionBytes: Int,
-        maximumOptions: Int
+        maximumOptions: Int,
+        refusal: String? = nil
     ) {
         self.offer = offer
         self.others = others
         self.maximumOptionBytes = maximumOptionBytes
         self.maximumOptions = maximumOptions
+        self.refusal = refusal
     }
 
     /// What the server says first.
@@ -102,6 +106,12 @@ struct Handshake {
         _ total: Int,
         _ replies: inout [UInt8]
     ) -> HandshakeOutcome {
+        if let refusal, option.asksForExport {
+            // The oldest way knows no errors: "the server … MUST close the session".
+            if option == .exportName { return .close(refusal) }
+            reply(.policy, to: option.rawValue, &replies, Array(refusal.utf8))
+            return .consumed(total)
+        }
         switch option {
         case .exportName:
             return takeExportName(data, total, &replies)

@@ -20,6 +20,10 @@ public struct Statistics: Sendable, Equatable {
     public var readBytes: UInt64 = 0
     /// Bytes of payload of writes.
     public var writtenBytes: UInt64 = 0
+    /// Reads and writes that waited for the limit on the bandwidth.
+    public var heldRequests: UInt64 = 0
+    /// How long these waited, added up.
+    public var heldNanoseconds: UInt64 = 0
 }
 
 /// The counters behind ``Statistics``, which all connections share.

@@ -8,26 +8,33 @@ final class LimitedLog: Sendable {
         var suppressed = 0
     }
 
-    private static let linesPerSecond = 10
-
     private let write: @Sendable (String) -> Void
+    private let lines: Int
+    private let windowNanoseconds: UInt64
     private let state = Locked(State())
 
-    init(_ write: @escaping @Sendable (String) -> Void) {
+    /// A log of at most so many lines within that time.
+    init(
+        _ write: @escaping @Sendable (String) -> Void,
+        lines: Int = 10,
+        within window: Duration = .seconds(1)
+    ) {
         self.write = write
+        self.lines = lines
+        windowNanoseconds = window.nanoseconds
     }
 
-    /// Says it, or counts it if too much was said within this second.
+    /// Says it, or counts it if too much was said lately.
     func callAsFunction(_ line: @autoclosure () -> String) {
         let now = SystemClock().nanoseconds
         let (isSaid, suppressed) = state.withLock { state in
             var suppressed = 0
-            if now - state.windowStart > 1_000_000_000 {
+            if now - state.windowStart > windowNanoseconds {
                 suppressed = state.suppressed
                 state = State(windowStart: now)
             }
             state.lines += 1
-            let isSaid = state.lines <= Self.linesPerSecond
+            let isSaid = state.lines <= lines
             if !isSaid { state.suppressed += 1 }
             return (isSaid, suppressed)
         }

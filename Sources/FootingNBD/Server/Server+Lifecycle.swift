@@ -30,7 +30,8 @@ extension Server {
             do throws(NBDError) {
                 try serve(socket)
             } catch {
-                log(error.description)
+                // Said already, and less often.
+                if error.kind != .connectionRefused { log(error.description) }
             }
         } catch {
             guard error != .again, error != .connectionAborted else { return }
@@ -47,7 +48,7 @@ extension Server {
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         let isAlone = state.withLock { state in
-            guard state.links.isEmpty, !state.isHeld else { return false }
+            guard state.servedCount == 0, !state.isHeld else { return false }
             state.isHeld = true
             return true
         }
@@ -87,6 +88,7 @@ extension Server {
         }
         let isEnded = waitForEnd(within: .seconds(1))
         pool.stop()
+        bandwidth?.stop()
         try flush(within: limit)
         guard isEnded else {
             let count = statistics.activeConnections

@@ -16,13 +16,20 @@ public final class Server: Sendable {
     struct State: ~Copyable {
         var listeners: [Listener] = []
         var links: [UInt64: Link] = [:]
+        /// Of the links, those that are only told why they are not served.
+        var refusedLinks: Set<UInt64> = []
         var nextIdentifier: UInt64 = 1
         var isStarted = false
         var isAccepting = false
         var isStopping = false
         /// New clients wait.
         var isHeld = false
+
+        var servedCount: Int { links.count - refusedLinks.count }
     }
+
+    /// How many clients at a time are told why they are not served; beyond, none is told.
+    private static let refusedLinksMax = 8
 
     /// The disk.
     public let export: any Export
@@ -30,9 +37,13 @@ public final class Server: Sendable {
     let others: (any ExportSource)?
     let configuration: Configuration
     let log: LimitedLog
+    /// Clients that come in vain may come for days: told now and then is enough.
+    private let refusalLog: LimitedLog
     let counters = Counters()
     let pool: ReaderPool
     private let pollingPlaces: PollingPlaces
+    /// Nil where there is no limit.
+    let bandwidth: BandwidthLimit?
     let state = Locked(State())
     let stopEvent: Event
 
@@ -47,7 +58,9 @@ public final class Server: Sendable {
         self.others = others
         self.configuration = try configuration.validated()
         self.export = export
+        bandwidth = configuration.bandwidthBytesPerSecond.map { BandwidthLimit(bytesPerSecond: $0) }
         log = LimitedLog(configuration.log)
+        refusalLog = LimitedLog(configuration.log, lines: 1, within: .seconds(10))
         pool = ReaderPool(
             maximumThreads: configuration.readerThreads,
             maximumQueued: configuration.maximumQueuedReads
@@ -89,7 +102,11 @@ public final class Server: Sendable {
 
     /// What the server did so far.
     public var statistics: Statistics {
-        counters.read(activeConnections: state.withLock { $0.links.count })
+        var statistics = counters.read(activeConnections: state.withLock { $0.servedCount })
+        if let waits = bandwidth?.waits {
+            (statistics.heldRequests, statistics.heldNanoseconds) = waits
+        }
+        return statistics
     }
 
     /// How long requests took, and what became of them.
@@ -133,45 +150,62 @@ public final class Server: Sendable {
             counters.refusedConnections.add(1, ordering: .relaxed)
             throw NBDError(.systemCall, "a connection was closed: no event for it", cause: error)
         }
-        try enlist(link)
+        let refusal = try enlist(link)
         do throws(Errno) {
-            try Thread(name: "nbd-\(link.identifier)") { self.converse(link) }.detach()
+            try bandwidth?.start()
+            try Thread(name: "nbd-\(link.identifier)") { self.converse(link, refusal) }.detach()
         } catch {
             delist(link)
-            counters.refusedConnections.add(1, ordering: .relaxed)
+            if refusal == nil { counters.refusedConnections.add(1, ordering: .relaxed) }
             throw NBDError(.systemCall, "a connection was closed: no thread for it", cause: error)
         }
-        counters.connections.add(1, ordering: .relaxed)
+        if refusal == nil { counters.connections.add(1, ordering: .relaxed) }
     }
 
-    private func enlist(_ link: Link) throws(NBDError) {
+    /// Takes a connection in, if only to tell it why it is not served.
+    ///
+    /// - Returns: what to tell it; nil if it is served.
+    private func enlist(_ link: Link) throws(NBDError) -> String? {
+        enum Place { case served, told, unheard, gone }
         let limit = configuration.maximumConnections
-        let isTaken = state.withLock { state in
+        let place: Place = state.withLock { state in
             while state.isHeld { self.state.wait(&state) }
-            guard state.links.count < limit, !state.isStopping else { return false }
+            if state.isStopping { return .gone }
+            guard state.servedCount >= limit else {
+                state.links[link.identifier] = link
+                return .served
+            }
+            guard state.refusedLinks.count < Self.refusedLinksMax else { return .unheard }
             state.links[link.identifier] = link
-            return true
+            state.refusedLinks.insert(link.identifier)
+            return .told
         }
-        guard isTaken else {
-            counters.refusedConnections.add(1, ordering: .relaxed)
-            throw NBDError(
-                .systemCall,
-                "a connection was closed: \(limit) are served already, or the server stops"
-            )
+        if place == .served { return nil }
+        counters.refusedConnections.add(1, ordering: .relaxed)
+        guard place != .gone else {
+            throw NBDError(.systemCall, "a connection was closed: the server stops")
         }
+        let clients = limit == 1 ? "1 client is" : "\(limit) clients are"
+        let reason = "\(clients) connected to this disk already, which is its limit"
+        refusalLog("an NBD connection was refused: \(reason)")
+        if place == .told { return reason }
+        throw NBDError(.connectionRefused, "a connection was closed: \(reason)")
     }
 
     private func delist(_ link: Link) {
-        state.withLock { _ = $0.links.removeValue(forKey: link.identifier) }
+        state.withLock { state in
+            state.links.removeValue(forKey: link.identifier)
+            state.refusedLinks.remove(link.identifier)
+        }
         state.wakeAll()
     }
 
     /// A connection's whole life, on its own thread.
-    private func converse(_ link: Link) {
+    private func converse(_ link: Link, _ refusal: String?) {
         // The kernel's limits may allow less; a default is good enough then.
         try? link.socket.setSocketBuffers(
             sendBytes: configuration.sendBufferBytes,
-            receiveBytes: configuration.receiveBufferBytes
+            receiveBytes: configuration.actualReceiveBufferBytes
         )
         // Fails on a Unix socket, which has no delay.
         try? link.socket.setNoDelay()
@@ -183,9 +217,10 @@ public final class Server: Sendable {
                 configuration: configuration,
                 pool: pool,
                 pollingPlaces: pollingPlaces,
-                counters: counters
+                counters: counters,
+                bandwidth: bandwidth
             )
-            if case .broken(let reason) = connection.run() {
+            if case .broken(let reason) = connection.run(refusing: refusal), refusal == nil {
                 log("NBD connection \(link.identifier) was cut off: \(reason)")
                 counters.brokenConnections.add(1, ordering: .releasing)
             }

@@ -73,21 +73,20 @@ public enum BuiltInProfiles {
             ("description", "A Raspberry Pi with 256 MiB for Footing"),
             ("memory-budget", "40M"), ("memory-ceiling", "256M"), ("connections", "10"),
             ("bandwidth", "10M"), ("features", "compression encryption snapshots"),
-            ("offline-buffer", "256M"),
         ]
 
     private static let gateway =
         edge + [
             ("description", "An industrial gateway with 1 GiB for Footing"),
             ("memory-budget", "256M"), ("memory-ceiling", "1G"), ("connections", "100"),
-            ("bandwidth", "50M"), ("offline-buffer", "4G"),
+            ("bandwidth", "50M"),
         ]
 
     private static let generic =
         edge + [
             ("description", "A board with 512 MiB for Footing"),
             ("memory-budget", "96M"), ("memory-ceiling", "512M"), ("connections", "25"),
-            ("bandwidth", "20M"), ("offline-buffer", "1G"),
+            ("bandwidth", "20M"),
         ]
 
     private static let builder =

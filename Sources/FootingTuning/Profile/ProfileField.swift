@@ -131,10 +131,11 @@ extension ProfileField {
     }
 
     private static let server = "'footing serve --profile'"
+    private static let create = "'footing disk create --profile'"
     private static let mebibyte: UInt64 = 1 << 20
 
     /// Parts of the program that a place may have to do without.
-    static let features = ["compression", "encryption", "remote", "snapshots"]
+    static let features = TuningProfile.Feature.allCases.map(\.rawValue)
 
     /// Every field, in the order of a file.
     public static let all: [ProfileField] =
@@ -160,7 +161,7 @@ extension ProfileField {
                 kind: .bytes(32 * mebibyte...1 << 44),
                 words: ["none"],
                 help: "What the whole process may take.",
-                usedBy: nil,
+                usedBy: server,
                 standard: "none"
             ),
             ProfileField(
@@ -176,7 +177,7 @@ extension ProfileField {
                 kind: .bytes(64 << 10...1 << 40),
                 words: ["unlimited"],
                 help: "Bytes a second that all clients of a disk have together.",
-                usedBy: nil,
+                usedBy: server,
                 standard: "unlimited"
             ),
             ProfileField(
@@ -184,7 +185,7 @@ extension ProfileField {
                 kind: .names(features),
                 words: ["all", "none"],
                 help: "What the disk may do besides reading and writing.",
-                usedBy: nil,
+                usedBy: "\(server) and \(create)",
                 standard: "all"
             ),
             ProfileField(
@@ -236,7 +237,7 @@ extension ProfileField {
             kind: .bytes(mebibyte...64 * mebibyte, isPowerOfTwo: true),
             words: ["auto"],
             help: "The unit in which a disk is written; on flash a multiple of what it erases.",
-            usedBy: nil,
+            usedBy: create,
             standard: "auto"
         ),
         ProfileField(

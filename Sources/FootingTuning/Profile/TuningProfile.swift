@@ -86,6 +86,12 @@ public struct TuningProfile: Sendable, Equatable {
         }
     }
 
+    /// A field and its value, as a file has them.
+    public func text(of field: String) -> String {
+        guard let known = ProfileField.named(field) else { preconditionFailure("no \(field)") }
+        return "\(field) = \(known.text(self[field]))"
+    }
+
     /// The same without some of its rules.
     public func without(rules unwanted: [String]) -> TuningProfile {
         var profile = self

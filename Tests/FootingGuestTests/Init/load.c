@@ -5,6 +5,8 @@
  *   load SOCKET read MIB SECONDS    reads blocks of 4 KiB of it at random, nine of ten of them from
  *                                   the first tenth
  *   load SOCKET mix MIB SECONDS     the same, but every tenth request is a write
+ *   load SOCKET crowd COUNT         connects so many clients and keeps them; prints for each
+ *                                   "client NUMBER served", or "refused" with what it was told
  *
  * Every block carries its own number, or zeros as long as nobody wrote it: a read of anything else
  * is an error. Each quarter of a second it prints "at SECONDS REQUESTS", and in the end
@@ -94,13 +96,22 @@ static void receive_all(void *bytes, size_t count)
 	}
 }
 
-static void connect_to(const char *path)
+static void open_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct {
 		uint64_t magic, option_magic;
 		uint16_t flags;
 	} __attribute__((packed)) greeting;
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	disk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (disk < 0 || connect(disk, (struct sockaddr *)&address, sizeof address) < 0)
+		fail(path);
+	receive_all(&greeting, sizeof greeting);
+}
+
+static void connect_to(const char *path)
+{
 	/* Fixed newstyle without zeroes, and NBD_OPT_EXPORT_NAME with no name. */
 	struct {
 		uint32_t flags;
@@ -113,13 +124,42 @@ static void connect_to(const char *path)
 		uint64_t size;
 		uint16_t flags;
 	} __attribute__((packed)) export;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	disk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (disk < 0 || connect(disk, (struct sockaddr *)&address, sizeof address) < 0)
-		fail(path);
-	receive_all(&greeting, sizeof greeting);
+	open_socket(path);
 	send_all(&choice, sizeof choice);
 	receive_all(&export, sizeof export);
+}
+
+/* NBD_OPT_GO, which can be refused in words. */
+static void join_crowd(const char *path, unsigned long number)
+{
+	struct {
+		uint32_t flags;
+		uint64_t magic;
+		uint32_t option, length, name_length;
+		uint16_t informations;
+	} __attribute__((packed)) choice = {
+		htobe32(3), htobe64(0x49484156454f5054), htobe32(7), htobe32(6), 0, 0,
+	};
+	struct {
+		uint64_t magic;
+		uint32_t option, kind, length;
+	} __attribute__((packed)) reply;
+	open_socket(path);
+	send_all(&choice, sizeof choice);
+	do {
+		receive_all(&reply, sizeof reply);
+		uint32_t length = be32toh(reply.length);
+		if (length >= sizeof data) {
+			errno = EPROTO;
+			fail("option");
+		}
+		receive_all(data, length);
+		data[length] = 0;
+	} while (be32toh(reply.kind) == 3);
+	if (be32toh(reply.kind) == 1)
+		printf("client %lu served\n", number);
+	else
+		printf("client %lu refused: %s\n", number, data);
 }
 
 static void mark(char *block, uint64_t number)
@@ -240,6 +280,11 @@ int main(int count, char **words)
 	struct sigaction action = {.sa_handler = end_early, .sa_flags = SA_RESTART};
 	if (sigaction(SIGTERM, &action, NULL) < 0)
 		fail("sigaction");
+	if (count == 4 && !strcmp(words[2], "crowd")) {
+		for (unsigned long number = 1; number <= strtoul(words[3], NULL, 10); number++)
+			join_crowd(words[1], number);
+		return 0;
+	}
 	connect_to(words[1]);
 	uint64_t bytes = strtoull(words[3], NULL, 10) << 20;
 	if (count == 4 && !strcmp(words[2], "write"))

@@ -14,11 +14,16 @@ final class SqueezedGuest {
     ///   - memoryMebibytes: all of the guest's memory.
     ///   - balloon: properties of the balloon's device.
     ///   - other: the file that a second disk begins with.
+    ///   - emptyMebibytes: the size of an empty container instead of a filled one.
     init(
         memoryMebibytes: Int = 1024,
         balloon: String = "free-page-reporting=on",
-        other: String? = nil
+        other: String? = nil,
+        emptyMebibytes: UInt64? = nil
     ) throws {
+        let container =
+            try emptyMebibytes.map { .init(name: "container", sizeMebibytes: $0) }
+            ?? Machine.Disk(name: "container", original: FilledContainer.path())
         guest = try Guest(
             Machine(
                 memoryMebibytes: memoryMebibytes,
@@ -30,7 +35,7 @@ final class SqueezedGuest {
                     "-device", "virtio-blk-pci,drive=other",
                 ],
                 disks: [
-                    .init(name: "container", original: try FilledContainer.path()),
+                    container,
                     other.map { .init(name: "other", original: $0) }
                         ?? .init(name: "other", sizeMebibytes: 1),
                 ],

@@ -2,6 +2,7 @@ internal import FootingDeployment
 public import FootingDisk
 internal import FootingMemory
 internal import FootingSystem
+internal import FootingTuning
 
 /// A disk as `footing serve` runs it, in the server of another program.
 ///
@@ -54,21 +55,43 @@ public final class PluginDisk: Sendable {
         _ options: PluginOptions,
         _ console: Console
     ) throws(CommandError) -> (Disk, DiskPlacement) {
-        let detection = try ServeCommand.tuned(
-            try ServeCommand.detect(options.path),
-            options.input
-        )
+        let profile = try ServeLimits.profile(options.input)
+        let detection = ServeCommand.tuned(try ServeCommand.detect(options.path), profile)
+        ServeCommand.tellUnheeded(profile, console)
+        if let profile { tellLeft(profile, console) }
+        try ServeCommand.check(options.path, profile)
         let placement = DiskPlacement.decide(detection.report)
         var engine = ServeCommand.options(options.input, detection, placement)
         engine.log = { line in console.remark(line) }
         engine.key = try KeyOptions.current.given(options.input)
         do throws(DiskError) {
             let disk = try Disk(path: options.path, options: engine, starts: false)
-            ServeReport(disk: disk, detection: detection, placement: placement, uri: "opened")
-                .print(console, isJSON: false)
+            ServeReport(
+                disk: disk,
+                detection: detection,
+                placement: placement,
+                limits: nil,
+                uri: "opened"
+            ).print(console, isJSON: false)
             return (disk, placement)
         } catch {
             throw DiskCommand.failure(error)
+        }
+    }
+
+    /// What of a profile is the other program's business: nobody is to believe that it holds.
+    private static func tellLeft(_ profile: TuningProfile, _ console: Console) {
+        let left = [
+            ("connections", "--filter=limit"), ("bandwidth", "--filter=rate"),
+            ("memory-ceiling", "a control group"),
+        ].compactMap { field, remedy in
+            profile[field].number.map { _ in "\(profile.text(of: field)) (\(remedy))" }
+        }
+        if !left.isEmpty {
+            console.remark(
+                "the profile '\(profile.name)' asks for what is left to the server: "
+                    + left.joined(separator: ", ")
+            )
         }
     }
 

@@ -23,6 +23,7 @@ public struct PluginOptions: Sendable {
     private static let listening = [
         ServeCommand.path.model, ServeCommand.socket.model, ServeCommand.port.model,
         ServeCommand.address.model, ServeCommand.connections.model, ServeCommand.busyPoll.model,
+        ServeLimits.bandwidth.model, ServeLimits.memoryCeiling.model, ServeLimits.ownGroup.model,
         SharedParameters.json.model,
     ]
 

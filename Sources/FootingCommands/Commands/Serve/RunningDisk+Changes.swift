@@ -2,12 +2,16 @@ internal import FootingDisk
 internal import FootingLifecycle
 internal import FootingNBD
 internal import FootingSystem
+internal import FootingTuning
 
 // What `footing disk` asks of a disk that is served.
 extension RunningDisk {
     /// - Returns: nil if it is not about that.
     /// - Throws: why not, for people.
     func diskAnswer(to request: ControlRequest) throws(ControlError) -> JSONValue? {
+        if ["snapshot-create", "snapshot-rollback"].contains(request.command) {
+            try require(.snapshots)
+        }
         do throws(DiskError) {
             switch request.command {
             case "snapshot-list": return SnapshotCommand.json(disk.snapshots())
@@ -40,6 +44,13 @@ extension RunningDisk {
             }
         } catch {
             throw ControlError.refusal(error.description)
+        }
+    }
+
+    /// Refuses what the profile does not allow.
+    func require(_ feature: TuningProfile.Feature) throws(ControlError) {
+        if let profile = limits.profile, !profile.allows(feature) {
+            throw ControlError.refusal(profile.refusal(of: feature))
         }
     }
 

@@ -3,6 +3,7 @@ internal import FootingLifecycle
 internal import FootingMemory
 internal import FootingNBD
 internal import FootingSystem
+internal import FootingTuning
 
 /// A disk that is being served, with what watches its memory and what answers for it.
 final class RunningDisk: Sendable {
@@ -13,6 +14,8 @@ final class RunningDisk: Sendable {
     let uri: String
     /// Why the disk's keys are not locked in memory; nil if they are, or there are none.
     let keyLockFailure: Errno?
+    /// What it keeps to.
+    let limits: ServeLimits
     /// Gives memory back under pressure; nil where the budget is fixed.
     let coordinator: BalloonCoordinator?
     private let startNanoseconds: UInt64
@@ -26,6 +29,7 @@ final class RunningDisk: Sendable {
         path: String,
         uri: String,
         keyLockFailure: Errno? = nil,
+        limits: ServeLimits,
         coordinator: BalloonCoordinator?
     ) {
         self.disk = disk
@@ -33,6 +37,7 @@ final class RunningDisk: Sendable {
         self.path = path
         self.uri = uri
         self.keyLockFailure = keyLockFailure
+        self.limits = limits
         self.coordinator = coordinator
         startNanoseconds = clock.nanoseconds
         recent = Locked(RecentRequests(at: startNanoseconds))
@@ -88,6 +93,7 @@ final class RunningDisk: Sendable {
         guard let policy = CompressionPolicy(rawValue: request.arguments["policy"].text) else {
             throw ControlError.refusal("no such compression")
         }
+        if policy != .none { try require(.compression) }
         do throws(DiskError) {
             try disk.setCompression(policy)
             return ["compression": .string(policy.rawValue)]
@@ -117,7 +123,10 @@ final class RunningDisk: Sendable {
                 "refusedRequests": JSONValue(served.refusedRequests),
                 "readBytes": JSONValue(served.readBytes),
                 "writtenBytes": JSONValue(served.writtenBytes),
+                "heldRequests": JSONValue(served.heldRequests),
+                "heldNanoseconds": JSONValue(served.heldNanoseconds),
             ],
+            "limits": limits.json,
             "requests": requests,
             "disk": engine,
             "io": disk.inputOutput.json,

@@ -82,10 +82,19 @@ enum ServeCommand {
             with everything flushed; 'kill -9' loses nothing that was flushed. Gives memory back \
             when the machine is short of it or a balloon grows, and takes it again later; 'footing \
             status' tells.
+
+            What a profile says of connections, bandwidth, memory and features holds, unless an \
+            option or --set says otherwise. A client beyond --connections is refused with the \
+            reason. With --bandwidth reads and writes wait for their turn, each client's for an \
+            equal share, and flushes do not. --memory-ceiling is kept by budgets; what the kernel \
+            enforces is the limit of a control group, which systemd and containers set, or \
+            --own-group does.
             """,
         parameters: [
-            path.model, socket.model, port.model, address.model, connections.model, memory.model,
-            fixedMemory.model, inputOutput.model, busyPoll.model, profile.model, encryption.model,
+            path.model, socket.model, port.model, address.model, connections.model,
+            ServeLimits.bandwidth.model, memory.model, fixedMemory.model,
+            ServeLimits.memoryCeiling.model, ServeLimits.ownGroup.model, inputOutput.model,
+            busyPoll.model, profile.model, TuneParameters.set.model, encryption.model,
             SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
@@ -101,14 +110,23 @@ enum ServeCommand {
         do throws(Errno) { signals = try StopSignals() } catch {
             throw CommandError("cannot handle", "signals", error)
         }
-        let detection = try tuned(try detect(input[path]), input)
-        try tellUnheeded(input, console)
+        let limits = try ServeLimits(input)
+        // Before anything looks at what limits this process.
+        if input[ServeLimits.ownGroup] { try enterOwnGroup(limits, console) }
+        let detection = tuned(try detect(input[path]), limits.profile)
+        tellUnheeded(limits.profile, console)
+        try check(input[path], limits.profile)
         let placement = place(detection, console)
         var options = options(input, detection, placement)
+        let isFixed = input[memory] != nil || limits.profile?["memory-budget"].number != nil
+        if let ceiling = MemoryCeiling(limits), !isFixed {
+            let most = Int(clamping: ceiling.budgetBytesMax)
+            options.memoryBudgetBytes = min(options.memoryBudgetBytes, most)
+        }
         options.log = { line in console.remark(line) }
         let disk = try open(input, options)
         do throws(CommandError) {
-            try serve(disk, detection, placement, input, console, signals)
+            try serve(disk, limits, detection, placement, input, console, signals)
         } catch {
             try? disk.close()
             throw error
@@ -146,33 +164,49 @@ enum ServeCommand {
     }
 
     /// The place with the profile that was asked for, if one was.
-    static func tuned(
-        _ detection: Detection,
-        _ input: Invocation
-    ) throws(CommandError) -> Detection {
-        guard let name = input[profile] else { return detection }
-        let profile = try TuneParameters.read(name)
-        return detection.with(profile.deployment(at: detection.profile))
+    static func tuned(_ detection: Detection, _ profile: TuningProfile?) -> Detection {
+        profile.map { detection.with($0.deployment(at: detection.profile)) } ?? detection
     }
 
     /// Nobody is to believe in a limit that does not hold.
-    private static func tellUnheeded(
-        _ input: Invocation,
-        _ console: Console
-    ) throws(CommandError) {
-        guard let name = input[profile] else { return }
-        let fields = try TuneParameters.read(name).unheeded.joined(separator: ", ")
+    static func tellUnheeded(_ profile: TuningProfile?, _ console: Console) {
+        guard let profile else { return }
+        let fields = profile.unheeded.joined(separator: ", ")
         if !fields.isEmpty {
-            console.remark("the profile '\(name)' asks for what nothing heeds yet: \(fields)")
+            console.remark(
+                "the profile '\(profile.name)' asks for what nothing heeds yet: \(fields)"
+            )
         }
     }
 
-    /// Clients at a time: what was asked for, else what the profile says.
-    private static func clients(_ input: Invocation) throws(CommandError) -> Int {
-        guard !input.isGiven(connections.model), let name = input[profile],
-            let number = try TuneParameters.read(name)["connections"].number
-        else { return input[connections] }
-        return Int(clamping: number)
+    /// Refuses a disk that needs what the profile does not allow, before anybody types its key.
+    static func check(_ path: String, _ profile: TuningProfile?) throws(CommandError) {
+        if profile == nil { return }
+        let information: DiskInformation
+        do throws(DiskError) { information = try DiskInformation(path: path) } catch {
+            throw DiskCommand.failure(error)
+        }
+        try ServeLimits.check(information, path, profile)
+    }
+
+    private static func enterOwnGroup(
+        _ limits: ServeLimits,
+        _ console: Console
+    ) throws(CommandError) {
+        guard let ceiling = limits.memoryCeilingBytes else { return }
+        let root: HostRoot
+        do throws(Errno) { root = try HostRoot() } catch {
+            throw CommandError("cannot open", "/", error)
+        }
+        do throws(CeilingGroup.Refusal) {
+            let folder = try CeilingGroup.enter(root, ceilingBytes: ceiling)
+            console.remark("moved into the control group '/\(folder)', as --own-group asks")
+        } catch {
+            throw CommandError(
+                "there is no control group for --own-group: \(error). Leave it out and set the "
+                    + "limit where this process is started, as systemd's MemoryMax= does"
+            )
+        }
     }
 
     static func detect(_ path: String) throws(CommandError) -> Detection {
@@ -201,19 +235,14 @@ enum ServeCommand {
 
     private static func serve(
         _ disk: Disk,
+        _ limits: ServeLimits,
         _ detection: Detection,
         _ placement: DiskPlacement,
         _ input: Invocation,
         _ console: Console,
         _ signals: borrowing StopSignals
     ) throws(CommandError) {
-        var configuration = Configuration()
-        configuration.maximumConnections = try clients(input)
-        configuration.busyPollNanoseconds = UInt64(input[busyPoll]) * 1000
-        configuration.readerThreads = Int(detection.profile.readWorkers.number)
-        configuration.log = { line in
-            console.remark(line)
-        }
+        let configuration = try configuration(disk, limits, detection, input, console)
         let keyLockFailure = tellOfKeys(disk, console)
         let name = String(input[path].split(separator: "/").last ?? "disk")
         let server: Server
@@ -221,7 +250,7 @@ enum ServeCommand {
         do throws(NBDError) {
             server = try Server(
                 export: DiskExport(disk, name: name),
-                others: SnapshotSource(disk, diskName: name),
+                others: limits.allows(.snapshots) ? SnapshotSource(disk, diskName: name) : nil,
                 configuration: configuration
             )
             uri = try listen(server, input)
@@ -235,6 +264,7 @@ enum ServeCommand {
             path: input[path],
             uri: uri,
             keyLockFailure: keyLockFailure,
+            limits: limits,
             coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
         )
         defer { running.stop() }
@@ -249,10 +279,13 @@ enum ServeCommand {
             }
         }
         // The last thing: who waits for "ready" may ask for the status at once.
-        ServeReport(disk: disk, detection: detection, placement: placement, uri: uri).print(
-            console,
-            isJSON: input[SharedParameters.json]
-        )
+        ServeReport(
+            disk: disk,
+            detection: detection,
+            placement: placement,
+            limits: limits,
+            uri: uri
+        ).print(console, isJSON: input[SharedParameters.json])
         try wait(running, console, signals)
     }
 
@@ -272,6 +305,29 @@ enum ServeCommand {
             console.remark("the disk's key slots have one good copy only: \(failure)")
         }
         return failure
+    }
+
+    /// The server's limits beside this disk.
+    private static func configuration(
+        _ disk: Disk,
+        _ limits: ServeLimits,
+        _ detection: Detection,
+        _ input: Invocation,
+        _ console: Console
+    ) throws(CommandError) -> Configuration {
+        var configuration = Configuration()
+        configuration.maximumConnections = limits.connections
+        configuration.bandwidthBytesPerSecond = limits.bandwidthBytesPerSecond
+        configuration.busyPollNanoseconds = UInt64(input[busyPoll]) * 1000
+        configuration.readerThreads = Int(detection.profile.readWorkers.number)
+        if let ceiling = MemoryCeiling(limits) {
+            let budget = UInt64(disk.memory.budgetBytes)
+            configuration.maximumPendingBytes = try ceiling.readBytes(besideBudget: budget)
+        }
+        configuration.log = { line in
+            console.remark(line)
+        }
+        return configuration
     }
 
     /// Until a signal comes; then everything is made durable.

@@ -3,12 +3,15 @@ internal import FootingDisk
 internal import FootingHost
 internal import FootingMemory
 internal import FootingSystem
+internal import FootingTuning
 
 /// What `footing serve` says when it is ready: where it is, what it decided, what it recovered.
 struct ServeReport {
     let disk: Disk
     let detection: Detection
     let placement: DiskPlacement
+    /// Nil where another program's server has its own.
+    let limits: ServeLimits?
     let uri: String
 
     func print(_ console: Console, isJSON: Bool) {
@@ -31,6 +34,7 @@ struct ServeReport {
                 ) { first, _ in first }
             ),
             "memory": memory,
+            "limits": limits?.json ?? .null,
             "io": disk.inputOutput.json,
             "recovery": [
                 "wasClean": .bool(recovery.wasClean),
@@ -68,6 +72,19 @@ struct ServeReport {
         return "\(budget): \(cache) for blocks, \(map) for the map; the least is \(floor)"
     }
 
+    private func limitsText(_ limits: ServeLimits) -> String {
+        var text = "\(limits.connections) clients"
+        if let rate = limits.bandwidthBytesPerSecond {
+            text += ", \(ByteSize.text(rate)) a second"
+        }
+        if let ceiling = MemoryCeiling(limits) {
+            let keeper = ceiling.keeper(detection.report.memory.limitBytes.value)
+            text += ", \(ByteSize.text(ceiling.bytes)) of memory (\(keeper))"
+        }
+        if let profile = limits.profile { text += ", \(profile.text(of: "features"))" }
+        return text
+    }
+
     private var text: String {
         var text = "place     \(detection.context.kind.rawValue)"
         if let reason = detection.context.evidence.last { text += ": \(harmless(reason.says))" }
@@ -76,6 +93,7 @@ struct ServeReport {
             text += "          \(value.name) \(value.number): \(harmless(value.reason))\n"
         }
         text += "memory    \(memoryText)\n"
+        if let limits { text += "limits    \(limitsText(limits))\n" }
         text += "node      \(harmless(placement.text))\n"
         text += "io        \(harmless(disk.inputOutput.text))\n"
         text += "recovery  \(recoveryText)\n"

@@ -1,0 +1,118 @@
+import FootingDisk
+import FootingHost
+import FootingSystem
+import FootingTuning
+import Testing
+
+@testable import FootingCommands
+
+/// What a profile's limits come to, as arithmetic and as refusals.
+@Suite struct EdgeTests {
+    private static let mebibyte: UInt64 = 1 << 20
+
+    private func limits(_ words: [String]) throws(CommandError) -> ServeLimits {
+        var input = Invocation(declared: ServeCommand.declaration.parameters)
+        for word in words {
+            let parts = word.split(separator: "=", maxSplits: 1).map { String($0) }
+            guard
+                let model = ServeCommand.declaration.parameters.first(where: {
+                    $0.name == parts[0]
+                })
+            else { throw CommandError("no option \(parts[0])") }
+            input.give(model, parts.count > 1 ? parts[1] : "")
+        }
+        return try ServeLimits(input)
+    }
+
+    @Test func `the command line outweighs --set, which outweighs the profile`() throws {
+        let preset = try limits(["profile=edge-raspberry-pi"])
+        #expect(preset.connections == 10)
+        #expect(preset.bandwidthBytesPerSecond == 10 << 20)
+        #expect(preset.memoryCeilingBytes == 256 << 20)
+        #expect(preset.allows(.compression) && !preset.allows(.remote))
+        let changed = try limits([
+            "profile=edge-raspberry-pi", "set=bandwidth=20M,connections=5,features=none",
+            "connections=3",
+        ])
+        #expect(changed.connections == 3)
+        #expect(changed.bandwidthBytesPerSecond == 20 << 20)
+        #expect(!changed.allows(.snapshots))
+        let free = try limits(["profile=edge-raspberry-pi", "set=bandwidth=unlimited"])
+        #expect(free.bandwidthBytesPerSecond == nil)
+        let none = try limits([])
+        #expect(none.connections == 64 && none.bandwidthBytesPerSecond == nil)
+        #expect(none.memoryCeilingBytes == nil && none.allows(.remote))
+    }
+
+    @Test(arguments: [
+        (["set=connections=5"], "--set needs --profile"),
+        (["bandwidth=1K"], "--bandwidth: from 64K"), (["bandwidth=2T"], "--bandwidth: from 64K"),
+        (["memory-ceiling=31M"], "--memory-ceiling: from 32M"),
+        (["own-group"], "--own-group needs --memory-ceiling"),
+        (["profile=moon"], "cannot read the profile 'moon'"),
+    ])
+    func `what makes no sense is refused`(_ words: [String], _ text: String) {
+        let error = #expect(throws: CommandError.self) { try limits(words) }
+        #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+    }
+
+    @Test(arguments: ["edge-raspberry-pi", "edge-generic", "edge-industrial-gateway"])
+    func `a preset's ceiling holds its disk, its clients and the program`(_ name: String) throws {
+        let limits = try limits(["profile=\(name)"])
+        let ceiling = try #require(MemoryCeiling(limits))
+        let budget = try #require(limits.profile?["memory-budget"].number)
+        let reads = UInt64(try ceiling.readBytes(besideBudget: budget))
+        #expect(reads >= Self.mebibyte && reads <= 4 * Self.mebibyte)
+        // Each client's buffers, and its reads twice.
+        let clients = UInt64(limits.connections) * (2 * reads + 5 * Self.mebibyte / 2)
+        #expect(budget + clients + 16 * Self.mebibyte <= ceiling.bytes)
+    }
+
+    @Test func `a ceiling without room is refused with what each part takes`() throws {
+        let ceiling = try #require(
+            MemoryCeiling(try limits(["memory-ceiling=64M", "connections=8"]))
+        )
+        // 64 less 16 and 8 times 4.5.
+        #expect(ceiling.budgetBytesMax == 12 * Self.mebibyte)
+        #expect(try ceiling.readBytes(besideBudget: 12 * Self.mebibyte) == 1 << 20)
+        let error = #expect(throws: CommandError.self) {
+            try ceiling.readBytes(besideBudget: 13 * Self.mebibyte)
+        }
+        let text =
+            "a memory ceiling of 64 MiB is too low for 13 MiB of the disk, 4.5 MiB for each "
+            + "of 8 clients and 16 MiB of the program"
+        #expect(error?.message.hasPrefix(text) == true, "\(error?.message ?? "")")
+        let tiny = try #require(MemoryCeiling(try limits(["memory-ceiling=32M"])))
+        #expect(tiny.budgetBytesMax == 0)
+        #expect(ceiling.keeper(64 << 20).contains("a control group's limit of 64 MiB"))
+        #expect(ceiling.keeper(65 << 20).contains("by budgets alone"))
+        #expect(ceiling.keeper(nil).contains("by budgets alone"))
+    }
+
+    @Test(
+        arguments: [
+            // What the profile says, what the flash erases, what it becomes.
+            (4 << 20, nil, 4 << 20, nil), (4 << 20, 4 << 20, 4 << 20, nil),
+            (4 << 20, 512 << 10, 4 << 20, nil), (4 << 20, 16 << 20, 16 << 20, "erases"),
+            (4 << 20, 12 << 20, 4 << 20, "no segment is a multiple"),
+            (4 << 20, 128 << 20, 4 << 20, "no segment is a multiple"),
+            (nil, nil, nil, nil), (nil, 4 << 20, nil, nil), (nil, 8 << 20, 8 << 20, "erases"),
+        ] as [(UInt64?, UInt64?, UInt64?, String?)]
+    )
+    func `segments are what the profile says, or what the flash erases`(
+        wanted: UInt64?,
+        erased: UInt64?,
+        bytes: UInt64?,
+        text: String?
+    ) {
+        // 32 GiB: 4 MiB are usual.
+        let choice = DiskCreateProfile.segment(
+            wanted,
+            sizeBytes: 32 << 30,
+            flash: erased.map { .known($0) } ?? .absent("no flash")
+        )
+        #expect(choice.bytes == bytes)
+        #expect((choice.reason == nil) == (text == nil))
+        if let text { #expect(choice.reason?.contains(text) == true) }
+    }
+}

@@ -1,0 +1,207 @@
+import FootingSystem
+import FootingTestSupport
+import Testing
+
+@testable import FootingNBD
+
+/// The limit on the bandwidth, with sockets and the clock of this machine.
+@Suite struct BandwidthTests {
+    private static let mebibyte = 1 << 20
+    private let clock = SystemClock()
+
+    /// A server whose burst is spent.
+    private func server(_ bytesPerSecond: UInt64) throws -> TestServer {
+        let test = try TestServer { $0.bandwidthBytesPerSecond = bytesPerSecond }
+        let rest = Int(bytesPerSecond / 10) & ~511
+        #expect(try test.client().read(0, rest).count == rest)
+        #expect(try test.hasLeft(0))
+        return test
+    }
+
+    /// Reads and writes with several requests under way, until the time is over.
+    private func load(_ client: TestClient, bytes: Int, until end: UInt64) throws -> Int {
+        var done = 0
+        var isWrite = false
+        let depth = 4
+        let payload = pattern(bytes)
+        func ask() throws {
+            let kind: Command = isWrite ? .write : .read
+            isWrite.toggle()
+            let request = Request(kind, cookie: 5, length: UInt32(bytes))
+            try client.send(request, payload: kind == .write ? payload : [])
+        }
+        for _ in 0..<depth { try ask() }
+        while clock.nanoseconds < end {
+            guard try client.message().isLast else { continue }
+            done += bytes
+            try ask()
+        }
+        return done
+    }
+
+    /// The bar: within 5 % of the limit over 10 s, and each of the clients its share.
+    @Test func `Clients have the limit together and equal shares of it`() throws {
+        let rate = 16 * Self.mebibyte
+        let test = try server(UInt64(rate))
+        let port = try test.server.listen(port: 0)
+        try test.server.start()
+        let start = clock.nanoseconds
+        let end = start + 10_000_000_000
+        let sums = Locked([Int]())
+        let threads = try [4096, 64 << 10, 256 << 10].map { bytes in
+            let client = try TestClient(try Socket.connect(loopbackPort: port)).negotiate()
+            return try Loader {
+                let sum = try load(client, bytes: bytes, until: end)
+                sums.withLock { $0.append(sum) }
+            }
+        }
+        for thread in threads { thread.join() }
+        let shares = sums.withLock { $0 }
+        #expect(shares.count == 3)
+        let share = Double(shares.reduce(0, +)) / Double(rate * 10)
+        #expect((0.95...1.05).contains(share), "\(shares)")
+        for one in shares {
+            #expect((0.7...1.3).contains(Double(one) * 3 / Double(rate * 10)), "\(shares)")
+        }
+        let statistics = test.server.statistics
+        #expect(statistics.heldRequests > 100)
+        #expect(statistics.heldNanoseconds > 10_000_000_000)
+    }
+
+    @Test func `A flush does not wait behind reads that do`() throws {
+        let test = try server(512 << 10)
+        let client = try test.client()
+        var requests = (1...4).map { Request(.read, cookie: $0, length: 256 << 10) }
+        requests.append(Request(.flush, cookie: 99))
+        requests.append(Request(.trim, cookie: 98, length: 4096))
+        // At once: however busy this machine is, no read has its turn before.
+        try client.send(requests.flatMap { TestClient.bytes(of: $0) })
+        // Both before any of the reads, in whatever order.
+        let first = try Set([client.message().cookie, client.message().cookie])
+        #expect(first == [98, 99])
+        // The reads come in order, at their time.
+        for cookie in 1...4 { #expect(try client.message().cookie == UInt64(cookie)) }
+    }
+
+    @Test func `What waits is not kept in memory`() throws {
+        let test = try server(64 << 10)
+        let client = try test.client()
+        let bytes = 8 << 20
+        try client.send(TestClient.bytes(of: Request(.write, cookie: 1, length: UInt32(bytes))))
+        let part = [UInt8](repeating: 7, count: 256 << 10)
+        var sent = 0
+        // The socket holds some; the rest is not taken, however long it is offered.
+        let pause = try Event()
+        for _ in 0..<50 {
+            sent += unsafe part.withUnsafeBytes { bytes in
+                unsafe (try? client.socket.send(bytes, waits: false)) ?? 0
+            }
+            _ = try pause.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 10)
+        }
+        #expect(sent < 2 << 20)
+        #expect(test.export.calls.withLock { $0.writes.isEmpty })
+        // Another does not have to wait for it.
+        let other = try test.client()
+        #expect(try other.write(0, pattern(4096)) == 0)
+        #expect(test.export.calls.withLock { $0.writes.count } == 1)
+    }
+
+    @Test func `Requests that wait are bounded, and wait in the socket beyond`() throws {
+        let test = try TestServer {
+            $0.bandwidthBytesPerSecond = 64 << 10
+            $0.maximumPendingRequests = 4
+        }
+        let client = try test.client()
+        for cookie in 1...6 {
+            try client.send(Request(.read, cookie: UInt64(cookie), length: 6 << 10))
+        }
+        try client.send(Request(.flush, cookie: 99))
+        // One from the burst; four wait here, and one and the flush in the socket.
+        let order = try (0..<7).map { _ in try client.message().cookie }
+        #expect(order == [1, 2, 3, 99, 4, 5, 6])
+    }
+
+    @Test func `A server that stops answers what waits`() throws {
+        let test = try server(64 << 10)
+        let client = try test.client()
+        for cookie in 1...3 {
+            try client.send(Request(.read, cookie: UInt64(cookie), length: 1 << 20))
+        }
+        try client.send(Request(.write, cookie: 4, length: 1 << 20), payload: [])
+        #expect(try eventually { test.server.statistics.requests == 5 })
+        let start = clock.nanoseconds
+        try test.server.stop(within: .seconds(10))
+        #expect(clock.nanoseconds - start < 5_000_000_000)
+        for cookie in 1...3 {
+            let message = try client.message()
+            #expect(message.cookie == UInt64(cookie))
+            #expect(message.error == WireError.shutdown.rawValue)
+        }
+        #expect(client.isCutOff())
+    }
+
+    @Test func `A client that says goodbye gets what it asked for`() throws {
+        let test = try server(1 << 20)
+        let client = try test.client()
+        for cookie in 1...3 {
+            try client.send(Request(.read, cookie: UInt64(cookie), length: 64 << 10))
+        }
+        try client.send(Request(.disconnect))
+        for cookie in 1...3 { #expect(try client.message().cookie == UInt64(cookie)) }
+        #expect(client.isCutOff())
+    }
+
+    @Test func `A client that is gone leaves its share to others`() throws {
+        let test = try server(1 << 20)
+        do {
+            let client = try test.client()
+            for cookie in 1...3 {
+                try client.send(Request(.read, cookie: UInt64(cookie), length: 32 << 20))
+            }
+            #expect(try eventually { test.server.statistics.requests == 4 })
+        }
+        #expect(try test.hasLeft(0))
+        let start = clock.nanoseconds
+        #expect(try test.client().read(0, 256 << 10).count == 256 << 10)
+        #expect(clock.nanoseconds - start < 5_000_000_000)
+    }
+
+    /// The time for which the server makes a client wait is not the client's.
+    @Test func `A write that waits long is not late`() throws {
+        let test = try TestServer {
+            $0.bandwidthBytesPerSecond = 64 << 10
+            $0.requestTimeoutMilliseconds = 300
+        }
+        let client = try test.client()
+        let bytes = pattern(128 << 10)
+        #expect(try client.write(0, bytes) == 0)
+        #expect(test.server.statistics.brokenConnections == 0)
+    }
+
+    @Test(arguments: [0, 4095, 1 << 43] as [UInt64])
+    func `Limits that make no sense are refused`(_ rate: UInt64) {
+        #expect(throws: NBDError.self) {
+            try TestServer { $0.bandwidthBytesPerSecond = rate }
+        }
+    }
+}
+
+/// A thread that is waited for, and what it throws is a failure.
+private final class Loader: Sendable {
+    private let isDone = Locked(false)
+
+    init(_ body: @escaping @Sendable () throws -> Void) throws {
+        let isDone = isDone
+        try Thread(name: "load") {
+            do { try body() } catch { Issue.record(error) }
+            isDone.withLock { $0 = true }
+            isDone.wakeAll()
+        }.detach()
+    }
+
+    func join() {
+        isDone.withLock { done in
+            while !done { isDone.wait(&done) }
+        }
+    }
+}
