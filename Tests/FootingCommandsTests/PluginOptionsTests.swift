@@ -26,10 +26,19 @@ import Testing
         #expect(PluginOptions.names.contains("memory"))
         let lines = PluginOptions.help.split(separator: "\n")
         #expect(lines.count == PluginOptions.names.count)
-        #expect(
-            lines[0] == "disk=<path>              The disk's container: a file or block device."
+        let first = lines[0].split(separator: " ", maxSplits: 1)
+        #expect(first[0] == "disk=<path>")
+        #expect(first[1].hasSuffix(" The disk's container: a file or block device."))
+        // One column for all, as wide as the longest name needs.
+        let columns = Set(
+            zip(lines, PluginOptions.names).map { line, name in
+                line.firstRange(of: "  ").map { gap in
+                    line[gap.lowerBound...].prefix { $0 == " " }.count
+                        + line[..<gap.lowerBound].count
+                } ?? name.count
+            }
         )
-        #expect(lines.contains { $0.hasPrefix("memory=<size>            What the disk may keep") })
+        #expect(columns.count == 1)
     }
 
     @Test func `values are read as on the command line`() throws {
