@@ -11,6 +11,24 @@ struct footing_ring {
 	int file;
 };
 
+/*
+ * liburing maps a ring's memory by calls of its own, which the thread sanitizer does not see: to it
+ * a new ring where an old one was is the same memory, used by two threads. That the old one was
+ * unmapped before the new one came is told here; two threads in one ring are found as before.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+static char mappings;
+#define RING_IS_MAPPED() __tsan_acquire(&mappings)
+#define RING_IS_UNMAPPED() __tsan_release(&mappings)
+#endif
+#endif
+#ifndef RING_IS_MAPPED
+#define RING_IS_MAPPED()
+#define RING_IS_UNMAPPED()
+#endif
+
 int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **result)
 {
 	static const unsigned wishes[] = {
@@ -36,6 +54,7 @@ int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **
 		free(ring);
 		return -ENOSYS;
 	}
+	RING_IS_MAPPED();
 	ring->file = -1;
 	*result = ring;
 	return 0;
@@ -43,6 +62,7 @@ int footing_ring_create(unsigned entries, int one_thread, struct footing_ring **
 
 void footing_ring_destroy(struct footing_ring *ring)
 {
+	RING_IS_UNMAPPED();
 	io_uring_queue_exit(&ring->uring);
 	free(ring);
 }

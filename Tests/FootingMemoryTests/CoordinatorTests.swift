@@ -1,5 +1,6 @@
 import FootingHost
 import FootingSystem
+import FootingTestSupport
 import Testing
 
 @testable import FootingMemory
@@ -74,9 +75,11 @@ struct CoordinatorTests {
             coordinator.stop()
         }
         #expect(holder.budgets.withLock { $0 } == [400, 400, 400].map { $0 * mebibyte })
-        let threads = (0..<4).map { number in
+        let threads = try (0..<4).map { number in
             let coordinator = coordinator
-            return ThreadBox { number % 2 == 0 ? try? coordinator.start() : coordinator.stop() }
+            return try ThreadBox {
+                number % 2 == 0 ? try? coordinator.start() : coordinator.stop()
+            }
         }
         for thread in threads { thread.join() }
         coordinator.stop()
@@ -126,7 +129,7 @@ struct CoordinatorTests {
         let file = try MemoryInfoFile(try machine.root())
         let isDone = Locked(false)
         let machine = machine
-        let writer = ThreadBox {
+        let writer = try ThreadBox {
             for number in 0..<200 {
                 try? machine.writeMemory(total: 1_024_000, available: number * 5000)
             }
@@ -272,22 +275,6 @@ private final class HeapHolder: MemoryHolder {
         pieces.withLock { pieces in
             for at in pieces.indices where !at.isMultiple(of: 32) { pieces[at] = [] }
             pieces.removeAll { $0.isEmpty }
-        }
-    }
-}
-
-/// A thread that can be kept in a list.
-private final class ThreadBox: Sendable {
-    private let thread: Locked<Thread?>
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        thread = Locked(try? Thread(name: "test", body))
-    }
-
-    func join() {
-        thread.withLock { thread in
-            let taken = thread.take()
-            taken?.join()
         }
     }
 }

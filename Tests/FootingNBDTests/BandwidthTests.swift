@@ -50,9 +50,13 @@ import Testing
         let sums = Locked([Int]())
         let threads = try [4096, 64 << 10, 256 << 10].map { bytes in
             let client = try TestClient(try Socket.connect(loopbackPort: port)).negotiate()
-            return try Loader {
-                let sum = try load(client, bytes: bytes, until: end)
-                sums.withLock { $0.append(sum) }
+            return try ThreadBox {
+                do {
+                    let sum = try load(client, bytes: bytes, until: end)
+                    sums.withLock { $0.append(sum) }
+                } catch {
+                    Issue.record(error)
+                }
             }
         }
         for thread in threads { thread.join() }
@@ -182,26 +186,6 @@ import Testing
     func `Limits that make no sense are refused`(_ rate: UInt64) {
         #expect(throws: NBDError.self) {
             try TestServer { $0.bandwidthBytesPerSecond = rate }
-        }
-    }
-}
-
-/// A thread that is waited for, and what it throws is a failure.
-private final class Loader: Sendable {
-    private let isDone = Locked(false)
-
-    init(_ body: @escaping @Sendable () throws -> Void) throws {
-        let isDone = isDone
-        try Thread(name: "load") {
-            do { try body() } catch { Issue.record(error) }
-            isDone.withLock { $0 = true }
-            isDone.wakeAll()
-        }.detach()
-    }
-
-    func join() {
-        isDone.withLock { done in
-            while !done { isDone.wait(&done) }
         }
     }
 }

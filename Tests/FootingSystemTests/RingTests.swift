@@ -121,6 +121,28 @@ import Testing
         isTrue(ring.next()?.tag == 9)
     }
 
+    /// Under the thread sanitizer: threads that do not know of each other get each other's addresses.
+    @Test(.enabled(if: isThere, "io_uring"))
+    func `Rings of many threads come and go where others were`() throws {
+        let answers = Locked(0)
+        let threads = try (0..<8).map { index in
+            try ThreadBox {
+                let count = (0..<100).count { Self.isAnswered(tag: UInt64(index * 100 + $0)) }
+                answers.withLock { $0 += count }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(answers.withLock { $0 } == 800)
+    }
+
+    /// Whether a ring of its own answers a request that does nothing.
+    private static func isAnswered(tag: UInt64) -> Bool {
+        guard var ring = try? Ring(entryCount: 4, isForThisThread: true),
+            ring.prepareNothing(tag: tag), (try? ring.submitAndWait()) != nil
+        else { return false }
+        return ring.next()?.tag == tag
+    }
+
     @Test func `Where io_uring is forbidden that is an error like any other`() throws {
         let result = Locked<Errno?>(nil)
         let thread = try Thread(name: "forbidden") {
