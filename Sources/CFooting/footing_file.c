@@ -254,6 +254,7 @@ int footing_stat(int directory, const char *path, int follow, struct footing_sta
 	status->special_minor = x.stx_rdev_minor;
 #ifdef STATX_DIOALIGN
 	if (x.stx_mask & STATX_DIOALIGN) {
+		status->direct_is_told = 1;
 		status->direct_memory_alignment = x.stx_dio_mem_align;
 		status->direct_offset_alignment = x.stx_dio_offset_align;
 	}

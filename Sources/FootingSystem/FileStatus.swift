@@ -49,9 +49,12 @@ public struct FileStatus: Sendable {
     public let device: Device
     /// Inode number, unique in its file system.
     public let inode: UInt64
-    /// Alignment of memory for direct I/O in bytes, where the kernel tells (6.1 and later).
+    /// Alignment of memory for direct I/O in bytes, where the kernel tells (6.1 and later); 0
+    /// where it does none: ext4 opens files whose data go to its journal with `O_DIRECT`, and
+    /// reads and writes them by the page cache all the same.
     public let directMemoryAlignmentBytes: UInt32?
-    /// Alignment of offsets and lengths for direct I/O in bytes, where the kernel tells.
+    /// Alignment of offsets and lengths for direct I/O in bytes, where the kernel tells; 0 where
+    /// it does none.
     public let directOffsetAlignmentBytes: UInt32?
 
     /// Asks the kernel about a path relative to an open directory.
@@ -74,7 +77,7 @@ public struct FileStatus: Sendable {
         fileSystemDevice = Device(major: status.device_major, minor: status.device_minor)
         device = Device(major: status.special_major, minor: status.special_minor)
         inode = status.inode
-        let known = status.direct_offset_alignment > 0
+        let known = status.direct_is_told != 0
         directMemoryAlignmentBytes = known ? status.direct_memory_alignment : nil
         directOffsetAlignmentBytes = known ? status.direct_offset_alignment : nil
     }

@@ -167,7 +167,8 @@ extension HostRoot {
         return known ?? absolute
     }
 
-    private static func real(_ path: String) -> String {
+    /// A path of the live machine without links, or the nearest folder above it that exists.
+    public static func real(_ path: String) -> String {
         var candidate = path
         while true {
             if let real = unsafe realpath(candidate.isEmpty ? "." : candidate, nil) {

@@ -121,7 +121,7 @@ import Testing
         isTrue(ring.next()?.tag == 9)
     }
 
-    /// Under the thread sanitizer: threads that do not know of each other get each other's addresses.
+    /// For the thread sanitizer: threads that do not know of each other get the same addresses.
     @Test(.enabled(if: isThere, "io_uring"))
     func `Rings of many threads come and go where others were`() throws {
         let answers = Locked(0)

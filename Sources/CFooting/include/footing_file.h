@@ -85,7 +85,8 @@ struct footing_status {
 	uint32_t device_minor;
 	uint32_t special_major; /* of a device node */
 	uint32_t special_minor;
-	uint32_t direct_memory_alignment; /* STATX_DIOALIGN; 0: unknown */
+	uint32_t direct_is_told; /* whether the kernel told the next two, STATX_DIOALIGN */
+	uint32_t direct_memory_alignment; /* 0: no direct I/O here */
 	uint32_t direct_offset_alignment;
 };
 int footing_stat(int directory, const char *path, int follow, struct footing_status *status);

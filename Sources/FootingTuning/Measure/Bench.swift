@@ -63,7 +63,6 @@ public struct Bench {
 
     /// Measures.
     public func run() throws(MeasureError) -> BenchReport {
-        let detection = Detection(root: root, path: path)
         let scratch = try ScratchFile(
             beside: path,
             sizeBytes: limits.sizeBytes,
@@ -71,6 +70,8 @@ public struct Bench {
             clock: clock,
             stop: stop
         ) { progress("writing the scratch file", Double($0) / Double(limits.sizeBytes)) }
+        // What is told of the place is told of the folder: a file may be mounted from elsewhere.
+        let detection = Detection(root: root, path: root.isLive ? scratch.folder : path)
         let runner = WorkloadRunner(scratch, clock: clock, stop: stop)
         var values: [[String: [Double]]] = Workload.all.map { _ in [:] }
         var operations = [UInt64](repeating: 0, count: Workload.all.count)

@@ -18,8 +18,11 @@ public struct BenchComparison: Sendable {
         /// How far it must be from 1 to be more than noise: 10 %, or three times both deviations.
         public let threshold: Double
 
-        /// Whether the difference is more than noise.
-        public var isClear: Bool { gain > 1 + threshold || gain < 1 / (1 + threshold) }
+        /// Whether the difference is more than noise; never where one has too few values to tell.
+        public var isClear: Bool {
+            first.hasSpread && second.hasSpread
+                && (gain > 1 + threshold || gain < 1 / (1 + threshold))
+        }
     }
 
     /// A fact that differs.

@@ -58,4 +58,7 @@ public struct MeasuredFigure: Sendable, Equatable {
 
     /// The deviation as a share of the median.
     public var spread: Double { deviation / median }
+
+    /// Whether there are enough values for the deviation to say something: two can agree by chance.
+    public var hasSpread: Bool { values.count >= 3 }
 }

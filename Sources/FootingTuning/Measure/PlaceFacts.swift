@@ -75,11 +75,15 @@ public struct PlaceFacts: Sendable, Equatable {
 
     /// How many flushes the disks have got since they were there; nil where one does not count.
     ///
-    /// The sixteenth number of `/sys/block/*/stat` (Documentation/block/stat.rst), since 5.5.
+    /// The sixteenth number of `/sys/block/*/stat` (Documentation/block/stat.rst), since 5.5. Only
+    /// disks with hardware queues count (`blk_account_io_flush`): a head over several paths, as
+    /// of NVMe, hands flushes on without counting any.
     public static func flushCount(_ detection: Detection, _ root: HostRoot) -> UInt64? {
         var count: UInt64 = 0
         for disk in disks(detection) {
-            guard let text = try? root.attribute("sys/block/\(disk.name)/stat") else { return nil }
+            let folder = "sys/block/\(disk.name)"
+            guard root.exists(folder + "/mq"), let text = try? root.attribute(folder + "/stat")
+            else { return nil }
             let numbers = text.split(separator: " ")
             guard numbers.count > 15, let flushes = UInt64(numbers[15]) else { return nil }
             count &+= flushes

@@ -83,9 +83,10 @@ public final class ScratchFile {
     // MARK: - Making it
 
     /// The folder that a path is, or lies in.
-    private static func folder(_ path: String) throws(MeasureError) -> String {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let parent = slash.map { $0 == path.utf8.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    ///
+    /// That of the file, not of a link to it: the two may be on different disks. A file that
+    /// something is mounted on has a folder on another file system all the same.
+    public static func folder(_ path: String) throws(MeasureError) -> String {
         let kind: FileStatus.Kind
         do throws(Errno) {
             kind = try FileStatus(
@@ -95,12 +96,12 @@ public final class ScratchFile {
             ).kind
         } catch {
             // A file that is still to be made has a folder at least.
-            if error == .noSuchFile { return parent }
+            if error == .noSuchFile { return parent(path) }
             throw MeasureError("cannot look at '\(path)'", error)
         }
         switch kind {
         case .directory: return path
-        case .regular: return parent
+        case .regular: return parent(HostRoot.real(path))
         case .blockDevice:
             throw MeasureError(
                 "'\(path)' is a block device, whose data are not overwritten: name a folder "
@@ -108,6 +109,11 @@ public final class ScratchFile {
             )
         default: throw MeasureError("'\(path)' is neither a file nor a folder")
         }
+    }
+
+    private static func parent(_ path: String) -> String {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        return slash.map { $0 == path.utf8.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     /// Whether a file system has room for a file, and some to spare for those who live there.
@@ -169,11 +175,13 @@ public final class ScratchFile {
         return direct
     }
 
-    /// Whether blocks of 4 KiB are large enough for direct I/O, where the kernel tells.
+    /// Whether there is direct I/O and blocks of 4 KiB are large enough for it, where the kernel
+    /// tells.
     private static func isAligned(_ file: borrowing FileDescriptor) throws(Errno) -> Bool {
         let status = try file.status()
-        return status.directOffsetAlignmentBytes ?? 1 <= UInt32(Workload.block)
-            && status.directMemoryAlignmentBytes ?? 1 <= UInt32(Workload.block)
+        let possible = 1...UInt32(Workload.block)
+        return possible.contains(status.directOffsetAlignmentBytes ?? 1)
+            && possible.contains(status.directMemoryAlignmentBytes ?? 1)
     }
 
     /// Some file systems open a file for direct I/O and refuse the first request.

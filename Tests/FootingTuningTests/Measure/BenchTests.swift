@@ -1,3 +1,4 @@
+import FootingDeployment
 import FootingSystem
 import FootingTestSupport
 import Glibc
@@ -60,6 +61,32 @@ import Testing
         #expect(try HostRoot(path: folder).names("").isEmpty)
         // Nobody else removes it if this fails.
         #expect(unsafe rmdir(folder) == 0)
+    }
+
+    @Test func `the scratch file lies beside a file, not beside a link to it`() throws {
+        let folder = HostRoot.real(try Self.place())
+        let links = try TemporaryDirectory()
+        defer {
+            FileDescriptor.remove(folder + "/disk")
+            _ = unsafe rmdir(folder)
+        }
+        _ = try FileDescriptor.open(folder + "/disk", [.readWrite, .create])
+        try links.link("link", to: folder + "/disk")
+        #expect(try ScratchFile.folder(links.path("link")) == folder)
+        #expect(try ScratchFile.folder(links.path("new")) == links.path)
+        #expect(try scratch(links.path("link")).folder == folder)
+    }
+
+    @Test func `Flushes are counted only where the kernel counts them`() throws {
+        for (queues, count) in [(1, 16), (0, nil)] as [(Int, UInt64?)] {
+            var disk = TuningTree.Disk.virtio()
+            disk.queues = queues
+            disk.attributes["stat"] = (1...17).map(String.init).joined(separator: " ")
+            let tree = try TuningTree([disk])
+            let root = try tree.root()
+            let detection = Detection(root: root, path: "/disk.footing")
+            #expect(PlaceFacts.flushCount(detection, root) == count)
+        }
     }
 
     @Test(arguments: [true, false])

@@ -61,6 +61,11 @@ import Testing
         let noisy = BenchComparison(first, try Self.report(rate: [1300, 1560, 1040]))
         #expect(noisy.rows[0].gain == 1.3)
         #expect(!noisy.rows[0].isClear)
+        // One value says nothing of the noise, and two can agree by chance.
+        for values in [[1300], [1300, 1300]] as [[Double]] {
+            let few = BenchComparison(first, try Self.report(rate: values))
+            #expect(!few.rows[0].isClear && few.rows[0].gain == 1.3)
+        }
         let slight = BenchComparison(first, try Self.report(rate: [1090, 1090, 1090]))
         #expect(!slight.rows[0].isClear)
     }

@@ -34,7 +34,7 @@ enum BenchText {
             table.add(
                 [
                     "random \(kind), \(result.depth)", value(rate),
-                    FigureText.spread(rate.spread),
+                    FigureText.spread(rate),
                 ] + percentiles.map { name in figure(result, name).map(value) ?? "-" }
             )
         }
@@ -73,7 +73,7 @@ enum BenchText {
         guard let result = report.results.first(where: { $0.name == name }),
             let found = Self.figure(result, figure)
         else { return }
-        table.add([title, value(found), FigureText.spread(found.spread)])
+        table.add([title, value(found), FigureText.spread(found)])
     }
 
     private static func figure(_ result: BenchReport.Result, _ name: String) -> MeasuredFigure? {
@@ -94,7 +94,11 @@ extension BenchText {
         ])
         for row in comparison.rows {
             let unit = row.first.figure.unit
-            let noise = "within the noise (\(FigureText.spread(row.threshold)))"
+            let isKnown = row.first.hasSpread && row.second.hasSpread
+            let noise =
+                isKnown
+                ? "within the noise (\(FigureText.spread(row.threshold)))"
+                : "too few rounds to tell"
             table.add([
                 row.workload, row.first.figure.name, FigureText.text(row.first.median, unit),
                 FigureText.text(row.second.median, unit), FigureText.gain(row.gain),

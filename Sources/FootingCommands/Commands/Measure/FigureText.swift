@@ -36,6 +36,11 @@ enum FigureText {
     /// `± 3 %`.
     static func spread(_ share: Double) -> String { "± \(fixed(share * 100, digits: 0)) %" }
 
+    /// The same of what was measured; `-` where too few values tell nothing of it.
+    static func spread(_ figure: MeasuredFigure) -> String {
+        figure.hasSpread ? spread(figure.spread) : "-"
+    }
+
     /// `1.42x`.
     static func gain(_ gain: Double) -> String { fixed(gain, digits: 2) + "x" }
 }

@@ -125,18 +125,27 @@ enum ProveCommand {
         _ input: Invocation,
         _ root: HostRoot
     ) throws(CommandError) -> String {
-        guard let folder = input[scratch] else {
-            guard root.isLive || input[TuneParameters.dryRun] else {
+        let given = input[scratch]
+        if !root.isLive {
+            guard given != nil || input[TuneParameters.dryRun] else {
                 throw CommandError(usage: "--root needs --scratch: a tree's path is none of here")
             }
-            return input[path]
+            return given ?? input[path]
         }
-        guard root.isLive else { return folder }
+        if given == nil, input[TuneParameters.dryRun] { return input[path] }
+        let folder: String
+        do throws(MeasureError) {
+            folder = if let given { given } else { try ScratchFile.folder(input[path]) }
+        } catch {
+            throw CommandError("cannot prove anything: \(error)")
+        }
         let wanted = HostReport.gather(root: root, path: input[path]).path?.disks.value
         let found = HostReport.gather(root: root, path: folder).path?.disks.value
-        guard let wanted, let found, Set(wanted) == Set(found) else {
+        // A file may be a mount of its own, from another disk than its folder's.
+        guard wanted.map(Set.init) == found.map(Set.init), given == nil || wanted != nil else {
             throw CommandError(
-                "'\(folder)' does not lie on the disks of '\(input[path])'"
+                "'\(folder)', where the scratch file would be, does not lie on the disks of "
+                    + "'\(input[path])': name a folder on them by --scratch"
             )
         }
         return folder
