@@ -23,7 +23,7 @@ let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
     ("FootingNBD", ["FootingDisk", "FootingSystem"]),
     ("FootingDeployment", ["FootingHost", "FootingSystem"]),
-    ("FootingTuning", ["FootingDeployment", "FootingHost", "FootingSystem"]),
+    ("FootingTuning", ["FootingDeployment", "FootingDisk", "FootingHost", "FootingSystem"]),
     ("FootingLifecycle", ["FootingSystem"]),
     (
         "FootingCommands",
@@ -168,8 +168,8 @@ let package = Package(
             .testTarget(
                 name: "FootingTuningTests",
                 dependencies: [
-                    "FootingTuning", "FootingDeployment", "FootingHost", "FootingTestSupport",
-                    "FootingSystem",
+                    "FootingTuning", "FootingDeployment", "FootingDisk", "FootingHost",
+                    "FootingTestSupport", "FootingSystem",
                 ],
                 swiftSettings: strict
             ),

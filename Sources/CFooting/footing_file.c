@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -306,6 +307,21 @@ int footing_next_name(int directory, void **stream, char name[256], uint8_t *typ
 	}
 }
 
+int footing_get_file_flags(int file, uint32_t *flags)
+{
+	/* The kernel takes an int, whatever the number of the call says. */
+	int value = 0;
+	int result = result_of(ioctl(file, FS_IOC_GETFLAGS, &value));
+	*flags = (uint32_t)value;
+	return result;
+}
+
+int footing_set_file_flags(int file, uint32_t flags)
+{
+	int value = (int)flags;
+	return result_of(ioctl(file, FS_IOC_SETFLAGS, &value));
+}
+
 int footing_check_private_folder(const char *path)
 {
 	struct stat status;
@@ -314,6 +330,39 @@ int footing_check_private_folder(const char *path)
 	if (!S_ISDIR(status.st_mode))
 		return -ENOTDIR;
 	return status.st_uid == geteuid() && (status.st_mode & 077) == 0 ? 0 : -EPERM;
+}
+
+int footing_btrfs_devices(int file, uint64_t *count)
+{
+	struct btrfs_ioctl_fs_info_args information = {0};
+	int result = result_of(ioctl(file, BTRFS_IOC_FS_INFO, &information));
+	*count = information.num_devices;
+	return result;
+}
+
+int footing_open_private_folder(const char *path)
+{
+	struct stat status;
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0)
+		return errno == ELOOP ? -ENOTDIR : -errno;
+	int result = result_of(fstat(folder, &status));
+	if (result == 0 && (status.st_uid != geteuid() || (status.st_mode & 077) != 0))
+		result = -EPERM;
+	if (result == 0)
+		return folder;
+	close(folder);
+	return result;
+}
+
+int footing_check_own_file(int file)
+{
+	struct stat status;
+	if (fstat(file, &status) < 0)
+		return -errno;
+	int is_own = S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+		     (status.st_mode & 022) == 0 && status.st_nlink == 1;
+	return is_own ? 0 : -EPERM;
 }
 
 int footing_duplicate(int descriptor)

@@ -21,6 +21,8 @@ public struct DiskOptions: Sendable {
     public var compression = CompressionPolicy.none
     /// How it is encrypted; nil: not at all, which cannot be changed later.
     public var encryption: DiskEncryption?
+    /// Whether btrfs goes on to write each block of the file elsewhere, with a checksum of its own.
+    public var keepsCopyOnWrite = false
 
     /// Room for snapshots in a file, in percent: half the data, but not more than 128 GiB.
     ///
@@ -143,18 +145,30 @@ extension Disk {
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
     public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        try create(path: path, try options.geometry(), options.compression, options.encryption)
+        try create(
+            path: path,
+            try options.geometry(),
+            options.compression,
+            options.encryption,
+            keepsCopyOnWrite: options.keepsCopyOnWrite
+        )
     }
 
     static func create(
         path: String,
         _ geometry: Geometry,
         _ compression: CompressionPolicy,
-        _ encryption: DiskEncryption? = nil
+        _ encryption: DiskEncryption? = nil,
+        keepsCopyOnWrite: Bool = false
     ) throws(DiskError) {
-        let store = try FileStore(creating: path, sizeBytes: geometry.containerSizeBytes)
+        let store = try FileStore(
+            creating: path,
+            sizeBytes: geometry.containerSizeBytes,
+            keepsCopyOnWrite: keepsCopyOnWrite
+        )
         do throws(DiskError) {
             try format(store, geometry, compression, encryption)
+            prepareFirstSegments(store, geometry)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -163,6 +177,26 @@ extension Disk {
         } catch {
             FileDescriptor.remove(path)
             throw error.at(path)
+        }
+    }
+
+    /// What is written before the first client comes: room for some thousand small durable writes,
+    /// and little beside a large disk, whose four segments would be 256 MiB.
+    private static let firstPreparedBytes: UInt64 = 32 << 20
+
+    /// Writes the segments that the log begins in once, before any client waits for it.
+    private static func prepareFirstSegments(_ store: FileStore, _ geometry: Geometry) {
+        guard store.isOverwrittenInPlace else { return }
+        do throws(Errno) {
+            var rest = firstPreparedBytes
+            for segment in 0..<UInt32(4) where rest > 0 {
+                let range = geometry.range(ofSegment: segment)
+                let count = min(rest, UInt64(range.count))
+                _ = try store.prepare(range.lowerBound..<range.lowerBound + count)
+                rest -= count
+            }
+        } catch {
+            // The first commits cost the host more, and nothing else.
         }
     }
 

@@ -44,6 +44,21 @@ public enum PrivateFolder {
         _ = unsafe rmdir(path)
     }
 
+    /// Opens one: what is then done in it by its number is done there, whatever is renamed.
+    ///
+    /// - Throws: as ``create(_:)``, and `ENOENT` where nothing is.
+    public static func open(_ path: String) throws(Errno) -> FileDescriptor {
+        FileDescriptor(owning: try checked(unsafe footing_open_private_folder(path)))
+    }
+
+    /// Makes sure that an open file is one that nobody else can have made or changed.
+    ///
+    /// - Throws: `EPERM` if it belongs to somebody else, others may write it, it has other names,
+    ///   or is no regular file.
+    public static func checkOwn(_ file: borrowing FileDescriptor) throws(Errno) {
+        _ = try checked(footing_check_own_file(file.number))
+    }
+
     /// Makes sure that a folder is one.
     ///
     /// - Throws: as ``create(_:)``, and `ENOENT` where nothing is.

@@ -1,6 +1,8 @@
+import FootingDeployment
 import FootingDisk
 import FootingHost
 import FootingSystem
+import FootingTestSupport
 import FootingTuning
 import Testing
 
@@ -42,6 +44,22 @@ import Testing
         let none = try limits([])
         #expect(none.connections == 64 && none.bandwidthBytesPerSecond == nil)
         #expect(none.memoryCeilingBytes == nil && none.allows(.remote))
+    }
+
+    @Test(arguments: [
+        ([], true), (["profile=hypervisor"], true), (["profile=edge-generic"], false),
+        (["profile=hypervisor", "set=hosted-optimizer=off"], false),
+        (["profile=edge-generic", "set=hosted-optimizer=auto"], true),
+    ])
+    func `segments are prepared as the profile and --set say`(
+        _ words: [String],
+        _ isOn: Bool
+    ) throws {
+        let tree = try TunedTree(in: TemporaryDirectory())
+        let root = try HostRoot(path: tree.root)
+        let profile = try limits(words).profile
+        let place = ServeCommand.tuned(Detection(root: root, path: "/disk"), profile)
+        #expect(ServeCommand.preparesSegments(profile, place, root) == isOn)
     }
 
     @Test(arguments: [

@@ -8,36 +8,16 @@ import Testing
 /// `footing prove`, always on a tree of files.
 @Suite struct ProveTests {
     private let folder: TemporaryDirectory
+    private let tree: TunedTree
 
     init() throws {
         folder = try TemporaryDirectory()
-        let disk = "root/sys/devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
-        for path in ["\(disk)/queue", "root/sys/block", "root/sys/dev/block", "root/proc/self"] {
-            var built = ""
-            for part in path.split(separator: "/") {
-                built += built.isEmpty ? String(part) : "/\(part)"
-                try? folder.directory(built)
-            }
-        }
+        tree = try TunedTree(in: folder)
         try folder.directory("scratch")
-        try folder.file("\(disk)/size", "2048\n")
-        try folder.file("\(disk)/dev", "254:0\n")
-        try folder.file("\(disk)/serial", "disk-a\n")
-        try folder.file("\(disk)/queue/read_ahead_kb", "8192\n")
-        let target = "devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
-        try folder.link("root/sys/block/vda", to: "../\(target)")
-        try folder.link("root/sys/dev/block/254:0", to: "../../\(target)")
-        let mounts = "36 1 254:0 / / rw,noatime - ext4 /dev/vda rw\n"
-        try folder.file("root/proc/self/mountinfo", mounts)
     }
 
     private func run(_ words: String...) -> Outcome {
-        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
-        return Outcome.of(["prove", "/disk"] + place + words, root: RootCommand.declaration)
-    }
-
-    private func readAhead() throws -> String {
-        try HostRoot(path: folder.path("root")).attribute("sys/block/vda/queue/read_ahead_kb")
+        Outcome.of(["prove", "/disk"] + tree.place + words, root: RootCommand.declaration)
     }
 
     @Test func `a dry run tells what would be tried and how long it takes`() throws {
@@ -54,23 +34,22 @@ import Testing
         #expect(dry.status == 0)
         let json = run("--dry-run", "--json", "--rounds", "3", "--slice", "10ms")
         #expect(json.output.contains("\"schema\": \"footing.proof-plan/1\""))
-        #expect(try readAhead() == "8192")
+        #expect(try tree.readAhead() == "8192")
     }
 
     @Test func `what a tree cannot change is undone, and a page tells of it`() throws {
         let page = folder.path("page.html")
         let words = ["--rules", "read-ahead", "--rounds", "3", "--slice", "10ms", "--size", "16M"]
-        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
         let scratch = ["--scratch", folder.path("scratch"), "--html", page]
         let proved = Outcome.of(
-            ["prove", "/disk"] + place + words + scratch,
+            ["prove", "/disk"] + tree.place + words + scratch,
             root: RootCommand.declaration
         )
         #expect(proved.status == 0, "\(proved.error)")
         #expect(proved.output.hasPrefix("/disk: 1 tried, 3 pairs each, in "))
         // A tree's attribute changes nothing, but chance may: then it is kept, and says so.
         let isKept = proved.output.contains("read-ahead: kept")
-        #expect(try readAhead() == (isKept ? "128" : "8192"))
+        #expect(try tree.readAhead() == (isKept ? "128" : "8192"))
         let text = String(
             decoding: try HostRoot(path: folder.path).bytes("page.html"),
             as: UTF8.self
@@ -97,8 +76,10 @@ import Testing
         ([], "--root needs --scratch"),
     ])
     func `what does not go together is bad usage`(_ words: [String], _ message: String) {
-        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
-        let outcome = Outcome.of(["prove", "/disk"] + place + words, root: RootCommand.declaration)
+        let outcome = Outcome.of(
+            ["prove", "/disk"] + tree.place + words,
+            root: RootCommand.declaration
+        )
         #expect(outcome.status == 64)
         #expect(outcome.error.contains(message), "\(outcome.error)")
     }

@@ -19,31 +19,6 @@ import Testing
         return outcome
     }
 
-    /// A virtio disk with a file system on it.
-    private func makeTree() throws {
-        let disk = "root/sys/devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
-        for path in ["\(disk)/queue", "root/sys/block", "root/sys/dev/block", "root/proc/self"] {
-            var built = ""
-            for part in path.split(separator: "/") {
-                built += built.isEmpty ? String(part) : "/\(part)"
-                try? folder.directory(built)
-            }
-        }
-        try folder.file("\(disk)/size", "2048\n")
-        try folder.file("\(disk)/dev", "254:0\n")
-        try folder.file("\(disk)/serial", "disk-a\n")
-        try folder.file("\(disk)/queue/read_ahead_kb", "8192\n")
-        let target = "devices/pci0000:00/0000:00:05.0/virtio2/block/vda"
-        try folder.link("root/sys/block/vda", to: "../\(target)")
-        try folder.link("root/sys/dev/block/254:0", to: "../../\(target)")
-        let mounts = "36 1 254:0 / / rw,noatime - ext4 /dev/vda rw\n"
-        try folder.file("root/proc/self/mountinfo", mounts)
-    }
-
-    private func readAhead() throws -> String {
-        try HostRoot(path: folder.path("root")).attribute("sys/block/vda/queue/read_ahead_kb")
-    }
-
     @Test func `the built-in profiles are listed and shown`() {
         let list = run("profile", "list")
         #expect(list.output.contains("\nedge-raspberry-pi        A Raspberry Pi with 256 MiB"))
@@ -74,47 +49,45 @@ import Testing
     }
 
     @Test func `a tree is planned, changed and restored`() throws {
-        try makeTree()
-        let root = folder.path("root")
-        let state = folder.path("state")
+        let tree = try TunedTree(in: folder)
+        let root = tree.root
         let words = ["--profile", "hypervisor", "--rules", "read-ahead", "/disk"]
         let plan = run("plan", "--root", root, words[0], words[1], words[2], words[3], words[4])
         #expect(plan.output.contains("vda queue/read_ahead_kb: 8192 -> 128\n"))
         let nothing = run("plan", "--root", root, "--profile", "hypervisor", "/disk")
         #expect(nothing.output.contains("\nNothing to apply.\n"))
-        let place = ["--root", root, "--journal", state]
+        let place = tree.place
         let all = ["apply"] + place + words
         let trial = Outcome.of(all + ["--dry-run"], root: RootCommand.declaration)
         #expect(trial.output.contains("would write  vda queue/read_ahead_kb: 8192 -> 128\n"))
-        #expect(try readAhead() == "8192")
+        #expect(try tree.readAhead() == "8192")
         let applied = Outcome.of(all, root: RootCommand.declaration)
         #expect(
             applied.output == "/disk: profile hypervisor\nwrote  vda queue/read_ahead_kb: "
                 + "8192 -> 128\n"
         )
-        #expect(try readAhead() == "128")
+        #expect(try tree.readAhead() == "128")
         let again = Outcome.of(["apply", "--again"] + place, root: RootCommand.declaration)
         #expect(again.output == "/disk: profile hypervisor\nnothing to change\n")
         let undone = Outcome.of(["rollback"] + place, root: RootCommand.declaration)
         #expect(undone.output == "wrote  vda queue/read_ahead_kb: 128 -> 8192\n")
-        #expect(try readAhead() == "8192")
+        #expect(try tree.readAhead() == "8192")
         let rest = Outcome.of(["rollback", "--json"] + place, root: RootCommand.declaration)
         #expect(rest.output.contains("\"steps\": []"))
     }
 
     @Test func `what somebody else has changed ends with 1`() throws {
-        try makeTree()
-        let place = ["--root", folder.path("root"), "--journal", folder.path("state")]
+        let tree = try TunedTree(in: folder)
+        let place = tree.place
         let words = ["--profile", "hypervisor", "--rules", "read-ahead", "/disk"]
         #expect(Outcome.of(["apply"] + place + words, root: RootCommand.declaration).status == 0)
-        let path = folder.path("root/sys/block/vda/queue/read_ahead_kb")
-        try FileDescriptor.open(path, [.writeOnly]).write("999\n")
+        try tree.setReadAhead("999")
         let refused = Outcome.of(["rollback"] + place, root: RootCommand.declaration)
         #expect(refused.status == 1)
         #expect(refused.output.contains("left alone  vda queue/read_ahead_kb: somebody made it"))
         let forced = Outcome.of(["rollback", "--force"] + place, root: RootCommand.declaration)
         #expect(forced.status == 0)
-        #expect(try readAhead() == "8192")
+        #expect(try tree.readAhead() == "8192")
     }
 
     @Test(arguments: [

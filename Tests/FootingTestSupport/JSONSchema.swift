@@ -8,7 +8,7 @@ package struct JSONSchema {
     private let root: [String: Any]
 
     /// A keyword that nobody here knows.
-    package struct Unknown: Error { let keyword: String }
+    package struct Unknown: Error { package let keyword: String }
 
     /// Reads a schema of the project.
     ///

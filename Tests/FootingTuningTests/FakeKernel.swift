@@ -10,6 +10,33 @@ struct FakeKernel: TuningAccess {
     var refused: Set<String> = []
     /// Paths that keep their values, whatever is written.
     var stubborn: Set<String> = []
+    /// Attributes of containers' files, which no tree can have: their paths.
+    var flagged = Flagged()
+
+    /// The containers that have the attribute `+j`, as a file system remembers it.
+    final class Flagged: Sendable {
+        let paths = Locked<Set<String>>([])
+    }
+
+    func read(_ attribute: FileAttribute, of file: FileIdentity) throws(Errno) -> String {
+        // That it is the container is looked at as for a real one.
+        _ = try ContainerState.open(file, root)
+        return flagged.paths.withLock { $0.contains(file.path) }
+            ? FileAttribute.set : FileAttribute.clear
+    }
+
+    func write(
+        _ attribute: FileAttribute,
+        of file: FileIdentity,
+        _ value: String
+    ) throws(Errno) {
+        _ = try ContainerState.open(file, root)
+        if refused.contains(file.path) { throw .notPermitted }
+        _ = flagged.paths.withLock {
+            value == FileAttribute.set
+                ? $0.insert(file.path).inserted : $0.remove(file.path) != nil
+        }
+    }
 
     func read(_ path: String) throws(Errno) -> String { try RootAccess(root).read(path) }
 
@@ -94,6 +121,18 @@ struct MortalAccess: TuningAccess {
     func write(_ path: String, _ value: String) throws(Errno) {
         try lifetime.step { () throws(Errno) in try access.write(path, value) }
     }
+
+    func read(_ attribute: FileAttribute, of file: FileIdentity) throws(Errno) -> String {
+        try lifetime.look { () throws(Errno) in try access.read(attribute, of: file) }
+    }
+
+    func write(
+        _ attribute: FileAttribute,
+        of file: FileIdentity,
+        _ value: String
+    ) throws(Errno) {
+        try lifetime.step { () throws(Errno) in try access.write(attribute, of: file, value) }
+    }
 }
 
 /// A journal in memory, which knows what of it a power failure would leave.
@@ -153,7 +192,7 @@ final class MemoryStore: JournalStore {
 
 extension MemoryStore {
     /// Puts a journal there without a step of the process's life.
-    func prepareForTests(_ journal: [UInt8]?) throws {
+    func begin(_ journal: [UInt8]?) {
         state.withLock {
             $0.current = journal
             $0.durable = journal

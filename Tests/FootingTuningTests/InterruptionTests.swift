@@ -7,7 +7,6 @@ import Testing
 /// The process, or the machine, ends after each step of an apply and of a rollback.
 @Suite struct InterruptionTests {
     private static let rules = ["paravirtual-scheduler-none"] + ["queue-requests", "dirty-bytes"]
-    private static let stepsMaximum = 60
 
     private func run(
         _ tree: TuningTree,
@@ -22,32 +21,27 @@ import Testing
             _ = try applier.rollback(force: false)
         } else {
             _ = try applier.apply(path: "/d", rules: Self.rules, force: false) {
-                () throws(TuningError) in
-                do {
-                    return try tree.plan(rules: Self.rules)
-                } catch {
-                    throw TuningError("no plan: \(error)")
-                }
+                () throws(TuningError) in try Self.plan(tree)
             }
         }
     }
 
-    /// Goes on after a crash as the next call does, and demands everything as it was.
-    private func recover(
-        _ tree: TuningTree,
-        _ journal: [UInt8]?,
-        by isRollback: Bool,
-        expecting before: [String: String],
-        _ what: Comment
-    ) throws {
-        let store = MemoryStore(journal: journal)
-        try run(tree, store, Lifetime(), isRollback: isRollback)
-        if !isRollback {
-            #expect(try tree.plan(rules: Self.rules).changes.isEmpty, what)
-            try run(tree, store, Lifetime(), isRollback: true)
+    private static func plan(_ tree: TuningTree) throws(TuningError) -> TuningPlan {
+        do {
+            return try tree.plan(rules: rules)
+        } catch {
+            throw TuningError("no plan: \(error)")
         }
-        #expect(try tree.values() == before, what)
-        #expect(store.current == nil, what)
+    }
+
+    /// What the next call does, if it is no rollback: what was asked for, as a whole.
+    private func applyAgain(_ tree: TuningTree) -> (TuningApplier, Comment) throws -> Void {
+        { applier, what in
+            _ = try applier.apply(path: "/d", rules: Self.rules, force: false) {
+                () throws(TuningError) in try Self.plan(tree)
+            }
+            #expect(try Self.plan(tree).changes.isEmpty, what)
+        }
     }
 
     @Test(arguments: [false, true], [false, true])
@@ -55,22 +49,11 @@ import Testing
         _ takesEffect: Bool,
         _ byRollback: Bool
     ) throws {
-        var steps = 0
-        while steps < Self.stepsMaximum {
-            steps += 1
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let lifetime = Lifetime(steps, takesEffect: takesEffect)
-            let store = MemoryStore(lifetime)
-            try? run(tree, store, lifetime, isRollback: false)
-            if !lifetime.isOver { break }
-            try recover(
-                tree,
-                store.current,
-                by: byRollback,
-                expecting: before,
-                "after \(steps) steps"
-            )
+        let steps = try Interruption.atEachStep(takesEffect: takesEffect) {
+            try run($0, $1, $2, isRollback: false)
+        } look: { left in
+            let next = byRollback ? { _, _ in } : applyAgain(left.tree)
+            try left.recover(left.store.current, next)
         }
         // Two journals of three steps each, and three values.
         #expect(steps == 10)
@@ -81,61 +64,44 @@ import Testing
         _ takesEffect: Bool,
         _ byRollback: Bool
     ) throws {
-        var steps = 0
-        while steps < Self.stepsMaximum {
-            steps += 1
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let first = MemoryStore()
-            try run(tree, first, Lifetime(), isRollback: false)
-            let lifetime = Lifetime(steps, takesEffect: takesEffect)
-            let store = MemoryStore(lifetime)
-            try store.prepareForTests(first.current)
-            try? run(tree, store, lifetime, isRollback: true)
-            if !lifetime.isOver { break }
-            try recover(
-                tree,
-                store.current,
-                by: byRollback,
-                expecting: before,
-                "after \(steps) steps"
-            )
+        let steps = try Interruption.atEachStep(
+            takesEffect: takesEffect,
+            begin: { tree in
+                let store = MemoryStore()
+                try run(tree, store, Lifetime(), isRollback: false)
+                return store.current
+            }
+        ) {
+            try run($0, $1, $2, isRollback: true)
+        } look: { left in
+            let next = byRollback ? { _, _ in } : applyAgain(left.tree)
+            try left.recover(left.store.current, next)
         }
-        #expect((8..<Self.stepsMaximum).contains(steps), "\(steps) steps")
+        #expect((8..<60).contains(steps), "\(steps) steps")
     }
 
     @Test(arguments: [false, true])
     func `a power failure at any step leaves nothing to undo`(_ takesEffect: Bool) throws {
-        for steps in 1..<10 {
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let lifetime = Lifetime(steps, takesEffect: takesEffect)
-            let store = MemoryStore(lifetime)
-            try? run(tree, store, lifetime, isRollback: false)
-            #expect(lifetime.isOver)
-            for journal in [store.durable, store.current] {
+        let steps = try Interruption.atEachStep(takesEffect: takesEffect) {
+            try run($0, $1, $2, isRollback: false)
+        } look: { left in
+            for journal in [left.store.durable, left.store.current] {
                 // What the kernel had is gone; the journal may be as it was, or as it was to be.
-                for (path, value) in before { try tree.write(path, value) }
-                try tree.write("proc/sys/kernel/random/boot_id", "start \(steps)")
-                try recover(tree, journal, by: true, expecting: before, "after \(steps) steps")
+                try left.startAgain()
+                try left.recover(journal)
             }
         }
+        #expect(steps == 10)
     }
 
     @Test func `the journal is durable before the first write`() throws {
-        let tree = try TuningTree([.virtio()])
-        let before = try tree.values()
-        for steps in 1..<10 {
-            let lifetime = Lifetime(steps, takesEffect: true)
-            let store = MemoryStore(lifetime)
-            try? run(tree, store, lifetime, isRollback: false)
-            if try tree.values() != before {
-                #expect(store.durable != nil, "after \(steps) steps")
-                let left = MemoryStore(journal: store.durable)
-                try run(tree, left, Lifetime(), isRollback: true)
-            }
-            #expect(try tree.values() == before, "after \(steps) steps")
+        let steps = try Interruption.atEachStep(takesEffect: true) {
+            try run($0, $1, $2, isRollback: false)
+        } look: { left in
+            // As if the last that had not been made durable were lost, and the kernel's values not.
+            try left.recover(left.store.durable)
         }
+        #expect(steps == 10)
     }
 
     @Test func `a disk that is unplugged in the middle fails the apply`() throws {
@@ -162,7 +128,8 @@ import Testing
                 try FolderStore(folder: folder.path("a/tuning")).withLock {}
             }
             #expect(
-                error?.description == "another 'footing apply' or 'footing rollback' is at work"
+                error?.description
+                    == "another 'footing apply', 'footing prove' or 'footing rollback' is at work"
             )
         }
         try store.withLock {}
@@ -204,5 +171,17 @@ private struct Unplugging: TuningAccess {
     func write(_ path: String, _ value: String) throws(Errno) {
         if path.hasSuffix("read_ahead_kb") { try? unsafe tree.remove("vda") }
         try access.write(path, value)
+    }
+
+    func read(_ attribute: FileAttribute, of file: FileIdentity) throws(Errno) -> String {
+        try access.read(attribute, of: file)
+    }
+
+    func write(
+        _ attribute: FileAttribute,
+        of file: FileIdentity,
+        _ value: String
+    ) throws(Errno) {
+        try access.write(attribute, of: file, value)
     }
 }

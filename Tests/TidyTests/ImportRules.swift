@@ -17,7 +17,9 @@ enum ImportRules {
         "FootingNBD": ["FootingDisk", "FootingSystem"],
         "FootingMemory": ["FootingHost", "FootingSystem", "CFooting"],
         "FootingDeployment": ["FootingHost", "FootingSystem"],
-        "FootingTuning": ["FootingDeployment", "FootingHost", "FootingSystem"],
+        "FootingTuning": [
+            "FootingDeployment", "FootingDisk", "FootingHost", "FootingSystem",
+        ],
         "FootingLifecycle": ["FootingSystem"],
         "FootingCommands": [
             "FootingLifecycle", "FootingTuning", "FootingDeployment", "FootingMemory",

@@ -104,11 +104,25 @@ int footing_file_system_of(int file, struct footing_file_system *result);
  * closed by the call that returns 0 (end) or -errno. */
 int footing_next_name(int directory, void **stream, char name[256], uint8_t *type);
 
+/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS: what chattr(1) shows and sets, as FS_*_FL bits. */
+int footing_get_file_flags(int file, uint32_t *flags);
+int footing_set_file_flags(int file, uint32_t flags);
+
+/* BTRFS_IOC_FS_INFO: on how many devices the btrfs of an open file is. */
+int footing_btrfs_devices(int file, uint64_t *count);
+
 /* fcntl(2), F_DUPFD_CLOEXEC: the new number or -errno. */
 int footing_duplicate(int descriptor);
 
 /* 0 if a path is a folder of the calling user that nobody else may enter or write; -EPERM, -ENOTDIR
  * or -errno if not. A link is not followed. */
 int footing_check_private_folder(const char *path);
+
+/* Opens such a folder, and looks at what was opened; a descriptor, or an error as above. */
+int footing_open_private_folder(const char *path);
+
+/* 0 if an open file is a regular one of the calling user, with one name, that nobody else may
+ * write; -EPERM if not. */
+int footing_check_own_file(int file);
 
 #endif

@@ -63,6 +63,11 @@ enum DiskCreateCommand {
         help: "Encrypt the disk with AES-256-GCM; it cannot be encrypted or decrypted later."
     )
 
+    static let keepsCopyOnWrite = Flag(
+        "keep-copy-on-write",
+        help: "On btrfs, do not give the file the attribute +C, which it cannot get later."
+    )
+
     static let profile = Option(
         optional: "profile",
         .text,
@@ -92,7 +97,7 @@ enum DiskCreateCommand {
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
-            compression.model, encrypts.model, device.model, profile.model,
+            compression.model, encrypts.model, device.model, keepsCopyOnWrite.model, profile.model,
             TuneParameters.set.model, SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
@@ -101,6 +106,7 @@ enum DiskCreateCommand {
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         var options = options(input, size: input[size])
+        options.keepsCopyOnWrite = input[keepsCopyOnWrite]
         if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
         if let profile = try DiskCreateProfile(input) {

@@ -130,7 +130,7 @@ enum MetricTable {
             help: "Bytes written to the container.",
             points: [
                 ("log", "logBytes"), ("map", "mapBytes"), ("table", "tableBytes"),
-                ("superblock", "superblockBytes"),
+                ("superblock", "superblockBytes"), ("prepared", "preparedBytes"),
             ].map {
                 Point(labels: "part=\"\($0.0)\"", path: ["container", "written", $0.1])
             }

@@ -18,6 +18,7 @@ extension Engine {
             switch nextTask() {
             case .none: return false
             case .grow: _ = try grow()
+            case .prepare(let segment): prepare(segment)
             case .checkpoint: try checkpoint()
             case .noteFeature: try noteSnapshotsFeature()
             case .resize: try performResize()
@@ -59,6 +60,7 @@ extension Engine {
     enum MaintenanceTask {
         case none
         case grow
+        case prepare(UInt32)
         case checkpoint
         case noteFeature
         case resize
@@ -89,7 +91,10 @@ extension Engine {
                 let task = spaceTask(&state)
                 guard case .none = task else { return task }
             }
-            return state.isStuck ? .none : compactionTask(&state)
+            if state.isStuck { return .none }
+            let task = compactionTask(&state)
+            guard case .none = task else { return task }
+            return preparationTask(&state)
         }
     }
 

@@ -72,6 +72,7 @@ extension Engine {
     ) -> UInt32 {
         precondition(!state.ready.isEmpty, "no free segment")
         let segment = state.ready.removeFirst()
+        state.noteSegmentTaken(segment)
         precondition(state.segments[Int(segment)].state == .free, "segment in use")
         state.segments[Int(segment)].state = use
         state.segments[Int(segment)].sequence = state.nextSequence
@@ -127,6 +128,8 @@ extension Engine {
         }
         state.withLock { state in
             state.virgin.removeFirst()
+            // Its space may have been given back since it was prepared.
+            state.preparation.done.remove(candidate)
             state.segments[Int(candidate)].hasSpace = true
             state.ready.append(candidate)
             state.isStuck = false

@@ -37,9 +37,13 @@ public struct ContainerTraffic: Sendable, Equatable {
     public internal(set) var tableBytes: UInt64 = 0
     /// Superblocks.
     public internal(set) var superblockBytes: UInt64 = 0
+    /// Zeros, where the log comes to next (``EngineOptions/preparesSegments``).
+    public internal(set) var preparedBytes: UInt64 = 0
 
     /// All of them.
-    public var totalBytes: UInt64 { logBytes + mapBytes + tableBytes + superblockBytes }
+    public var totalBytes: UInt64 {
+        logBytes + mapBytes + tableBytes + superblockBytes + preparedBytes
+    }
 }
 
 /// Counts what is written where it is written: by any thread, without the engine's lock.
@@ -48,13 +52,15 @@ final class TrafficMeter: Sendable {
     let mapBytes = Atomic<UInt64>(0)
     let tableBytes = Atomic<UInt64>(0)
     let superblockBytes = Atomic<UInt64>(0)
+    let preparedBytes = Atomic<UInt64>(0)
 
     func read() -> ContainerTraffic {
         ContainerTraffic(
             logBytes: logBytes.load(ordering: .relaxed),
             mapBytes: mapBytes.load(ordering: .relaxed),
             tableBytes: tableBytes.load(ordering: .relaxed),
-            superblockBytes: superblockBytes.load(ordering: .relaxed)
+            superblockBytes: superblockBytes.load(ordering: .relaxed),
+            preparedBytes: preparedBytes.load(ordering: .relaxed)
         )
     }
 }

@@ -30,6 +30,9 @@ public struct EngineOptions: Sendable {
     public var deltaCountMax = EngineLimits.deltaCountMax
     /// How long the log is idle before the changes of the map are written out.
     public var checkpointIdleNanoseconds: UInt64 = 5_000_000_000
+    /// Whether free segments are written once before the log comes to them, while commits are
+    /// small: right where a file system changes metadata with the first write to a block.
+    public var preparesSegments = false
     /// A commit slower than this is worth gathering more writes for.
     public var gatherThresholdNanoseconds: UInt64 = 200_000
     /// Large trims between checkpoints; writers wait at twice as many.

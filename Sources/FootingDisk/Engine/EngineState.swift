@@ -71,6 +71,8 @@ struct EngineState: ~Copyable {
     var ready: [UInt32] = []
     /// Free segments without space behind them.
     var virgin: [UInt32] = []
+    /// Which of ``ready`` are prepared, and whether that is worth it.
+    var preparation = Preparation()
     /// Emptied by the collector; free as soon as the copies are durable.
     var evacuated: [UInt32] = []
     /// Map segments whose live pages the next checkpoint writes elsewhere.

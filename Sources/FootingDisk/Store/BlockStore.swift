@@ -70,6 +70,14 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Makes sure that a range has space behind it, without changing what it holds.
     func allocate(_ range: Range<UInt64>) throws(Errno)
 
+    /// Writes zeros where a range with space behind it was never written, so that a later write
+    /// there is an overwrite; what it reads as does not change. Need not be durable.
+    ///
+    /// Nobody else may write to the range meanwhile.
+    ///
+    /// - Returns: bytes that were written.
+    func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64
+
     /// Makes the store have at least so many bytes; those it has stay, others read as zeros.
     ///
     /// Durable after the next successful ``synchronize()``.
@@ -125,6 +133,9 @@ extension BlockStore {
             offset += UInt64(buffer.count)
         }
     }
+
+    /// Its writes are all the same.
+    public func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64 { 0 }
 
     /// It has the size that it has.
     public func grow(toBytes size: UInt64) throws(Errno) {

@@ -33,16 +33,50 @@ public struct DeviceIdentity: Sendable, Hashable {
         }
     }
 
+    /// Who a disk is among those that are there: by its place if another one has its own name, as
+    /// copies of a virtual disk have.
+    static func telling(_ name: String, _ root: HostRoot) -> DeviceIdentity {
+        let identity = DeviceIdentity(name, root)
+        let names = (try? root.names("sys/block")) ?? []
+        let isShared = names.contains { $0 != name && DeviceIdentity($0, root).own == identity.own }
+        guard isShared else { return identity }
+        return DeviceIdentity(own: "place:\(identity.place)", place: identity.place)
+    }
+
+    /// Whether what has a name now says that it is this disk; others may say so too.
+    func isShown(by name: String, _ root: HostRoot) -> Bool {
+        // Without a name of its own, or with one that others have, its place is all there is.
+        if own == "place:\(place)" { return Self.place(name, root) == place }
+        return DeviceIdentity(name, root).own == own
+    }
+
+    /// What there is to see of a disk now.
+    enum Presence: Equatable {
+        /// It has this name.
+        case here(String)
+        /// Nobody says that they are it.
+        case gone
+        /// Several do.
+        case unclear
+    }
+
+    /// Looks for a disk.
+    static func look(for identity: DeviceIdentity, _ root: HostRoot) -> Presence {
+        let names = (try? root.names("sys/block")) ?? []
+        let alike = names.filter { identity.isShown(by: $0, root) }
+        guard let first = alike.first else { return .gone }
+        if alike.count == 1 { return .here(first) }
+        // Copies of a virtual disk have one serial number: then the place decides.
+        let here = alike.filter { DeviceIdentity($0, root).place == identity.place }
+        return here.count == 1 ? .here(here[0]) : .unclear
+    }
+
     /// The name that a disk has now.
     ///
     /// - Returns: nil if it is not there, or if several say that they are it.
     public static func find(_ identity: DeviceIdentity, _ root: HostRoot) -> String? {
-        let names = (try? root.names("sys/block")) ?? []
-        let alike = names.filter { DeviceIdentity($0, root).own == identity.own }
-        if alike.count < 2 { return alike.first }
-        // Copies of a virtual disk have one serial number: then the place decides.
-        let here = alike.filter { DeviceIdentity($0, root).place == identity.place }
-        return here.count == 1 ? here.first : nil
+        if case .here(let name) = look(for: identity, root) { return name }
+        return nil
     }
 
     /// `pci0000:00/0000:00:05.0/scsi-0:1:0` for `…/virtio2/host6/target6:0:1/6:0:1:0/block/sda`.

@@ -18,10 +18,14 @@ public protocol JournalStore: Sendable {
 }
 
 /// A journal in a folder that only its owner may enter.
+///
+/// The folder is opened and looked at before each use, and files in it are named by its open
+/// number: who can rename what is above it gains nothing.
 public struct FolderStore: JournalStore {
     private let folder: String
-    private var path: String { folder + "/journal.json" }
-    private var nextPath: String { folder + "/journal.next" }
+    private static let current = "journal.json"
+    private static let next = "journal.next"
+    private static let lock = "lock"
 
     /// The journal in a folder, which need not be there.
     public init(folder: String) {
@@ -33,7 +37,7 @@ public struct FolderStore: JournalStore {
         StateFolder.user().map { $0 + "/tuning" }
     }
 
-    /// Makes the folder, and does something while nobody else applies or rolls back.
+    /// Makes the folder, and does something while nobody else applies, proves or rolls back.
     public func withLock<Result>(
         _ body: () throws(TuningError) -> Result
     ) throws(TuningError) -> Result {
@@ -48,7 +52,7 @@ public struct FolderStore: JournalStore {
         } catch {
             throw TuningError(
                 error == .again
-                    ? "another 'footing apply' or 'footing rollback' is at work"
+                    ? "another 'footing apply', 'footing prove' or 'footing rollback' is at work"
                     : "cannot lock '\(folder)/lock': \(error)"
             )
         }
@@ -67,52 +71,113 @@ public struct FolderStore: JournalStore {
             let slash = above.utf8.lastIndex(of: UInt8(ascii: "/"))
             above = slash.map { String(above[..<$0]) } ?? ""
         }
-        return try FileDescriptor.open(folder + "/lock", [.readWrite, .create, .noFollow])
+        let open = try PrivateFolder.open(folder)
+        let file = try FileDescriptor.open(
+            Self.lock,
+            [.readWrite, .create, .noFollow, .nonBlocking],
+            at: open.number
+        )
+        try PrivateFolder.checkOwn(file)
+        return file
     }
 
     /// The journal's bytes; nil where there is none.
+    ///
+    /// - Throws: `EPERM` if somebody else may have written it.
     public func read() throws(Errno) -> [UInt8]? {
         do throws(Errno) {
-            try PrivateFolder.check(folder)
-            return try HostRoot(path: folder).bytes("journal.json")
+            return try readCurrent()
         } catch {
             if error == .noSuchFile { return nil }
             throw error
         }
     }
 
-    /// Writes another journal beside the one that counts, durably.
-    public func prepare(_ bytes: [UInt8]) throws(Errno) {
+    private func readCurrent() throws(Errno) -> [UInt8] {
+        let folder = try PrivateFolder.open(folder)
         let file = try FileDescriptor.open(
-            nextPath,
-            [.writeOnly, .create, .noFollow, FileDescriptor.Options(rawValue: O_TRUNC)]
+            Self.current,
+            [.readOnly, .noFollow, .nonBlocking, .noTerminal],
+            at: folder.number
         )
+        try PrivateFolder.checkOwn(file)
+        let size = try file.status().sizeBytes
+        guard size <= UInt64(HostRoot.fileSizeLimitBytes) else { throw .tooLarge }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        let count: Result<Int, Errno> = unsafe bytes.withUnsafeMutableBytes { buffer in
+            do throws(Errno) {
+                return .success(try unsafe file.read(at: 0, into: buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return Array(bytes.prefix(try count.get()))
+    }
+
+    /// Writes another journal beside the one that counts, durably.
+    ///
+    /// Over what ``replace()`` has reserved for it, so that a full disk does not keep anybody from
+    /// rolling back.
+    public func prepare(_ bytes: [UInt8]) throws(Errno) {
+        let folder = try PrivateFolder.open(folder)
+        let file = try FileDescriptor.open(
+            Self.next,
+            [.writeOnly, .create, .noFollow, .nonBlocking],
+            at: folder.number
+        )
+        try PrivateFolder.checkOwn(file)
         let result: Result<Void, Errno> = unsafe bytes.withUnsafeBytes { buffer in
             do throws(Errno) {
-                return .success(try unsafe file.write(buffer))
+                return .success(try unsafe file.write(at: 0, buffer))
             } catch {
                 return .failure(error)
             }
         }
         try result.get()
+        try file.resize(toBytes: UInt64(bytes.count))
         try file.synchronize()
     }
 
-    /// Lets what was prepared take the journal's place.
+    /// Lets what was prepared take the journal's place, and reserves space for the next one.
     public func replace() throws(Errno) {
-        guard unsafe rename(nextPath, path) == 0 else { throw Errno.current }
+        let folder = try PrivateFolder.open(folder)
+        let number = folder.number
+        guard unsafe renameat(number, Self.next, number, Self.current) == 0 else {
+            throw Errno.current
+        }
+        reserve(in: folder)
     }
 
-    /// Takes the journal away.
+    /// Without space the next journal may be refused; this one is there.
+    private func reserve(in folder: borrowing FileDescriptor) {
+        do throws(Errno) {
+            let size = try FileStatus(
+                directory: folder.number,
+                path: Self.current,
+                followsLink: false
+            ).sizeBytes
+            let file = try FileDescriptor.open(
+                Self.next,
+                [.writeOnly, .create, .noFollow, .nonBlocking],
+                at: folder.number
+            )
+            // What a rollback writes is hardly more than this; what completes an apply may be.
+            try file.allocate(0..<2 * size + 4096)
+        } catch {}
+    }
+
+    /// Takes the journal away, and what is reserved.
     public func remove() throws(Errno) {
-        guard unsafe unlink(path) == 0 || Errno.current == .noSuchFile else {
-            throw Errno.current
+        let folder = try PrivateFolder.open(folder)
+        for name in [Self.current, Self.next] {
+            guard unsafe unlinkat(folder.number, name, 0) == 0 || Errno.current == .noSuchFile
+            else { throw Errno.current }
         }
     }
 
     /// Makes the last ``replace()`` or ``remove()`` durable.
     public func synchronize() throws(Errno) {
-        try FileDescriptor.synchronizeDirectory(of: path)
+        try PrivateFolder.open(folder).synchronizeAttributes()
     }
 }
 

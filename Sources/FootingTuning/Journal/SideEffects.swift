@@ -23,4 +23,10 @@ enum SideEffects {
     static func canMove(_ attribute: String, in group: TuningJournal.Group) -> Bool {
         group.entries.contains { of($0.attribute).contains(attribute) }
     }
+
+    /// Whether writing one attribute would move another one that is to stay.
+    static func disturbs(_ attribute: String, _ others: some Sequence<String>) -> Bool {
+        let moved = of(attribute)
+        return others.contains { moved.contains($0) }
+    }
 }

@@ -53,15 +53,25 @@ extension TuningApplier {
         let attribute: String
         let value: String
 
+        let owner: TuningJournal.Owner
+        let name: String
+
         init(_ group: TuningJournal.Group, _ name: String, _ entry: TuningJournal.Entry) {
             attribute = entry.attribute
             value = entry.before
-            target = group.disk == nil ? "vm.\(attribute)" : "\(name) queue/\(attribute)"
-            path = TuningApplier.path(attribute, of: group.disk, name)
+            owner = group.owner
+            self.name = name
+            target =
+                switch owner {
+                case .machine: "vm.\(attribute)"
+                case .disk: "\(name) queue/\(attribute)"
+                case .file: "\(name) \(attribute)"
+                }
+            path = TuningApplier.path(attribute, of: owner, name)
         }
     }
 
-    /// Brings what a crash interrupted to an end: an apply is undone, a rollback goes on.
+    /// Brings what a crash interrupted to an end: an apply or proof is undone, a rollback goes on.
     func settle(
         _ journal: inout TuningJournal,
         force: Bool,
@@ -73,7 +83,7 @@ extension TuningApplier {
             journal.pending = []
             journal.keep(judged.foreign)
             try save(journal)
-            outcome.notes.append("an interrupted apply was undone")
+            outcome.notes.append("an interrupted apply or proof was undone")
         }
         if journal.isRollingBack {
             let judged = try wishes(journal.applied, force: force, isInterrupted: true, &outcome)
@@ -95,30 +105,30 @@ extension TuningApplier {
         try save(journal)
     }
 
+    /// What became of what was written: what is to be undone, and what is left alone.
+    struct Judgement {
+        var `do`: [Wish] = []
+        var groups: [TuningJournal.Group] = []
+        var foreign: [TuningJournal.Group] = []
+    }
+
     /// Sorts what was written into what is still ours and what is somebody else's.
     ///
-    /// - Parameter isInterrupted: whether a crash may have left side effects that nobody noted.
-    private func wishes(
+    /// - Parameters:
+    ///   - forgets: whether what is not to be found is forgotten; nil for what `force` says.
+    ///   - isInterrupted: whether a crash may have left side effects that nobody noted.
+    func wishes(
         _ groups: [TuningJournal.Group],
         force: Bool,
+        forgets: Bool? = nil,
         isInterrupted: Bool,
         _ outcome: inout TuningOutcome
-    ) throws(TuningError) -> (
-        do: [Wish], groups: [TuningJournal.Group], foreign: [TuningJournal.Group]
-    ) {
-        var wishes: [Wish] = []
-        var ours: [TuningJournal.Group] = []
-        var foreign: [TuningJournal.Group] = []
+    ) throws(TuningError) -> Judgement {
+        var judgement = Judgement()
         for group in groups {
-            var name = group.name
-            if let disk = group.disk {
-                guard let found = DeviceIdentity.find(disk, root) else {
-                    outcome.leave(group.name, "the disk is gone, and its values with it")
-                    continue
-                }
-                name = found
-            }
-            var mine: [TuningJournal.Entry] = []
+            guard let name = present(group, forgets: forgets ?? force, &judgement, &outcome)
+            else { continue }
+            var mine: [(entry: TuningJournal.Entry, wish: Wish, isThere: Bool)] = []
             var theirs: [TuningJournal.Entry] = []
             for entry in group.entries {
                 let wish = Wish(group, name, entry)
@@ -136,20 +146,62 @@ extension TuningApplier {
                     force || present == nil || present == entry.before || present == expected
                     || (isInterrupted && SideEffects.canMove(entry.attribute, in: group))
                 if isOurs {
-                    mine.append(entry)
-                    wishes.append(wish)
+                    mine.append((entry, wish, present == entry.before))
                 } else {
                     let before = expected ?? entry.before
                     outcome.leaveForeign(wish.target, present ?? "", instead: before)
                     theirs.append(entry)
                 }
             }
-            if !mine.isEmpty { ours.append(.init(disk: group.disk, name: name, entries: mine)) }
-            if !theirs.isEmpty {
-                foreign.append(.init(disk: group.disk, name: name, entries: theirs))
+            // What would move somebody else's value as it is written stays as well.
+            let others = theirs.map(\.attribute)
+            for item in mine {
+                if !item.isThere, SideEffects.disturbs(item.entry.attribute, others) {
+                    outcome.leaveBeside(item.wish.target)
+                    theirs.append(item.entry)
+                } else {
+                    judgement.do.append(item.wish)
+                }
+            }
+            mine.removeAll { item in theirs.contains { $0.attribute == item.entry.attribute } }
+            judgement.add(group, name, mine.map(\.entry), theirs)
+        }
+        return judgement
+    }
+
+    /// The name of what a group belongs to; nil where it is not to be found, which is told.
+    private func present(
+        _ group: TuningJournal.Group,
+        forgets: Bool,
+        _ judgement: inout Judgement,
+        _ outcome: inout TuningOutcome
+    ) -> String? {
+        switch group.owner {
+        case .machine: return group.name
+        case .disk(let disk):
+            switch DeviceIdentity.look(for: disk, root) {
+            case .here(let name): return name
+            case .gone: outcome.leave(group.name, "the disk is gone, and its values with it")
+            case .unclear:
+                outcome.leaveUnclear(group.name, "several disks say that they are this one")
+                judgement.foreign.append(group)
+            }
+        case .file(let file):
+            do throws(Errno) {
+                _ = try access.read(.dataJournal, of: file)
+                return file.path
+            } catch {
+                // Unlike a disk's, its attributes did not go with it.
+                let reason = "the disk is not there (\(error)); what it was is kept in mind"
+                if forgets {
+                    outcome.leave(group.name, "the disk is not there, and forgotten")
+                } else {
+                    outcome.leaveUnclear(group.name, reason)
+                    judgement.foreign.append(group)
+                }
             }
         }
-        return (wishes, ours, foreign)
+        return nil
     }
 
     /// Gives the attributes of groups the values that they had before, whatever they have now.
@@ -163,7 +215,7 @@ extension TuningApplier {
 
     /// Writes values until all are there: one may move another, and one may refuse what it was and
     /// take it back when its twin is written, as `dirty_bytes` refuses 0.
-    private func restore(
+    func restore(
         _ wishes: [Wish],
         _ outcome: inout TuningOutcome
     ) throws(TuningError) {
@@ -172,8 +224,10 @@ extension TuningApplier {
         for _ in 0..<4 {
             failures = []
             for wish in wishes where !isMet(wish) {
+                // Another disk may have got the name: it is left alone, and this one is gone.
+                guard isStill(wish.owner, wish.name) else { continue }
                 do throws(Errno) {
-                    try access.write(wish.path, wish.value)
+                    try set(wish.attribute, of: wish.owner, wish.name, wish.value)
                 } catch {
                     failures.append("\(wish.target): \(wish.value) cannot be written: \(error)")
                 }
@@ -200,9 +254,9 @@ extension TuningApplier {
     }
 
     private func state(_ wish: Wish) -> State {
+        guard isStill(wish.owner, wish.name) else { return .gone }
         do throws(Errno) {
-            let text = try access.read(wish.path)
-            return .there(QueueAttribute(rawValue: wish.attribute)?.value(text) ?? text)
+            return .there(try text(wish.attribute, of: wish.owner, wish.name))
         } catch {
             switch error {
             case .invalidArgument: return .closed
@@ -225,5 +279,19 @@ extension TuningApplier {
     private func step(_ wish: Wish) -> TuningOutcome.Step? {
         guard case .there(let present) = state(wish), present != wish.value else { return nil }
         return .init(target: wish.target, from: present, to: wish.value)
+    }
+}
+
+extension TuningApplier.Judgement {
+    /// Notes of a group what is ours and what is not.
+    fileprivate mutating func add(
+        _ group: TuningJournal.Group,
+        _ name: String,
+        _ mine: [TuningJournal.Entry],
+        _ theirs: [TuningJournal.Entry]
+    ) {
+        let owner = group.owner
+        if !mine.isEmpty { groups.append(.init(owner: owner, name: name, entries: mine)) }
+        if !theirs.isEmpty { foreign.append(.init(owner: owner, name: name, entries: theirs)) }
     }
 }

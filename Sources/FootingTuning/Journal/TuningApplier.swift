@@ -92,26 +92,33 @@ public struct TuningApplier: Sendable {
             return
         }
         try journal.checkRoom(for: request.path)
+        let previous = journal
         journal.pending = groups(chosen)
         do throws(TuningError) {
             try save(journal)
         } catch {
             throw TuningError("\(error); nothing was changed")
         }
+        let pending = journal.pending
+        var tried: [Write] = []
         do throws(TuningError) {
-            for write in chosen { try change(write) }
+            for write in chosen {
+                try requireUntouched(write, journal)
+                tried.append(write)
+                try change(write)
+            }
             try observe(&journal)
             journal.complete()
             journal.note(request)
             try save(journal)
         } catch {
-            throw abandon(error)
+            throw abandon(error, tried, pending, previous)
         }
     }
 
     /// A value to write.
     struct Write {
-        let disk: DeviceIdentity?
+        let owner: TuningJournal.Owner
         let name: String
         let attribute: String
         let step: TuningOutcome.Step
@@ -126,36 +133,26 @@ public struct TuningApplier: Sendable {
     ) -> [Write] {
         var writes: [Write] = []
         for change in changes {
-            let disk: DeviceIdentity?
-            let name: String
-            let attribute: String
-            switch change.target {
-            case .queue(let device, let queueAttribute):
-                let identity = identity(of: device, journal)
-                guard DeviceIdentity.find(identity, root) == device else {
-                    outcome.leave(change.target.text, "it cannot be told from another disk")
-                    continue
-                }
-                (disk, name, attribute) = (identity, device, queueAttribute.rawValue)
-            case .machine(let machineAttribute):
-                (disk, name, attribute) = (nil, "machine", machineAttribute.rawValue)
-            case .boot, .mount, .file: continue
+            guard let (owner, name, attribute) = address(change.target, journal, &outcome) else {
+                continue
             }
-            guard let present = value(attribute, of: disk, name) else {
+            guard let present = value(attribute, of: owner, name) else {
                 outcome.leave(change.target.text, "it is gone")
                 continue
             }
             if present == change.proposed { continue }
-            let entries = (journal.applied + journal.kept).filter { $0.disk == disk }
-                .flatMap(\.entries)
-            let entry = entries.first { $0.attribute == attribute }
-            if let entry, let expected = entry.after ?? entry.wanted, expected != present, !force {
+            let theirs = foreign(owner, name, journal)
+            if !force, let expected = theirs[attribute] {
                 outcome.leaveForeign(change.target.text, present, instead: expected)
+                continue
+            }
+            if !force, SideEffects.disturbs(attribute, theirs.keys) {
+                outcome.leaveBeside(change.target.text)
                 continue
             }
             writes.append(
                 Write(
-                    disk: disk,
+                    owner: owner,
                     name: name,
                     attribute: attribute,
                     step: TuningOutcome.Step(
@@ -169,39 +166,101 @@ public struct TuningApplier: Sendable {
         return writes
     }
 
+    /// Whose a change's attribute is; nil if it is not written, or it cannot be told whose it is.
+    private func address(
+        _ target: TuningChange.Target,
+        _ journal: TuningJournal,
+        _ outcome: inout TuningOutcome
+    ) -> (TuningJournal.Owner, name: String, attribute: String)? {
+        switch target {
+        case .queue(let device, let attribute):
+            let identity = identity(of: device, journal)
+            guard DeviceIdentity.find(identity, root) == device else {
+                outcome.leave(target.text, "it cannot be told from another disk")
+                return nil
+            }
+            return (.disk(identity), device, attribute.rawValue)
+        case .machine(let attribute): return (.machine, "machine", attribute.rawValue)
+        case .container(let file, let attribute):
+            return (.file(file), file.path, attribute.rawValue)
+        case .boot, .mount, .file: return nil
+        }
+    }
+
+    /// What somebody else has changed since an earlier apply: what was there then, by attribute.
+    private func foreign(
+        _ owner: TuningJournal.Owner,
+        _ name: String,
+        _ journal: TuningJournal
+    ) -> [String: String] {
+        var foreign: [String: String] = [:]
+        for entry in (journal.applied + journal.kept).filter({ $0.owner == owner })
+            .flatMap(\.entries)
+        {
+            guard let expected = entry.after ?? entry.wanted else { continue }
+            if value(entry.attribute, of: owner, name) != expected {
+                foreign[entry.attribute] = expected
+            }
+        }
+        return foreign
+    }
+
     /// Who a disk is: as the journal knows it, if it does, wherever it hangs by now.
     private func identity(of device: String, _ journal: TuningJournal) -> DeviceIdentity {
-        let known = (journal.applied + journal.kept).lazy.compactMap(\.disk)
+        let known = (journal.applied + journal.kept).lazy.compactMap { group in
+            if case .disk(let identity) = group.owner { return identity }
+            return nil
+        }
         return known.first { DeviceIdentity.find($0, root) == device }
-            ?? DeviceIdentity(device, root)
+            ?? DeviceIdentity.telling(device, root)
     }
 
     /// What is to be written and what changes with it, each with its present value.
     func groups(_ writes: [Write]) -> [TuningJournal.Group] {
         var groups: [TuningJournal.Group] = []
         for write in writes {
-            let index = groups.firstIndex { $0.disk == write.disk } ?? groups.count
+            let index = groups.firstIndex { $0.owner == write.owner } ?? groups.count
             if index == groups.count {
-                groups.append(.init(disk: write.disk, name: write.name, entries: []))
+                groups.append(.init(owner: write.owner, name: write.name, entries: []))
             }
             groups[index].set(write.attribute, before: write.step.from, wanted: write.step.to)
             for other in SideEffects.of(write.attribute) {
-                guard let present = value(other, of: write.disk, write.name) else { continue }
+                guard let present = value(other, of: write.owner, write.name) else { continue }
                 groups[index].set(other, before: present, wanted: nil)
             }
         }
         return groups
     }
 
+    /// Makes sure that what is to be written is still what the journal says.
+    ///
+    /// While that was made durable, another disk may have got the name, or somebody may have
+    /// written another value.
+    func requireUntouched(
+        _ write: Write,
+        _ journal: TuningJournal
+    ) throws(TuningError) {
+        let what = "\(write.step.target): \(write.step.to) is not written"
+        guard isStill(write.owner, write.name) else {
+            throw TuningError("\(what): it is gone, or another disk has its name")
+        }
+        let present = value(write.attribute, of: write.owner, write.name)
+        let canMove = journal.pending.contains {
+            $0.owner == write.owner && SideEffects.canMove(write.attribute, in: $0)
+        }
+        guard present == write.step.from || canMove else {
+            throw TuningError("\(what): \(present ?? "nothing") is there since a moment ago")
+        }
+    }
+
     func change(_ write: Write) throws(TuningError) {
-        let path = Self.path(write.attribute, of: write.disk, write.name)
         let what = "\(write.step.target): \(write.step.to)"
         do throws(Errno) {
-            try access.write(path, write.step.to)
+            try set(write.attribute, of: write.owner, write.name, write.step.to)
         } catch {
             throw TuningError("\(what) cannot be written: \(error)")
         }
-        let found = value(write.attribute, of: write.disk, write.name)
+        let found = value(write.attribute, of: write.owner, write.name)
         guard found == write.step.to else {
             throw TuningError("\(what) was written, but \(found ?? "nothing") is there")
         }
@@ -213,7 +272,7 @@ public struct TuningApplier: Sendable {
             for entry in journal.pending[group].entries.indices {
                 let pending = journal.pending[group]
                 let attribute = pending.entries[entry].attribute
-                let found = value(attribute, of: pending.disk, pending.name)
+                let found = value(attribute, of: pending.owner, pending.name)
                 if found == nil, pending.entries[entry].wanted != nil {
                     throw TuningError("\(pending.name): \(attribute) is gone")
                 }
@@ -222,23 +281,57 @@ public struct TuningApplier: Sendable {
         }
     }
 
-    /// Undoes what was written of an apply that failed.
+    /// Undoes what was written of an apply or a proof that failed, and nothing that it did not come
+    /// to.
     ///
-    /// - Parameter force: also undoes what is neither as it was nor as it was written. Where this
-    ///   process alone wrote, that is what the kernel made of a value.
-    func abandon(_ error: TuningError, force: Bool = true) -> TuningError {
+    /// What is undone does not depend on which journal the store has by now: also with the last one
+    /// there, a rollback finds everything as it was.
+    ///
+    /// - Parameters:
+    ///   - tried: what was written, or may have been.
+    ///   - pending: what it was before, by the journal.
+    ///   - previous: the journal that is to be there again.
+    ///   - force: also undoes what is neither as it was nor as it was written. Where this process
+    ///     alone wrote, that is what the kernel made of a value.
+    func abandon(
+        _ error: TuningError,
+        _ tried: [Write],
+        _ pending: [TuningJournal.Group],
+        _ previous: TuningJournal,
+        force: Bool = true
+    ) -> TuningError {
+        var written = pending
+        for index in written.indices {
+            let attributes = tried.filter { $0.owner == written[index].owner }.map(\.attribute)
+            let moved = attributes.flatMap { SideEffects.of($0) }
+            written[index].entries.removeAll { !(attributes + moved).contains($0.attribute) }
+        }
+        written.removeAll { $0.entries.isEmpty }
+        var previous = previous
+        var outcome = TuningOutcome()
         do throws(TuningError) {
-            // What counts is what the store says: the last journal may not have reached it.
-            var journal = try load()
-            var outcome = TuningOutcome()
-            try settle(&journal, force: force, &outcome)
-            let rest = outcome.hasForeign ? "everything else" : "everything"
-            return TuningError("\(error); \(rest) is as it was before")
+            // What cannot be found now is not forgotten: nobody has said so.
+            let judged = try wishes(
+                written,
+                force: force,
+                forgets: false,
+                isInterrupted: true,
+                &outcome
+            )
+            try restore(judged.do, &outcome)
+            previous.keep(judged.foreign)
         } catch let second {
             return TuningError(
                 "\(error); and not everything could be undone: \(second). "
                     + "'footing rollback' tries again"
             )
+        }
+        let rest = outcome.hasForeign ? "everything else" : "everything"
+        do throws(TuningError) {
+            try save(previous)
+            return TuningError("\(error); \(rest) is as it was before")
+        } catch let second {
+            return TuningError("\(error); \(rest) is as it was before, but \(second)")
         }
     }
 
@@ -253,18 +346,21 @@ public struct TuningApplier: Sendable {
         }
         guard let bytes else { return TuningJournal(boot: boot) }
         var journal = try TuningJournal(bytes)
-        if journal.boot != boot {
-            journal = TuningJournal(boot: boot, requests: journal.requests)
-        }
+        if journal.boot != boot { journal = journal.afterStart(boot) }
         return journal
     }
 
     func save(_ journal: TuningJournal) throws(TuningError) {
+        let bytes = journal.json.bytes()
+        // One that could not be read again would keep everything as it is for good.
+        guard (try? TuningJournal(bytes)) == journal else {
+            throw TuningError("the journal would have more than it can hold; roll back first")
+        }
         do throws(Errno) {
             if journal.isEmpty {
                 try store.remove()
             } else {
-                try store.prepare(journal.json.bytes())
+                try store.prepare(bytes)
                 try store.replace()
             }
             try store.synchronize()
@@ -275,16 +371,52 @@ public struct TuningApplier: Sendable {
 
     // MARK: - Attributes
 
-    static func path(_ attribute: String, of disk: DeviceIdentity?, _ name: String) -> String {
-        disk == nil ? "proc/sys/vm/\(attribute)" : "sys/block/\(name)/queue/\(attribute)"
+    static func path(_ attribute: String, of owner: TuningJournal.Owner, _ name: String) -> String {
+        switch owner {
+        case .machine: "proc/sys/vm/\(attribute)"
+        case .disk: "sys/block/\(name)/queue/\(attribute)"
+        case .file(let file): "\(file.path) \(attribute)"
+        }
+    }
+
+    /// The text of an attribute.
+    func text(
+        _ attribute: String,
+        of owner: TuningJournal.Owner,
+        _ name: String
+    ) throws(Errno) -> String {
+        guard case .file(let file) = owner else {
+            let text = try access.read(Self.path(attribute, of: owner, name))
+            return QueueAttribute(rawValue: attribute)?.value(text) ?? text
+        }
+        guard let attribute = FileAttribute(rawValue: attribute) else { throw .invalidArgument }
+        return try access.read(attribute, of: file)
+    }
+
+    func set(
+        _ attribute: String,
+        of owner: TuningJournal.Owner,
+        _ name: String,
+        _ value: String
+    ) throws(Errno) {
+        guard case .file(let file) = owner else {
+            return try access.write(Self.path(attribute, of: owner, name), value)
+        }
+        guard let attribute = FileAttribute(rawValue: attribute) else { throw .invalidArgument }
+        try access.write(attribute, of: file, value)
     }
 
     /// The value of an attribute; nil where it is gone, or holds what no journal can.
-    func value(_ attribute: String, of disk: DeviceIdentity?, _ name: String) -> String? {
-        guard let text = try? access.read(Self.path(attribute, of: disk, name)) else { return nil }
-        let value = QueueAttribute(rawValue: attribute)?.value(text) ?? text
+    func value(_ attribute: String, of owner: TuningJournal.Owner, _ name: String) -> String? {
+        guard let value = try? text(attribute, of: owner, name) else { return nil }
         let isPlain = value.utf8.allSatisfy { (0x20...0x7e).contains($0) }
         return isPlain && (1...128).contains(value.utf8.count) ? value : nil
+    }
+
+    /// Whether a name still means the same disk.
+    func isStill(_ owner: TuningJournal.Owner, _ name: String) -> Bool {
+        guard case .disk(let identity) = owner else { return true }
+        return identity.isShown(by: name, root)
     }
 }
 
@@ -307,6 +439,17 @@ extension TuningOutcome {
     mutating func leaveForeign(_ target: String, _ present: String, instead: String) {
         let reason = "somebody made it \(present), it was \(instead) when it was applied"
         // A recovery and what follows it may come upon the same.
+        if left.contains(where: { $0.target == target && $0.isForeign }) { return }
+        left.append(Left(target: target, reason: reason, isForeign: true))
+    }
+
+    mutating func leaveBeside(_ target: String) {
+        let reason = "to write it would change beside it what somebody has made different"
+        if left.contains(where: { $0.target == target && $0.isForeign }) { return }
+        left.append(Left(target: target, reason: reason, isForeign: true))
+    }
+
+    mutating func leaveUnclear(_ target: String, _ reason: String) {
         if left.contains(where: { $0.target == target && $0.isForeign }) { return }
         left.append(Left(target: target, reason: reason, isForeign: true))
     }

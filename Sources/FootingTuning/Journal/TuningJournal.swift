@@ -6,7 +6,7 @@ struct TuningJournal: Equatable {
 
     /// An attribute of a group.
     struct Entry: Equatable {
-        /// Its name, of ``QueueAttribute`` or ``MachineAttribute``.
+        /// Its name, of ``QueueAttribute``, ``MachineAttribute`` or ``FileAttribute``.
         let attribute: String
         /// What it was before anything was written.
         var before: String
@@ -16,13 +16,28 @@ struct TuningJournal: Equatable {
         var after: String?
     }
 
-    /// The attributes of one disk's queue, or of the machine.
+    /// What attributes belong to.
+    enum Owner: Equatable {
+        /// The kernel's own.
+        case machine
+        /// A disk's queue.
+        case disk(DeviceIdentity)
+        /// A container's file, which keeps them when the machine starts again.
+        case file(FileIdentity)
+    }
+
+    /// The attributes of one disk's queue, of one file, or of the machine.
     struct Group: Equatable {
-        /// The disk; nil for the machine.
-        let disk: DeviceIdentity?
-        /// What the kernel called it.
+        let owner: Owner
+        /// What the kernel called it; a file's path.
         let name: String
         var entries: [Entry]
+
+        /// Whether what was written outlives the machine's next start.
+        var isLasting: Bool {
+            if case .file = owner { return true }
+            return false
+        }
     }
 
     /// What was asked for, so that it can be asked for again after the machine's next start.
@@ -33,7 +48,8 @@ struct TuningJournal: Equatable {
         let rules: [String]
     }
 
-    /// The start of the machine during which all this was written: nothing of it outlives that.
+    /// The start of the machine during which all this was written: of that only what files have
+    /// outlives it.
     var boot: String
     var requests: [Request] = []
     /// What was written and is complete.
@@ -51,6 +67,16 @@ struct TuningJournal: Equatable {
     /// Whether nothing is left to undo or to do again.
     var isEmpty: Bool {
         applied.isEmpty && pending.isEmpty && kept.isEmpty && requests.isEmpty
+    }
+
+    /// What is left of it when the machine has started again.
+    func afterStart(_ boot: String) -> TuningJournal {
+        var journal = TuningJournal(boot: boot, requests: requests)
+        journal.applied = applied.filter(\.isLasting)
+        journal.pending = pending.filter(\.isLasting)
+        journal.kept = kept.filter(\.isLasting)
+        journal.isRollingBack = isRollingBack && !journal.applied.isEmpty
+        return journal
     }
 
     /// Refuses a path beyond those that a journal can have.
@@ -78,7 +104,7 @@ struct TuningJournal: Equatable {
             let known = applied.first { $0.isSame(as: group) }?.entries.map(\.attribute) ?? []
             let entries = group.entries.filter { !known.contains($0.attribute) }
             if !entries.isEmpty {
-                kept.append(Group(disk: group.disk, name: group.name, entries: entries))
+                kept.append(Group(owner: group.owner, name: group.name, entries: entries))
             }
         }
     }
@@ -138,7 +164,7 @@ struct TuningJournal: Equatable {
 extension TuningJournal.Group {
     /// Whether both are about the same thing.
     func isSame(as other: TuningJournal.Group) -> Bool {
-        disk == other.disk && (disk != nil || name == other.name)
+        owner == other.owner && (owner != .machine || name == other.name)
     }
 }
 
@@ -217,9 +243,20 @@ extension TuningJournal {
 }
 
 extension TuningJournal.Group {
+    private var disk: DeviceIdentity? {
+        if case .disk(let disk) = owner { return disk }
+        return nil
+    }
+
+    private var file: FileIdentity? {
+        if case .file(let file) = owner { return file }
+        return nil
+    }
+
     var json: JSONValue {
         [
             "disk": disk.map { ["own": .string($0.own), "place": .string($0.place)] } ?? .null,
+            "file": file.map { ["path": .string($0.path), "disk": .string($0.disk)] } ?? .null,
             "name": .string(name),
             "entries": .array(
                 entries.map {
@@ -234,24 +271,18 @@ extension TuningJournal.Group {
     }
 
     init(_ value: JSONValue) throws(TuningError) {
-        switch value.member("disk") {
-        case .null?: disk = nil
-        case .some(let identity):
-            disk = DeviceIdentity(
-                own: try TuningJournal.text(identity, "own"),
-                place: try TuningJournal.text(identity, "place", bytesMaximum: 4096)
-            )
-        case nil: throw TuningError.damaged("disk")
-        }
-        name = try TuningJournal.text(value, "name")
+        owner = try Self.owner(value)
+        name = try TuningJournal.text(value, "name", bytesMaximum: 4096)
         entries = []
         for element in try TuningJournal.list(value, "entries") {
             let attribute = try TuningJournal.text(element, "attribute")
             // Only what the program itself may write: never a path.
             let isKnown =
-                disk == nil
-                ? MachineAttribute(rawValue: attribute) != nil
-                : QueueAttribute(rawValue: attribute) != nil
+                switch owner {
+                case .machine: MachineAttribute(rawValue: attribute) != nil
+                case .disk: QueueAttribute(rawValue: attribute) != nil
+                case .file: FileAttribute(rawValue: attribute) != nil
+                }
             guard isKnown else { throw TuningError.damaged("attribute") }
             entries.append(
                 TuningJournal.Entry(
@@ -261,6 +292,31 @@ extension TuningJournal.Group {
                     after: try Self.optionalText(element, "after")
                 )
             )
+        }
+    }
+
+    /// A disk, a file, or neither: then it is the machine.
+    ///
+    /// Journals of before know no files.
+    private static func owner(_ value: JSONValue) throws(TuningError) -> TuningJournal.Owner {
+        switch (value.member("disk"), value.member("file") ?? .null) {
+        case (nil, _): throw TuningError.damaged("disk")
+        case (.null?, .null): return .machine
+        case (.null?, let file):
+            return .file(
+                FileIdentity(
+                    path: try TuningJournal.text(file, "path", bytesMaximum: 4096),
+                    disk: try TuningJournal.text(file, "disk")
+                )
+            )
+        case (.some(let disk), .null):
+            return .disk(
+                DeviceIdentity(
+                    own: try TuningJournal.text(disk, "own"),
+                    place: try TuningJournal.text(disk, "place", bytesMaximum: 4096)
+                )
+            )
+        case (.some, _): throw TuningError.damaged("disk and file")
         }
     }
 

@@ -6,6 +6,10 @@
 public struct TuningRun {
     private let applier: TuningApplier
     private var journal: TuningJournal
+    /// What was there before this run, once the remains of a crash are undone.
+    private let previous: TuningJournal
+    /// What was written, or may have been: nothing else is undone.
+    private var tried: [TuningApplier.Write] = []
     /// What was kept, in order.
     private var kept: [TuningOutcome.Step] = []
     /// What was left alone, and what a crash had left behind.
@@ -18,9 +22,11 @@ public struct TuningRun {
     ///   - path: what the plans are for.
     public init(_ applier: TuningApplier, path: String) throws(TuningError) {
         self.applier = applier
-        journal = try applier.load()
+        var journal = try applier.load()
         try journal.checkRoom(for: path)
         try applier.settle(&journal, force: false, &outcome)
+        self.journal = journal
+        previous = journal
     }
 
     /// Changes that are on or off together.
@@ -30,6 +36,8 @@ public struct TuningRun {
         let groups: [TuningJournal.Group]
         /// What the journal had before: to be had again if the trial is dropped.
         let pending: [TuningJournal.Group]
+        /// How much the run had written before.
+        let triedBefore: Int
 
         /// What it writes.
         public var steps: [TuningOutcome.Step] { writes.map(\.step) }
@@ -47,28 +55,37 @@ public struct TuningRun {
         let trial = Trial(
             writes: writes,
             groups: applier.groups(writes),
-            pending: journal.pending
+            pending: journal.pending,
+            triedBefore: tried.count
         )
         for group in trial.groups { journal.addPending(group) }
         do throws(TuningError) {
             try applier.save(journal)
         } catch {
-            throw end(error, force: true)
+            throw end(error, force: false)
         }
         return trial
     }
 
     /// Writes the new values, each read back.
-    public func turnOn(_ trial: Trial) throws(TuningError) {
+    public mutating func turnOn(_ trial: Trial) throws(TuningError) {
         do throws(TuningError) {
             try demand(trial) { $0.before }
         } catch {
             throw end(error, force: false)
         }
-        do throws(TuningError) {
-            for write in trial.writes { try applier.change(write) }
-        } catch {
-            throw end(error, force: true)
+        for write in trial.writes {
+            do throws(TuningError) {
+                try applier.requireUntouched(write, journal)
+            } catch {
+                throw end(error, force: false)
+            }
+            note(write)
+            do throws(TuningError) {
+                try applier.change(write)
+            } catch {
+                throw end(error, force: true)
+            }
         }
     }
 
@@ -95,10 +112,11 @@ public struct TuningRun {
     /// Forgets a trial that is off.
     public mutating func drop(_ trial: Trial) throws(TuningError) {
         journal.pending = trial.pending
+        tried.removeLast(tried.count - trial.triedBefore)
         do throws(TuningError) {
             try applier.save(journal)
         } catch {
-            throw end(error, force: true)
+            throw end(error, force: false)
         }
     }
 
@@ -118,13 +136,16 @@ public struct TuningRun {
         // Rules of an earlier apply stay what they were.
         let earlier = journal.requests.first { $0.path == path }?.rules ?? []
         let all = earlier + rules.filter { !earlier.contains($0) }
+        let pending = journal.pending
         do throws(TuningError) {
             try applier.observe(&journal)
             journal.complete()
             journal.note(.init(path: path, profile: profile.text(), rules: all))
             try applier.save(journal)
         } catch {
-            throw end(error, force: true)
+            // The store may have the whole journal by now, in which nothing is pending any more.
+            journal.pending = pending
+            throw end(error, force: false)
         }
         return outcome
     }
@@ -137,18 +158,29 @@ public struct TuningRun {
     }
 
     private func end(_ error: TuningError, force: Bool) -> TuningError {
-        applier.abandon(error, force: force)
+        if journal == previous { return TuningError("\(error); everything is as it was before") }
+        return applier.abandon(error, tried, journal.pending, previous, force: force)
     }
 
-    /// Whether every attribute has a value that this run gave it.
+    private mutating func note(_ write: TuningApplier.Write) {
+        let isKnown = tried.contains {
+            $0.owner == write.owner && $0.attribute == write.attribute
+        }
+        if !isKnown { tried.append(write) }
+    }
+
+    /// Makes sure that every attribute has a value that this run gave it.
     private func demand(
         _ trial: Trial,
         _ value: (TuningJournal.Entry) -> String?
     ) throws(TuningError) {
         for group in trial.groups {
+            guard applier.isStill(group.owner, group.name) else {
+                throw TuningError("\(group.name) is gone, or another disk has its name")
+            }
             for entry in group.entries {
                 guard let wanted = value(entry) else { continue }
-                let found = applier.value(entry.attribute, of: group.disk, group.name)
+                let found = applier.value(entry.attribute, of: group.owner, group.name)
                 if found == wanted { continue }
                 let what = "\(group.name) \(entry.attribute)"
                 throw TuningError(

@@ -1,8 +1,38 @@
 internal import FootingHost
+internal import FootingSystem
 
 /// What the file system under a disk does to its writes; never changed by `footing apply`.
 extension TuningRule {
     static let pathRules: [TuningRule] = [
+        TuningRule(name: "file-data-journal") { ground in
+            guard let path = ground.path,
+                case .container(let disk, let flags?) = ground.hosted.container,
+                flags.contains(.journalData),
+                HostedOptimizer.Place(path: path, container: ground.hosted.container)
+                    .isDataJournalHeeded, path.type.value == "ext4" || path.type.value == "ext3"
+            else { return [] }
+            return [
+                Proposal(
+                    target: .container(
+                        FileIdentity(path: path.path, disk: disk),
+                        .dataJournal
+                    ),
+                    present: FileAttribute.set,
+                    proposed: FileAttribute.clear,
+                    reason: "the file's data is written twice; the disk's own log does so already",
+                    evidence: [
+                        Evidence(source: "FS_IOC_GETFLAGS", value: "+j", says: path.path),
+                        Evidence(
+                            source: "proc/self/mountinfo",
+                            value: "nodelalloc",
+                            says: "the kernel heeds +j only with it"
+                        ),
+                    ],
+                    source: noise,
+                    effect: "the journal commits nothing for a durable write, instead of all of it"
+                )
+            ]
+        },
         TuningRule(name: "data-journal") { ground in
             guard let path = ground.path, let point = path.mountPoint.value,
                 path.journal.value == "journal"
@@ -29,7 +59,11 @@ extension TuningRule {
             ]
         },
         TuningRule(name: "no-copy-on-write") { ground in
-            guard let path = ground.path, path.type.value == "btrfs" else { return [] }
+            // A new disk gets it when it is made.
+            guard let path = ground.path, path.type.value == "btrfs",
+                case .container(_, let flags?) = ground.hosted.container,
+                !flags.contains(.noCopyOnWrite)
+            else { return [] }
             return [
                 Proposal(
                     target: .file(path: path.path, attribute: "+C"),
@@ -41,11 +75,11 @@ extension TuningRule {
                         Evidence(source: "proc/self/mountinfo", value: "btrfs", says: path.path)
                     ],
                     source: noise,
-                    effect: "durable writes take about 40 % fewer bytes; btrfs checks no checksums "
-                        + "of that file, Footing does",
+                    effect: "durable overwrites of a plain file took about 40 % fewer bytes; btrfs "
+                        + "checks no checksums of that file, Footing does",
                     risk: .none,
-                    undo: "copy the file; the attribute holds for empty files only: "
-                        + "'chattr +C' on its folder before the disk is made"
+                    undo: "'footing disk create' and 'footing disk import' give a new file +C, and "
+                        + "none with --keep-copy-on-write; a file with content keeps what it has"
                 )
             ]
         },
@@ -82,6 +116,12 @@ extension TuningRule {
         var notes: [String] = []
         if let path = ground.path {
             notes += note(path)
+            if let loop = path.chain.first(where: { $0.hasPrefix("loop") }) {
+                notes.append(
+                    "\(loop) lies in a file on another file system, which has a journal of its "
+                        + "own; put the disk on that one."
+                )
+            }
             if let reason = path.disks.absence { notes.append("No queue is looked at: \(reason).") }
         }
         for device in ground.devices {
@@ -116,8 +156,6 @@ extension TuningRule {
                 "\(path.path) lies on an overlay, which copies files; put disks on a volume."
                     + loses
             ]
-        case "btrfs":
-            return ["btrfs: the attribute +C takes effect on an empty file only."]
         case "ext4" where path.journal.value == "none":
             return ["ext4 has no journal here: after a crash it needs fsck, the disk does not."]
         default:

@@ -59,6 +59,9 @@ struct PlanGround: Sendable {
     let machine: [MachineAttribute: String]
     /// The kernel's command line; nil where it cannot be read.
     let commandLine: String?
+    /// What is decided for a disk in a file.
+    let hosted: HostedOptimizer
+    private let root: HostRoot
 
     var report: HostReport { detection.report }
     var path: PathFacts? { report.path }
@@ -76,11 +79,28 @@ struct PlanGround: Sendable {
             }
         }
         self.machine = machine
+        self.root = root
+        hosted = HostedOptimizer(detection.report, root: root)
         commandLine = try? root.beginning("proc/cmdline", limitBytes: 4096)
     }
 
-    /// The value that the kernel was started with: that of the last such word.
+    /// The value that a module has, or else that of the last such word of the command line.
     func bootValue(_ parameter: String) -> String? {
+        moduleValue(parameter) ?? wordValue(parameter)
+    }
+
+    /// What the module itself says, wherever it has it from, as from modprobe.d.
+    private func moduleValue(_ parameter: String) -> String? {
+        let parts = parameter.split(separator: ".", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        let path = "sys/module/\(Self.plain(String(parts[0])))/parameters/\(parts[1])"
+        guard let text = try? root.attribute(path), (1...128).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
+        else { return nil }
+        return text
+    }
+
+    private func wordValue(_ parameter: String) -> String? {
         // A dash and an underscore are the same in a module's name.
         let wanted = Self.plain(parameter)
         return commandLine?.split(separator: " ").compactMap { word -> String? in

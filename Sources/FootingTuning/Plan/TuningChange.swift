@@ -15,6 +15,8 @@ public struct TuningChange: Sendable {
         case mount(point: String, option: String)
         /// An attribute of a file that is still to be made.
         case file(path: String, attribute: String)
+        /// An attribute of a disk's file.
+        case container(FileIdentity, FileAttribute)
 
         /// `vda queue/scheduler`, `vm.dirty_bytes`, ...
         public var text: String {
@@ -24,10 +26,11 @@ public struct TuningChange: Sendable {
             case .boot(let parameter): parameter
             case .mount(let point, let option): "\(point) \(option)"
             case .file(let path, let attribute): "\(path) \(attribute)"
+            case .container(let file, let attribute): "\(file.path) \(attribute.rawValue)"
             }
         }
 
-        /// `queue`, `machine`, `boot`, `mount` or `file`.
+        /// `queue`, `machine`, `boot`, `mount`, `file` or `container`.
         var kind: String {
             switch self {
             case .queue: "queue"
@@ -35,13 +38,14 @@ public struct TuningChange: Sendable {
             case .boot: "boot"
             case .mount: "mount"
             case .file: "file"
+            case .container: "container"
             }
         }
 
         /// Whether it takes effect at once, and `footing apply` can make it.
         var isRunTime: Bool {
             switch self {
-            case .queue, .machine: true
+            case .queue, .machine, .container: true
             case .boot, .mount, .file: false
             }
         }

@@ -21,6 +21,8 @@ public struct TuningPlan: Sendable {
     public let manual: [TuningChange]
     /// Why other things stay as they are.
     public let notes: [String]
+    /// What is decided for a disk in a file.
+    public let hosted: HostedOptimizer
     private let layers: String
 
     /// Plans for the path that was looked at.
@@ -59,11 +61,15 @@ public struct TuningPlan: Sendable {
         candidates = all.filter { !$0.isChosen && $0.target.isRunTime }
         manual = all.filter { !$0.target.isRunTime }
         notes = TuningRule.notes(ground)
+        hosted = ground.hosted.with(profile)
         layers = Self.layers(ground)
     }
 
     /// Every rule's name, for those that name one.
     public static var ruleNames: [String] { TuningRule.all.map(\.name) }
+
+    /// Why 'footing apply' changes nothing at all here; nil if it may.
+    public var refusal: String? { hosted.refusal.map { "'\(path)': \($0)" } }
 
     /// `ext4 on vda1, vda (virtio-blk)`.
     private static func layers(_ ground: PlanGround) -> String {
@@ -84,6 +90,8 @@ public struct TuningPlan: Sendable {
             "changes": .array(changes.map(\.json)),
             "candidates": .array(candidates.map(\.json)),
             "manual": .array(manual.map(\.json)), "notes": .array(notes.map { .string($0) }),
+            "hosted": .array(hosted.decisions.map(\.json)),
+            "refusal": refusal.map { .string($0) } ?? .null,
         ]
     }
 }
@@ -95,6 +103,7 @@ extension TuningPlan {
     public func text() -> String {
         var text = "path     \(path)\(layers.isEmpty ? "" : ": \(layers)")\n"
         text += "profile  \(profile.name)\n\n"
+        if let refusal { text += "'footing apply' would refuse: \(refusal).\n\n" }
         if changes.isEmpty {
             text += "Nothing to apply.\n"
         } else {
@@ -115,6 +124,13 @@ extension TuningPlan {
             text += "\nLeft alone: nothing shows that it helps here. Measure before you use one"
             text += " ('footing apply --rules NAME'):\n"
             text += others.map { Self.short($0) }.joined()
+        }
+        if !hosted.decisions.isEmpty {
+            text += "\nThe file under the disk:\n"
+            for decision in hosted.decisions {
+                text += "  \(decision.mechanism): \(decision.isOn ? "yes" : "no"), "
+                text += "\(decision.reason)\n"
+            }
         }
         if !notes.isEmpty { text += "\n" + notes.map { "\($0)\n" }.joined() }
         return text

@@ -23,28 +23,29 @@ public enum BuiltInProfiles {
             "hosted-vm",
             [
                 ("description", "A virtual machine with emulated disks"),
-                ("gather-threshold", "500us"), ("rules", "data-journal"),
+                ("gather-threshold", "500us"), ("rules", "data-journal file-data-journal"),
             ]
         ),
         (
             "hypervisor",
             [
                 ("description", "A virtual machine with paravirtual devices or a balloon"),
-                ("rules", "data-journal nvme-scheduler-none"),
+                ("rules", "data-journal file-data-journal nvme-scheduler-none"),
             ]
         ),
         (
             "bare-metal",
             [
                 ("description", "The hardware itself"),
-                ("rules", "data-journal nvme-scheduler-none"),
+                ("rules", "data-journal file-data-journal nvme-scheduler-none"),
             ]
         ),
         (
             "bare-metal-nvme",
             [
                 ("description", "The hardware itself, with an NVMe namespace that nothing uses"),
-                ("checkpoint-log", "256M"), ("rules", "data-journal nvme-scheduler-none"),
+                ("checkpoint-log", "256M"),
+                ("rules", "data-journal file-data-journal nvme-scheduler-none"),
             ]
         ),
         (
@@ -53,7 +54,8 @@ public enum BuiltInProfiles {
                 ("description", "A machine of a public cloud"), ("gather-threshold", "500us"),
                 (
                     "rules",
-                    "data-journal ebs-timeout ebs-timeout-at-boot nvme-scheduler-none"
+                    "data-journal file-data-journal ebs-timeout ebs-timeout-at-boot "
+                        + "nvme-scheduler-none"
                 ),
             ]
         ),
@@ -65,7 +67,9 @@ public enum BuiltInProfiles {
 
     private static let edge = [
         ("unflushed-bytes", "4M"), ("checkpoint-log", "32M"), ("read-workers", "2"),
-        ("segment-size", "4M"), ("rules", "data-journal"),
+        // Flash cards wear by bytes, and not by commits.
+        ("segment-size", "4M"), ("hosted-optimizer", "off"),
+        ("rules", "data-journal file-data-journal"),
     ]
 
     private static let raspberryPi =

@@ -31,6 +31,8 @@ public struct ProfileField: Sendable {
         case count(ClosedRange<UInt64>)
         case names([String])
         case sentence(bytesMaximum: Int)
+        /// One of the field's words, and nothing else.
+        case word
     }
 
     /// Its name in files and on the command line.
@@ -62,6 +64,7 @@ public struct ProfileField: Sendable {
         case .names(let names):
             return alternatives + "names among \(names.joined(separator: ", ")), "
                 + "with blanks between them"
+        case .word: return words.map { "'\($0)'" }.joined(separator: " or ")
         case .sentence(let maximum):
             return "a text of at most \(maximum) bytes without control characters"
         }
@@ -82,6 +85,7 @@ public struct ProfileField: Sendable {
             case .count(let range):
                 ProfileUnits.count(text).flatMap { Self.number($0, range) }.map { .number($0) }
             case .names(let known): Self.names(text, known)
+            case .word: nil
             case .sentence(let maximum):
                 text.utf8.count <= maximum && !Self.hasControl(text) ? .text(text) : nil
             }
@@ -102,7 +106,7 @@ public struct ProfileField: Sendable {
             switch kind {
             case .bytes: return ProfileUnits.bytesText(number)
             case .microseconds: return ProfileUnits.microsecondsText(number)
-            case .count, .names, .sentence: return String(number)
+            case .count, .names, .sentence, .word: return String(number)
             }
         }
     }
@@ -247,6 +251,15 @@ extension ProfileField {
             help: "What is kept for a remote store that cannot be reached.",
             usedBy: nil,
             standard: "none"
+        ),
+        ProfileField(
+            name: "hosted-optimizer",
+            kind: .word,
+            words: ["auto", "off"],
+            help: "Whether segments are written once before the log comes to them; auto follows "
+                + "the file system.",
+            usedBy: server,
+            standard: "auto"
         ),
         ProfileField(
             name: "rules",

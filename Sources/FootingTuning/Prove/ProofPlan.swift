@@ -58,6 +58,11 @@ public struct ProofPlan: Sendable {
                 skipped.append(Skipped(rule: rule, reason: reason))
                 continue
             }
+            if case .container = change.target {
+                let reason = "it concerns the disk's own file, and another one is measured"
+                skipped.append(Skipped(rule: rule, reason: reason))
+                continue
+            }
             guard let figure = wishes.figure ?? ProofFigure.purpose(of: rule) else {
                 let reason = "nothing that is measured here shows what it is for"
                 skipped.append(Skipped(rule: rule, reason: reason))

@@ -76,7 +76,7 @@ public struct Prover {
                 skipped += group.rules.map { .init(rule: $0, reason: "nothing is left to change") }
                 continue
             }
-            let series = try measure(group, trial, run, &measurer, index, all.groups.count)
+            let series = try measure(group, trial, &run, &measurer, index, all.groups.count)
             let decision = ProofDecision.decide(series, chosen: group.figure)
             if decision == .keep {
                 try run.turnOn(trial)
@@ -115,7 +115,7 @@ public struct Prover {
     private func measure<Measurer: ProofMeasurer>(
         _ group: ProofPlan.Group,
         _ trial: TuningRun.Trial,
-        _ run: TuningRun,
+        _ run: inout TuningRun,
         _ measurer: inout Measurer,
         _ index: Int,
         _ count: Int

@@ -43,7 +43,7 @@ struct FileSystemGuestTests {
         Kind(
             name: "btrfs",
             modules: ["btrfs"],
-            make: ["/usr/bin/mkfs.btrfs", "-q", "-f"],
+            make: ["/usr/sbin/mkfs.btrfs", "-q", "-f"],
             check: ["/usr/bin/btrfs", "check", "--readonly"]
         ),
     ]

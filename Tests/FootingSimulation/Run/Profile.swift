@@ -89,6 +89,7 @@ package struct Profile: Sendable {
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
         options.stagedBlockCountMin = 2
+        options.preparesSegments = geometry.segmentCount.isMultiple(of: 2)
         compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
         if random.oneIn(2) {

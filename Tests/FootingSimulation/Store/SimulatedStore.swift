@@ -241,6 +241,25 @@ extension SimulatedStore {
         }
     }
 
+    /// Harder than a file: what was in the range is gone, so that nothing may need it.
+    package func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64 {
+        runHook()
+        try state.withLock { (state) throws(Errno) in
+            state.settle(next: range.lowerBound)
+            try state.countCall()
+            state.note(4, range.lowerBound, UInt32(range.count))
+            if state.strikes(state.faults.writeSpaceErrorOneIn) {
+                state.counts.spaceErrors += 1
+                throw .noSpace
+            }
+            state.accept(
+                Write(offset: range.lowerBound, bytes: Array(repeating: 0, count: range.count))
+            )
+            state.writtenBytes += UInt64(range.count)
+        }
+        return UInt64(range.count)
+    }
+
     /// Gives space back; the content is anything afterwards.
     package func discard(_ range: Range<UInt64>) throws(Errno) {
         state.withLock { state in

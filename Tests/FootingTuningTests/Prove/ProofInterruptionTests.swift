@@ -11,7 +11,7 @@ import Testing
     /// Tries three rules, of which the first and the last are kept.
     private func prove(
         _ tree: TuningTree,
-        _ store: any JournalStore,
+        _ store: MemoryStore,
         _ lifetime: Lifetime
     ) throws {
         let root = try tree.root()
@@ -36,51 +36,21 @@ import Testing
         }
     }
 
-    private func recover(
-        _ tree: TuningTree,
-        _ journal: [UInt8]?,
-        byApply: Bool,
-        expecting before: [String: String],
-        _ what: Comment
-    ) throws {
-        let store = MemoryStore(journal: journal)
-        let root = try tree.root()
-        let applier = TuningApplier(root: root, access: FakeKernel(root: root), store: store)
-        if byApply {
-            // One that has nothing to change itself undoes what an unfinished proof left.
-            _ = try applier.apply(path: "/d", rules: [], force: false) {
-                () throws(TuningError) in try ProverTests.plan(tree, "hypervisor", [])
-            }
-        }
-        let isFinished = try !applier.requests().isEmpty
-        if byApply, !isFinished { #expect(try tree.values() == before, what) }
-        let outcome = try applier.rollback(force: false)
-        #expect(outcome.left.isEmpty, what)
-        #expect(try tree.values() == before, what)
-        #expect(store.current == nil, what)
-    }
-
     @Test(arguments: [false, true], [false, true])
     func `a proof that is killed at any step is undone`(
         _ takesEffect: Bool,
         _ byApply: Bool
     ) throws {
-        var steps = 0
-        while steps < 200 {
-            steps += 1
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let lifetime = Lifetime(steps, takesEffect: takesEffect)
-            let store = MemoryStore(lifetime)
-            try? prove(tree, store, lifetime)
-            if !lifetime.isOver { break }
-            try recover(
-                tree,
-                store.current,
-                byApply: byApply,
-                expecting: before,
-                "after \(steps) steps"
-            )
+        let steps = try Interruption.atEachStep(takesEffect: takesEffect, prove) { left in
+            try left.recover(left.store.current) { applier, what in
+                guard byApply else { return }
+                // One that has nothing to change itself undoes what an unfinished proof left.
+                _ = try applier.apply(path: "/d", rules: [], force: false) {
+                    () throws(TuningError) in try ProverTests.plan(left.tree, "hypervisor", [])
+                }
+                let isFinished = try !applier.requests().isEmpty
+                if !isFinished { #expect(try left.tree.values() == left.before, what) }
+            }
         }
         // Journals of three steps: three begun, one dropped, one finished; and the values: on and
         // off three times for each rule, of which a scheduler takes its requests along.
@@ -88,41 +58,16 @@ import Testing
     }
 
     @Test func `a power failure at any step leaves nothing to undo`() throws {
-        for steps in stride(from: 1, through: 40, by: 3) {
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let lifetime = Lifetime(steps, takesEffect: true)
-            let store = MemoryStore(lifetime)
-            try? prove(tree, store, lifetime)
-            guard lifetime.isOver else { break }
-            for (path, value) in before { try tree.write(path, value) }
-            try tree.write("proc/sys/kernel/random/boot_id", "start \(steps)")
-            try recover(
-                tree,
-                store.durable,
-                byApply: false,
-                expecting: before,
-                "after \(steps) steps"
-            )
+        _ = try Interruption.atEachStep(takesEffect: true, every: 3, prove) { left in
+            try left.startAgain()
+            try left.recover(left.store.durable)
         }
     }
 
     @Test func `the journal is durable before the first write of each rule`() throws {
-        for steps in 1..<40 {
-            let tree = try TuningTree([.virtio()])
-            let before = try tree.values()
-            let lifetime = Lifetime(steps, takesEffect: true)
-            let store = MemoryStore(lifetime)
-            try? prove(tree, store, lifetime)
-            guard lifetime.isOver else { break }
+        _ = try Interruption.atEachStep(takesEffect: true, prove) { left in
             // As if the last that had not been made durable were lost, and the kernel's values not.
-            try recover(
-                tree,
-                store.durable,
-                byApply: false,
-                expecting: before,
-                "after \(steps) steps"
-            )
+            try left.recover(left.store.durable)
         }
     }
 }

@@ -11,8 +11,8 @@ import Testing
             withoutFigure == [
                 "ebs-timeout", "virtio-not-rotating", "ebs-timeout-at-boot",
                 "pvscsi-queue-at-boot", "pvscsi-ring-at-boot", "storvsc-ring-at-boot",
-                "blkfront-ring-at-boot", "nvme-poll-queues-at-boot", "data-journal",
-                "no-copy-on-write", "no-access-times",
+                "blkfront-ring-at-boot", "nvme-poll-queues-at-boot", "file-data-journal",
+                "data-journal", "no-copy-on-write", "no-access-times",
             ]
         )
     }

@@ -220,6 +220,49 @@ import Testing
         #expect(try tree.values() == before)
     }
 
+    @Test func `what somebody writes before it is tried is theirs, also the wanted value`() throws {
+        let tree = try TuningTree([.virtio()])
+        let before = try tree.values()
+        let store = MemoryStore()
+        var place = SimulatedPlace(tree) { _ in [:] }
+        place.before = { count in
+            if count == 1 { try tree.write("sys/block/vda/queue/read_ahead_kb", "128") }
+        }
+        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        #expect(run.error?.contains("somebody made vda read_ahead_kb 128") == true)
+        var expected = before
+        expected["sys/block/vda/queue/read_ahead_kb"] = "128"
+        #expect(try tree.values() == expected)
+        #expect(store.current == nil)
+    }
+
+    @Test func `an error after the last journal is there undoes the whole proof`() throws {
+        let tree = try TuningTree([.virtio()])
+        let before = try tree.values()
+        // The first journal is the one with what is tried.
+        let store = Forgetful(failingSynchronization: 2)
+        let place = SimulatedPlace(tree) { [.cachedReadRate: try Self.isRight($0) ? 2 : 1] }
+        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        #expect(run.error?.hasSuffix("everything is as it was before") == true)
+        #expect(try tree.values() == before)
+        #expect(try store.read() == nil)
+    }
+
+    @Test func `a disk that gets another's name is left alone`() throws {
+        let tree = try TuningTree([.virtio()])
+        let store = MemoryStore()
+        var place = SimulatedPlace(tree) { _ in [:] }
+        place.before = { count in
+            guard count == 1 else { return }
+            try tree.remove("vda")
+            try tree.add(.virtio(serial: "another"), minor: 0)
+        }
+        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        #expect(run.error?.contains("another disk has its name") == true)
+        #expect(try tree.queue("vda", "read_ahead_kb") == "8192")
+        #expect(store.current == nil)
+    }
+
     @Test(arguments: [true, false])
     func `what the kernel refuses or ignores ends it`(_ isRefused: Bool) throws {
         let tree = try TuningTree([.virtio()])

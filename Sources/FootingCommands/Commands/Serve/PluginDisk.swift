@@ -61,7 +61,7 @@ public final class PluginDisk: Sendable {
         if let profile { tellLeft(profile, console) }
         try ServeCommand.check(options.path, profile)
         let placement = DiskPlacement.decide(detection.report)
-        var engine = ServeCommand.options(options.input, detection, placement)
+        var engine = ServeCommand.options(options.input, profile, detection, placement)
         engine.log = { line in console.remark(line) }
         engine.key = try KeyOptions.current.given(options.input)
         do throws(DiskError) {

@@ -178,6 +178,7 @@ final class RunningDisk: Sendable {
                 "mapBytes": JSONValue(statistics.written.mapBytes),
                 "tableBytes": JSONValue(statistics.written.tableBytes),
                 "superblockBytes": JSONValue(statistics.written.superblockBytes),
+                "preparedBytes": JSONValue(statistics.written.preparedBytes),
             ],
             "writeAmplification": statistics.writeAmplification.map { .number($0) } ?? .null,
         ]

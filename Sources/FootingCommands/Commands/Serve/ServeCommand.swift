@@ -117,7 +117,7 @@ enum ServeCommand {
         tellUnheeded(limits.profile, console)
         try check(input[path], limits.profile)
         let placement = place(detection, console)
-        var options = options(input, detection, placement)
+        var options = options(input, limits.profile, detection, placement)
         let isFixed = input[memory] != nil || limits.profile?["memory-budget"].number != nil
         if let ceiling = MemoryCeiling(limits), !isFixed {
             let most = Int(clamping: ceiling.budgetBytesMax)
@@ -150,6 +150,7 @@ enum ServeCommand {
     /// What the disk is opened with: as the profile has it, but for what the user asked for.
     static func options(
         _ input: Invocation,
+        _ profile: TuningProfile?,
         _ detection: Detection,
         _ placement: DiskPlacement
     ) -> EngineOptions {
@@ -159,8 +160,24 @@ enum ServeCommand {
         options.inputOutput = input[inputOutput]
         options.requiresEncryption = input[encryption]
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
+        if let root = try? HostRoot() {
+            options.preparesSegments = preparesSegments(profile, detection, root)
+        }
         HeapMemory.bound(keptBytes: options.memoryBudgetBytes / 32)
         return options
+    }
+
+    /// Whether the hosted optimizer has the engine write segments before their first use.
+    ///
+    /// - Parameter profile: the one that was asked for; nil for the place's own.
+    static func preparesSegments(
+        _ profile: TuningProfile?,
+        _ detection: Detection,
+        _ root: HostRoot
+    ) -> Bool {
+        // An edge place's own profile has it off.
+        HostedOptimizer(detection.report, root: root)
+            .with(profile ?? TuningProfile.choose(detection)).preparesSegments
     }
 
     /// The place with the profile that was asked for, if one was.

@@ -62,11 +62,13 @@ enum ApplyCommand {
                     isTrial: isTrial
                 ) { () throws(TuningError) in
                     // Under the lock: what was there before another apply is of no use.
-                    TuningPlan(
-                        Detection(root: root, path: path),
-                        root: root,
-                        profile: profile,
-                        named: rules
+                    try allowed(
+                        TuningPlan(
+                            Detection(root: root, path: path),
+                            root: root,
+                            profile: profile,
+                            named: rules
+                        )
                     )
                 }
                 return Applied(outcomes: [result])
@@ -88,6 +90,12 @@ enum ApplyCommand {
         if result.outcomes.contains(where: { $0.outcome.hasForeign }) {
             throw CommandError("somebody else has changed values since; --force changes them")
         }
+    }
+
+    /// A plan that may be followed: there is nothing to gain for a file that is no disk.
+    private static func allowed(_ plan: TuningPlan) throws(TuningError) -> TuningPlan {
+        if let refusal = plan.refusal { throw TuningError(refusal) }
+        return plan
     }
 
     /// What came of one path, or of all that were applied before.
@@ -113,11 +121,13 @@ enum ApplyCommand {
                         force: force,
                         isTrial: isTrial
                     ) { () throws(TuningError) in
-                        TuningPlan(
-                            Detection(root: root, path: request.path),
-                            root: root,
-                            profile: try applier.profile(of: request.profile),
-                            named: request.rules
+                        try allowed(
+                            TuningPlan(
+                                Detection(root: root, path: request.path),
+                                root: root,
+                                profile: try applier.profile(of: request.profile),
+                                named: request.rules
+                            )
                         )
                     }
                 )

@@ -16,18 +16,24 @@ struct Proof {
     /// The plan as the machine is now.
     ///
     /// - Parameter rules: these alone; nil for those of the profile, with all others as candidates.
-    private func plan(_ rules: [String]?) -> TuningPlan {
-        TuningPlan(
+    private func plan(_ rules: [String]?) throws(TuningError) -> TuningPlan {
+        let plan = TuningPlan(
             Detection(root: root, path: path),
             root: root,
             profile: rules == nil ? profile : profile.without(rules: profile.rules),
             named: rules ?? []
         )
+        // As 'footing apply': there is nothing to gain for a file that is no disk.
+        if let refusal = plan.refusal { throw TuningError(refusal) }
+        return plan
     }
 
     /// Says what would be tried, and how long it would take.
     func tell(_ console: Console, isJSON: Bool) throws(CommandError) {
-        let plan = plan(nil)
+        let plan: TuningPlan
+        do throws(TuningError) { plan = try self.plan(nil) } catch {
+            throw CommandError("cannot prove anything: \(error)")
+        }
         let proof = ProofPlan(plan, wishes)
         let total = time.total(groups: proof.groups.count)
         if isJSON {
@@ -64,6 +70,8 @@ struct Proof {
         _ stop: StopFlag,
         _ line: Locked<ProgressLine>
     ) throws(TuningError) -> ProofReport {
+        // Before the scratch file is written.
+        _ = try plan(nil)
         let clock = SystemClock()
         let file: ScratchFile
         do throws(MeasureError) {
@@ -92,7 +100,7 @@ struct Proof {
             clock: clock
         ) { task, done in line.withLock { $0.show(task, share: done) } }
         return try prover.prove(path: path, wishes: wishes, measurer: &measurer) {
-            (rules) throws(TuningError) in plan(rules)
+            (rules) throws(TuningError) in try plan(rules)
         }
     }
 }
