@@ -106,6 +106,7 @@ import Testing
                 )
             ],
             skipped: [.init(rule: hostile, reason: hostile)],
+            recovery: TuningOutcome(),
             outcome: TuningOutcome()
         )
         let page = ProofPage.text(report)
@@ -116,5 +117,83 @@ import Testing
             #expect(!page.contains(word), "\(word)")
         }
         #expect(page.contains("2023-11-14 22:13:20"))
+    }
+
+    /// A report of one trial, with what an earlier run had left.
+    private func report(_ decision: ProofDecision, recovered: Bool) throws -> ProofReport {
+        let figure = Figure(name: "rate", unit: .operationsPerSecond)
+        let series = try #require(
+            FigureSeries(figure, without: [1, 1, 1, 1], with: [2, 2, 2])
+        )
+        let step = TuningOutcome.Step(target: "vda queue/read_ahead_kb", from: "8192", to: "128")
+        var recovery = TuningOutcome()
+        if recovered {
+            recovery.steps = [.init(target: "vda queue/scheduler", from: "none", to: "bfq")]
+            recovery.notes = ["an interrupted apply or proof was undone"]
+        }
+        var outcome = TuningOutcome()
+        if decision == .keep { outcome.steps = [step] }
+        return ProofReport(
+            path: "/d",
+            profile: "edge",
+            rounds: 3,
+            elapsedNanoseconds: 5,
+            unixSeconds: 1_700_000_000,
+            trials: [
+                .init(
+                    rules: ["read-ahead"],
+                    figure: "rate",
+                    steps: [step],
+                    series: [series],
+                    decision: decision
+                )
+            ],
+            skipped: [],
+            recovery: recovery,
+            outcome: outcome
+        )
+    }
+
+    @Test func `what was recovered is not what was kept`() throws {
+        let recovered = """
+            Before anything was tried:
+            note: an interrupted apply or proof was undone
+            wrote  vda queue/scheduler: none -> bfq
+
+
+            """
+        let nothing = "Nothing is kept; everything that was tried is as it was before.\n"
+        let kept = """
+            wrote  vda queue/read_ahead_kb: 8192 -> 128
+            'footing rollback' undoes what was kept.
+
+            """
+        for (decision, isRecovered, expected) in [
+            (.noGain, false, nothing), (.noGain, true, recovered + nothing),
+            (.keep, false, kept), (.keep, true, recovered + kept),
+        ] as [(ProofDecision, Bool, String)] {
+            let report = try report(decision, recovered: isRecovered)
+            #expect(ProofText.closing(report) == expected)
+            #expect(ProofText.text(report).hasSuffix("\n\n" + expected))
+            #expect(ProofPage.text(report).contains(ProofPage.escaped(expected)))
+            let steps = report.json.member("outcome")?.member("steps")
+            #expect(steps == report.outcome.json.member("steps"))
+            let undone = report.json.member("recovery")?.member("steps")
+            #expect(undone == report.recovery.json.member("steps"))
+        }
+    }
+
+    @Test func `a rule that asks for nothing here is named, and no file is written`() throws {
+        // Where nothing may be written.
+        let proved = Outcome.of(
+            ["prove", "/disk"] + tree.place
+                + ["--rules", "nvme-scheduler-none", "--scratch", folder.path("nowhere")],
+            root: RootCommand.declaration
+        )
+        #expect(proved.status == 0, "\(proved.error)")
+        #expect(proved.output.hasPrefix("/disk: 0 tried, 5 pairs each, in "))
+        #expect(
+            proved.output.contains("not tried  nvme-scheduler-none: it asks for nothing here\n")
+        )
     }
 }

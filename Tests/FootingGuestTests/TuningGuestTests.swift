@@ -42,7 +42,9 @@ struct TuningGuestTests {
 
     /// Every attribute of every queue as the kernel shows it.
     private static func values(_ guest: Guest) throws -> String {
-        try guest.shell("busybox grep . /sys/block/*/queue/* 2>/dev/null || true")
+        try guest.shell(
+            "busybox grep . /sys/block/*/queue/* /sys/block/*/queue/iosched/* 2>/dev/null || true"
+        )
     }
 
     /// A guest whose queues somebody has set up badly.
@@ -52,7 +54,8 @@ struct TuningGuestTests {
         try guest.shell(
             """
             for q in /sys/block/*/queue; do echo mq-deadline >$q/scheduler; \
-            echo 8 >$q/nr_requests; echo 8192 >$q/read_ahead_kb; done
+            echo 8 >$q/nr_requests; echo 8192 >$q/read_ahead_kb; \
+            echo 123 >$q/iosched/read_expire; echo 5 >$q/iosched/async_depth; done
             """
         )
         return guest

@@ -252,6 +252,11 @@ import Testing
         (#""attribute": "read_ahead_kb""#, #""attribute": "../../../../proc/sysrq-trigger""#),
         (#""before": "8192""#, #""before": """#), (#""before": "8192""#, #""before": "1\n2""#),
         (#""before": "8192""#, #""before": null"#),
+        (#""attribute": "read_ahead_kb""#, #""attribute": "iosched/../scheduler""#),
+        (#""attribute": "read_ahead_kb""#, #""attribute": "iosched/..""#),
+        (#""attribute": "read_ahead_kb""#, #""attribute": "iosched/a/b""#),
+        // It moves with a scheduler, and is never what somebody wants.
+        (#""attribute": "read_ahead_kb""#, #""attribute": "iosched/read_expire""#),
     ])
     func `a journal leads nowhere else`(_ old: String, _ new: String) throws {
         let tree = try TuningTree([.virtio()])

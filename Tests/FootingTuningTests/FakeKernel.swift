@@ -51,8 +51,10 @@ struct FakeKernel: TuningAccess {
         case "scheduler":
             let offered = try files.read(path).split { " []".contains($0) }.map(String.init)
             guard offered.contains(value) else { throw .invalidArgument }
+            if try QueueAttribute.scheduler.value(files.read(path)) == value { return }
             let text = offered.map { $0 == value ? "[\($0)]" : $0 }.joined(separator: " ")
             try files.write(path, text)
+            try renew(folder + "iosched", value)
             // A new scheduler brings its own number of requests.
             try files.write(folder + "nr_requests", value == "none" ? "254" : "256")
         case "nr_requests":
@@ -60,6 +62,9 @@ struct FakeKernel: TuningAccess {
                 throw .invalidArgument
             }
             try files.write(path, value)
+            if (try? files.read(folder + "iosched/async_depth")) != nil {
+                try files.write(folder + "iosched/async_depth", "\(number * 3 / 4)")
+            }
         case "dirty_bytes", "dirty_background_bytes":
             guard let number = Int(value), number >= 8192 else { throw .invalidArgument }
             try files.write(path, value)
@@ -71,6 +76,22 @@ struct FakeKernel: TuningAccess {
             try files.write(folder + twin, "0")
         default:
             try files.write(path, value)
+        }
+    }
+}
+
+extension FakeKernel {
+    /// A scheduler takes its own attributes along, and a new one brings its defaults.
+    private func renew(_ folder: String, _ scheduler: String) throws(Errno) {
+        for name in (try? root.names(folder)) ?? [] {
+            _ = unsafe unlink("\(root.path)/\(folder)/\(name)")
+        }
+        _ = unsafe rmdir("\(root.path)/\(folder)")
+        guard scheduler == "mq-deadline" else { return }
+        _ = unsafe mkdir("\(root.path)/\(folder)", 0o755)
+        for (name, value) in ["read_expire": "500", "async_depth": "192"] {
+            let path = "\(root.path)/\(folder)/\(name)"
+            try FileDescriptor.open(path, [.writeOnly, .create]).write(value + "\n")
         }
     }
 }

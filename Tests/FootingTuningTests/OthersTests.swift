@@ -55,6 +55,38 @@ import Testing
         #expect(try apply(tree, store, ["paravirtual-scheduler-none"], force: true).left.isEmpty)
     }
 
+    @Test func `what went with a scheduler waits in the journal until that is back`() throws {
+        var disk = TuningTree.Disk.virtio()
+        disk.queue["scheduler"] = "[mq-deadline] none kyber"
+        let tree = try TuningTree([disk])
+        let before = try tree.values()
+        #expect(before["sys/block/vda/queue/iosched/read_expire"] == "123")
+        let store = MemoryStore()
+        _ = try apply(tree, store, ["paravirtual-scheduler-none"])
+        #expect(try tree.values()["sys/block/vda/queue/iosched/read_expire"] == nil)
+        // Somebody chooses a third one, which a rollback leaves alone.
+        let kernel = FakeKernel(root: try tree.root())
+        try kernel.write("sys/block/vda/queue/scheduler", "kyber")
+        let undone = try applier(tree, store).rollback(force: false)
+        #expect(undone.left.map(\.target).contains("vda queue/scheduler"))
+        #expect(try applier(tree, store).rollback(force: true).left.isEmpty)
+        #expect(try tree.values() == before)
+        #expect(store.current == nil)
+    }
+
+    @Test func `only what follows the number of requests is restored with it`() throws {
+        let tree = try TuningTree([.virtio()])
+        let before = try tree.values()
+        let store = MemoryStore()
+        _ = try apply(tree, store, ["queue-requests"])
+        #expect(try tree.queue("vda", "iosched/async_depth") == "192")
+        try tree.write("sys/block/vda/queue/iosched/read_expire", "77")
+        #expect(try applier(tree, store).rollback(force: false).left.isEmpty)
+        var expected = before
+        expected["sys/block/vda/queue/iosched/read_expire"] = "77"
+        #expect(try tree.values() == expected)
+    }
+
     @Test func `a value that somebody writes while the journal is made is theirs`() throws {
         let tree = try TuningTree([.virtio()])
         let before = try tree.values()
@@ -218,17 +250,33 @@ private final class Meddling: JournalStore {
     func synchronize() throws(Errno) { try store.synchronize() }
 }
 
-/// A store one of whose synchronizations fails.
+/// A store one of whose synchronizations, or removals, fails.
 final class Forgetful: JournalStore {
-    private let store = MemoryStore()
+    private let store: MemoryStore
     private let left: Locked<Int>
+    private let removals: Locked<Int>
 
-    init(failingSynchronization number: Int) { left = Locked(number) }
+    init(
+        failingSynchronization number: Int = 0,
+        failingRemoval removal: Int = 0,
+        journal: [UInt8]? = nil
+    ) {
+        store = MemoryStore(journal: journal)
+        left = Locked(number)
+        removals = Locked(removal)
+    }
 
     func read() throws(Errno) -> [UInt8]? { try store.read() }
     func prepare(_ bytes: [UInt8]) throws(Errno) { try store.prepare(bytes) }
     func replace() throws(Errno) { try store.replace() }
-    func remove() throws(Errno) { try store.remove() }
+    func remove() throws(Errno) {
+        let fails = removals.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if fails { throw .inputOutput }
+        try store.remove()
+    }
     func synchronize() throws(Errno) {
         let fails = left.withLock { left in
             left -= 1

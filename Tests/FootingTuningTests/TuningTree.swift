@@ -49,6 +49,11 @@ final class TuningTree {
         try write("\(own)/size", "2097152")
         try write("\(own)/dev", "254:\(minor)")
         for (name, value) in disk.queue { try write("\(own)/queue/\(name)", value) }
+        if disk.queue["scheduler"]?.contains("[mq-deadline]") == true {
+            // Neither is what a scheduler brings along.
+            try write("\(own)/queue/iosched/read_expire", "123")
+            try write("\(own)/queue/iosched/async_depth", "40")
+        }
         for (name, value) in disk.attributes { try write("\(own)/\(name)", value) }
         for queue in 0..<disk.queues { try write("\(own)/mq/\(queue)/nr_tags", "256") }
         try link("sys/block/\(disk.name)", "../devices/\(disk.place)/block/\(disk.name)")
@@ -107,9 +112,10 @@ final class TuningTree {
         let root = try root()
         var values: [String: String] = [:]
         for disk in try root.names("sys/block") {
-            for name in (try? root.names("sys/block/\(disk)/queue")) ?? [] {
-                let path = "sys/block/\(disk)/queue/\(name)"
-                values[path] = try root.attribute(path)
+            let queue = "sys/block/\(disk)/queue"
+            let own = ((try? root.names("\(queue)/iosched")) ?? []).map { "iosched/\($0)" }
+            for name in ((try? root.names(queue)) ?? []).filter({ $0 != "iosched" }) + own {
+                values["\(queue)/\(name)"] = try root.attribute("\(queue)/\(name)")
             }
         }
         for name in try root.names("proc/sys/vm") {

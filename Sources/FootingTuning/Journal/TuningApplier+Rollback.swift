@@ -136,6 +136,8 @@ extension TuningApplier {
                 switch state(wish) {
                 case .there(let value): present = value
                 case .closed: present = nil
+                // It comes back with its scheduler.
+                case .gone where SideEffects.isOfScheduler(entry.attribute): present = nil
                 case .gone:
                     outcome.leave(wish.target, "it is gone")
                     continue
@@ -155,15 +157,18 @@ extension TuningApplier {
             }
             // What would move somebody else's value as it is written stays as well.
             let others = theirs.map(\.attribute)
-            for item in mine {
-                if !item.isThere, SideEffects.disturbs(item.entry.attribute, others) {
-                    outcome.leaveBeside(item.wish.target)
-                    theirs.append(item.entry)
-                } else {
-                    judgement.do.append(item.wish)
-                }
+            for item in mine
+            where !item.isThere && SideEffects.disturbs(item.entry.attribute, others) {
+                outcome.leaveBeside(item.wish.target)
+                theirs.append(item.entry)
+            }
+            // What went with a scheduler that stays away can only be written once that is back.
+            let isAway = theirs.contains { $0.attribute == QueueAttribute.scheduler.rawValue }
+            theirs += mine.map(\.entry).filter {
+                isAway && SideEffects.isOfScheduler($0.attribute)
             }
             mine.removeAll { item in theirs.contains { $0.attribute == item.entry.attribute } }
+            judgement.do += mine.map(\.wish)
             judgement.add(group, name, mine.map(\.entry), theirs)
         }
         return judgement

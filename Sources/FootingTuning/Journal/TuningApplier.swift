@@ -224,12 +224,20 @@ public struct TuningApplier: Sendable {
                 groups.append(.init(owner: write.owner, name: write.name, entries: []))
             }
             groups[index].set(write.attribute, before: write.step.from, wanted: write.step.to)
-            for other in SideEffects.of(write.attribute) {
+            for other in moved(by: write) {
                 guard let present = value(other, of: write.owner, write.name) else { continue }
                 groups[index].set(other, before: present, wanted: nil)
             }
         }
         return groups
+    }
+
+    /// What changes with a write, as far as it can be seen now.
+    private func moved(by write: Write) -> [String] {
+        SideEffects.of(write.attribute) {
+            let folder = Self.path(SideEffects.schedulerFolder, of: write.owner, write.name)
+            return (try? root.names(folder)) ?? []
+        }
     }
 
     /// Makes sure that what is to be written is still what the journal says.
@@ -289,7 +297,7 @@ public struct TuningApplier: Sendable {
     ///
     /// - Parameters:
     ///   - tried: what was written, or may have been.
-    ///   - pending: what it was before, by the journal.
+    ///   - pending: what it was before, by the journal; and after, as far as that is known.
     ///   - previous: the journal that is to be there again.
     ///   - force: also undoes what is neither as it was nor as it was written. Where this process
     ///     alone wrote, that is what the kernel made of a value.
@@ -303,8 +311,11 @@ public struct TuningApplier: Sendable {
         var written = pending
         for index in written.indices {
             let attributes = tried.filter { $0.owner == written[index].owner }.map(\.attribute)
-            let moved = attributes.flatMap { SideEffects.of($0) }
-            written[index].entries.removeAll { !(attributes + moved).contains($0.attribute) }
+            written[index].entries.removeAll { entry in
+                !attributes.contains {
+                    $0 == entry.attribute || SideEffects.moves($0, entry.attribute)
+                }
+            }
         }
         written.removeAll { $0.entries.isEmpty }
         var previous = previous
@@ -315,7 +326,7 @@ public struct TuningApplier: Sendable {
                 written,
                 force: force,
                 forgets: false,
-                isInterrupted: true,
+                isInterrupted: false,
                 &outcome
             )
             try restore(judged.do, &outcome)
@@ -326,7 +337,8 @@ public struct TuningApplier: Sendable {
                     + "'footing rollback' tries again"
             )
         }
-        let rest = outcome.hasForeign ? "everything else" : "everything"
+        let stays = outcome.left.filter(\.isForeign).map(\.target).joined(separator: ", ")
+        let rest = stays.isEmpty ? "everything" : "\(stays) left alone, everything else"
         do throws(TuningError) {
             try save(previous)
             return TuningError("\(error); \(rest) is as it was before")

@@ -6,7 +6,8 @@ struct TuningJournal: Equatable {
 
     /// An attribute of a group.
     struct Entry: Equatable {
-        /// Its name, of ``QueueAttribute``, ``MachineAttribute`` or ``FileAttribute``.
+        /// Its name, of ``QueueAttribute``, ``MachineAttribute`` or ``FileAttribute``, or of a
+        /// scheduler's own: `iosched/read_expire`.
         let attribute: String
         /// What it was before anything was written.
         var before: String
@@ -280,7 +281,10 @@ extension TuningJournal.Group {
             let isKnown =
                 switch owner {
                 case .machine: MachineAttribute(rawValue: attribute) != nil
-                case .disk: QueueAttribute(rawValue: attribute) != nil
+                case .disk:
+                    QueueAttribute(rawValue: attribute) != nil
+                        || (SideEffects.isOfScheduler(attribute)
+                            && element.member("wanted") == .null)
                 case .file: FileAttribute(rawValue: attribute) != nil
                 }
             guard isKnown else { throw TuningError.damaged("attribute") }

@@ -72,6 +72,8 @@ public enum ProofFigure: String, Sendable, CaseIterable {
 
 /// Measures everything that counts for a proof, once.
 public protocol ProofMeasurer {
+    /// Makes ready, once, before anything is tried; not called where nothing is to be tried.
+    mutating func prepare() throws(MeasureError)
     /// A value for each of ``figures``, in their order.
     mutating func measure() throws(MeasureError) -> [Double]
     /// What is measured.
@@ -80,22 +82,23 @@ public protocol ProofMeasurer {
 
 /// Measures a scratch file.
 public struct PlaceMeasurer: ProofMeasurer {
-    private let runner: WorkloadRunner
+    private let makeRunner: () throws(MeasureError) -> WorkloadRunner
+    private var runner: WorkloadRunner?
     private let sliceNanoseconds: UInt64
     private let stop: () -> Bool
 
     /// A measurer.
     ///
     /// - Parameters:
-    ///   - runner: what runs the workloads.
     ///   - sliceNanoseconds: how long each of them runs.
     ///   - stop: whether to give up.
+    ///   - makeRunner: writes the scratch file that the workloads run on.
     public init(
-        _ runner: WorkloadRunner,
         sliceNanoseconds: UInt64,
-        stop: @escaping () -> Bool
+        stop: @escaping () -> Bool,
+        makeRunner: @escaping () throws(MeasureError) -> WorkloadRunner
     ) {
-        self.runner = runner
+        self.makeRunner = makeRunner
         self.sliceNanoseconds = sliceNanoseconds
         self.stop = stop
     }
@@ -103,8 +106,12 @@ public struct PlaceMeasurer: ProofMeasurer {
     /// Every ``ProofFigure``.
     public var figures: [Figure] { ProofFigure.allCases.map(\.figure) }
 
+    /// Writes the scratch file.
+    public mutating func prepare() throws(MeasureError) { runner = try makeRunner() }
+
     /// Runs every workload once.
     public mutating func measure() throws(MeasureError) -> [Double] {
+        guard let runner else { preconditionFailure("measured before it was prepared") }
         var values: [Double] = []
         for figure in ProofFigure.allCases {
             let sample = try runner.run(figure.workload, forNanoseconds: sliceNanoseconds)

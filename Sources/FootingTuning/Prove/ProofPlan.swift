@@ -85,6 +85,10 @@ public struct ProofPlan: Sendable {
             let reason = "\(change.risk == .none ? "it is for a new file" : change.risk.rawValue)"
             skipped.append(Skipped(rule: change.rule, reason: reason))
         }
+        let seen = Set(groups.flatMap(\.rules) + skipped.map(\.rule))
+        for rule in wishes.rules ?? [] where !seen.contains(rule) {
+            skipped.append(Skipped(rule: rule, reason: "it asks for nothing here"))
+        }
         self.groups = groups
         // A rule for several disks is named once.
         self.skipped = skipped.enumerated().filter { index, one in

@@ -36,7 +36,9 @@ public struct ProofReport: Sendable {
     public let trials: [Trial]
     /// What was not tried.
     public let skipped: [ProofPlan.Skipped]
-    /// What is there now that was not there before, and what was left alone.
+    /// What an interrupted apply, proof or rollback had left, and was undone or finished first.
+    public let recovery: TuningOutcome
+    /// What was kept, and what was left alone.
     public let outcome: TuningOutcome
 
     /// The document.
@@ -45,7 +47,8 @@ public struct ProofReport: Sendable {
             "schema": .string(Self.schema), "path": .string(path), "profile": .string(profile),
             "rounds": .integer(Int64(rounds)), "nanoseconds": JSONValue(elapsedNanoseconds),
             "unixSeconds": JSONValue(unixSeconds), "trials": .array(trials.map(\.json)),
-            "skipped": .array(skipped.map(\.json)), "outcome": outcome.json,
+            "skipped": .array(skipped.map(\.json)), "recovery": recovery.json,
+            "outcome": outcome.json,
         ]
     }
 }

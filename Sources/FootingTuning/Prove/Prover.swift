@@ -52,13 +52,14 @@ public struct Prover {
         measurer: inout Measurer,
         makePlan: (_ rules: [String]?) throws(TuningError) -> TuningPlan
     ) throws(TuningError) -> ProofReport {
-        let start = clock.nanoseconds
         var run = try TuningRun(applier, path: path)
         let plan: TuningPlan
         do throws(TuningError) { plan = try makePlan(nil) } catch {
             throw run.abandon(error.description)
         }
         let all = ProofPlan(plan, wishes)
+        if !all.groups.isEmpty { try prepare(&measurer, run) }
+        let start = clock.nanoseconds
         var trials: [ProofReport.Trial] = []
         var skipped = all.skipped
         for (index, group) in all.groups.enumerated() {
@@ -94,11 +95,11 @@ public struct Prover {
                 )
             )
         }
-        let kept = trials.filter { $0.decision == .keep }.flatMap(\.rules)
         let outcome = try run.finish(
             path: path,
-            profile: plan.profile.without(rules: trials.flatMap(\.rules)),
-            rules: kept
+            profile: plan.profile,
+            kept: trials.filter { $0.decision == .keep }.flatMap(\.rules),
+            dropped: trials.filter { $0.decision != .keep }.flatMap(\.rules)
         )
         return ProofReport(
             path: plan.path,
@@ -108,8 +109,18 @@ public struct Prover {
             unixSeconds: clock.unixSeconds,
             trials: trials,
             skipped: skipped,
+            recovery: run.recovery,
             outcome: outcome
         )
+    }
+
+    private func prepare<Measurer: ProofMeasurer>(
+        _ measurer: inout Measurer,
+        _ run: TuningRun
+    ) throws(TuningError) {
+        do throws(MeasureError) { try measurer.prepare() } catch {
+            throw run.abandon(error.description)
+        }
     }
 
     private func measure<Measurer: ProofMeasurer>(

@@ -13,9 +13,10 @@ import Testing
 )
 struct ProveGuestTests {
     /// Every attribute of the disk's queue as the kernel shows it.
-    private static func values(_ guest: Guest) throws -> String {
-        try guest.shell("busybox grep . /sys/block/vda/queue/* 2>/dev/null || true")
-    }
+    private static func values(_ guest: Guest) throws -> String { try guest.shell(look) }
+
+    private static let look =
+        "busybox grep . /sys/block/vda/queue/* /sys/block/vda/queue/iosched/* 2>/dev/null || true"
 
     /// A guest whose disk somebody has set up badly, with a file system on it.
     private static func badlyTuned(_ disk: SlowDisk, requestsPerSecond: Int?) throws -> Guest {
@@ -25,7 +26,7 @@ struct ProveGuestTests {
             """
             busybox mkdir -p /tmp/mnt; busybox mount -t ext4 /dev/vda /tmp/mnt; \
             cd /sys/block/vda/queue; echo mq-deadline >scheduler; echo 8 >nr_requests; \
-            echo 4 >read_ahead_kb
+            echo 4 >read_ahead_kb; echo 123 >iosched/read_expire; echo 5 >iosched/async_depth
             """
         )
         return guest
@@ -74,11 +75,10 @@ struct ProveGuestTests {
         #expect(try Self.values(guest) == before)
     }
 
-    @Test func `a proof that is killed or stopped at any time is undone`() throws {
-        let guest = try Self.badlyTuned(try SlowDisk(), requestsPerSecond: nil)
-        let before = try Self.values(guest)
+    /// A proof's words, and how long it takes, so that it can be ended in its midst.
+    private static func timed(_ guest: Guest) throws -> (words: String, milliseconds: Int) {
         let rules = "--rules paravirtual-scheduler-none,read-ahead"
-        let words = "\(Self.short) --slice 10ms \(rules) /tmp/mnt"
+        let words = "\(short) --slice 10ms \(rules) /tmp/mnt"
         let timed = try guest.shell(
             """
             read a b </proc/uptime; footing prove \(words) >/dev/null; read c d </proc/uptime; \
@@ -87,27 +87,60 @@ struct ProveGuestTests {
             limitSeconds: 60
         )
         let times = timed.split { " \n".contains($0) }.compactMap { Double($0) }
-        let milliseconds = Int(max(times[1] - times[0], 0.5) * 1000)
+        return (words, Int(max(times[1] - times[0], 0.5) * 1000))
+    }
+
+    @Test func `a proof that is killed at any time is undone by a rollback`() throws {
+        let guest = try Self.badlyTuned(try SlowDisk(), requestsPerSecond: nil)
+        let before = try Self.values(guest)
+        let (words, milliseconds) = try Self.timed(guest)
         #expect(try Self.values(guest) == before)
         var changed = 0
-        for part in 1...8 {
-            let isKilled = !part.isMultiple(of: 4)
+        for part in 1...6 {
             let found = try guest.shell(
                 """
                 footing prove \(words) >/dev/null & p=$!; \
-                busybox usleep \(milliseconds * 1000 * part / 8); \
-                kill -\(isKilled ? "9" : "TERM") $p 2>/dev/null || true; wait $p || true; \
-                busybox grep . /sys/block/vda/queue/* 2>/dev/null || true
+                busybox usleep \(milliseconds * 1000 * part / 7); \
+                kill -9 $p 2>/dev/null || true; wait $p || true; \(Self.look)
                 """,
                 limitSeconds: 60
             )
-            if isKilled, found != before { changed += 1 }
+            if found != before { changed += 1 }
             try guest.shell("footing rollback >/dev/null")
-            #expect(try Self.values(guest) == before, "ended after \(part) eighths")
+            #expect(try Self.values(guest) == before, "ended after \(part) sevenths")
             #expect(try guest.shell("busybox ls -A /tmp/mnt") == "lost+found\n")
         }
         // Else nothing was ever in the middle of anything.
         #expect(changed > 0)
+    }
+
+    @Test func `a proof that is told to stop undoes everything itself`() throws {
+        let guest = try Self.badlyTuned(try SlowDisk(), requestsPerSecond: nil)
+        let before = try Self.values(guest)
+        let words = "\(Self.short) --slice 200ms --rules read-ahead /tmp/mnt"
+        for signal in ["TERM", "INT", "HUP"] {
+            // When its value is there it is in the midst of a measurement that takes 1.6 seconds.
+            let said = try guest.shell(
+                """
+                footing prove \(words) >/dev/null 2>/tmp/said & p=$!; i=0; \
+                until busybox grep -qx 128 /sys/block/vda/queue/read_ahead_kb || [ $i = 600 ]; \
+                do i=$((i + 1)); busybox usleep 50000; done; \
+                busybox grep -c . /var/lib/footing/tuning/journal.json; \
+                kill -\(signal) $p; s=0; wait $p || s=$?; echo status $s; busybox cat /tmp/said
+                """,
+                limitSeconds: 60
+            )
+            #expect(!said.hasPrefix("0\n"), "\(signal): nothing was under way: \(said)")
+            #expect(said.contains("\nstatus 1\n"), "\(signal): \(said)")
+            #expect(said.contains("everything is as it was before"), "\(signal): \(said)")
+            // Before anything else has looked at the journal.
+            #expect(try Self.values(guest) == before, "\(signal)")
+            #expect(
+                try guest.shell("busybox ls /var/lib/footing/tuning") == "lock\n",
+                "\(signal)"
+            )
+            #expect(try guest.shell("footing rollback") == "nothing to undo\n", "\(signal)")
+        }
     }
 
     @Test func `who has no rights is told what would be tried`() throws {

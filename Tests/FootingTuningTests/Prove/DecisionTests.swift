@@ -108,6 +108,27 @@ import Testing
         #expect(kept < runs / 50, "\(kept) of \(runs)")
     }
 
+    /// As docs/prove.md says: of two kinds as with a cache that helps now and then.
+    @Test(arguments: [(3, 0.1), (5, 0.05), (7, 0.025)], [0.2, 0.35, 0.5])
+    func `values of two kinds are seldom kept, and the less the more rounds`(
+        _ rounds: (count: Int, share: Double),
+        _ often: Double
+    ) throws {
+        var random = SeededRandom(seed: 11)
+        func value() -> Double {
+            let isFast = Double(random.below(1_000_000)) / 1e6 < often
+            return (isFast ? 1500 : 1000) * (1 + Double(random.below(40_000)) / 1e6)
+        }
+        let runs = 4000
+        var kept = 0
+        for _ in 0..<runs {
+            let without = (0...rounds.count).map { _ in value() }
+            let with = (0..<rounds.count).map { _ in value() }
+            if try series(Self.rate, without, with).isBetter { kept += 1 }
+        }
+        #expect(Double(kept) < rounds.share * Double(runs), "\(kept) of \(runs)")
+    }
+
     @Test func `too few values, and none at all, decide nothing`() {
         let one = [100.0, 100, 100, 100]
         #expect(FigureSeries(Self.rate, without: one, with: [100, 100]) == nil)

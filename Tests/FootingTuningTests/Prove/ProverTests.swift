@@ -7,14 +7,16 @@ import Testing
 
 /// What a proof keeps and what it undoes, on trees of files and simulated places.
 @Suite struct ProverTests {
-    private struct Run {
+    struct Run {
         var report: ProofReport?
         var error: String?
         /// Of the simulated place.
         var measurements: Int
+        /// How often it was made ready.
+        var prepared: Int
     }
 
-    private func prove(
+    static func prove(
         _ tree: TuningTree,
         _ place: SimulatedPlace,
         store: any JournalStore = MemoryStore(),
@@ -39,11 +41,15 @@ import Testing
         )
         do throws(TuningError) {
             let report = try prover.prove(path: "/d", wishes: wishes, measurer: &place) {
-                (rules) throws(TuningError) in try Self.plan(tree, profile, rules)
+                (rules) throws(TuningError) in try plan(tree, profile, rules)
             }
-            return Run(report: report, measurements: place.count)
+            return Run(report: report, measurements: place.count, prepared: place.prepared)
         } catch {
-            return Run(error: error.description, measurements: place.count)
+            return Run(
+                error: error.description,
+                measurements: place.count,
+                prepared: place.prepared
+            )
         }
     }
 
@@ -66,7 +72,7 @@ import Testing
         }
     }
 
-    private static func isRight(_ tree: TuningTree) throws -> Bool {
+    static func isRight(_ tree: TuningTree) throws -> Bool {
         try tree.queue("vda", "read_ahead_kb") == "128"
     }
 
@@ -76,7 +82,7 @@ import Testing
         let store = MemoryStore()
         var place = SimulatedPlace(tree) { [.cachedReadRate: try Self.isRight($0) ? 2 : 1] }
         place.noise = 0.03
-        let run = try prove(tree, place, store: store)
+        let run = try Self.prove(tree, place, store: store)
         let report = try #require(run.report, "\(run.error ?? "")")
         #expect(report.trials.map(\.decision) == [.noGain, .noGain, .keep])
         #expect(
@@ -94,6 +100,7 @@ import Testing
         // What is asked for again at the machine's next start is what was kept, and no more.
         let requests = try applier.requests()
         #expect(requests.map(\.rules) == [["read-ahead"]])
+        #expect(try requests.map { try applier.profile(of: $0.profile).rules } == [[]])
         _ = try applier.rollback(force: false)
         #expect(try tree.values() == before)
         #expect(store.current == nil)
@@ -116,7 +123,7 @@ import Testing
         var place = SimulatedPlace(tree) { [.cachedReadRate: try Self.isRight($0) ? speed : 1] }
         place.noise = noise
         place.drift = drift
-        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        let run = try Self.prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
         #expect(run.report?.trials.map(\.decision) == [.noGain], "\(name)")
         #expect(try tree.values() == before, "\(name)")
         #expect(store.current == nil, "\(name)")
@@ -129,7 +136,7 @@ import Testing
             let isRight = try Self.isRight($0)
             return [.cachedReadRate: isRight ? 2 : 1, .durableWriteLatency: isRight ? 0.7 : 1]
         }
-        let run = try prove(tree, place) { $0.rules = ["read-ahead"] }
+        let run = try Self.prove(tree, place) { $0.rules = ["read-ahead"] }
         #expect(run.report?.trials.first?.decision == .harms(["durable-write-latency"]))
         #expect(try tree.values() == before)
     }
@@ -146,7 +153,7 @@ import Testing
                 .cachedReadRate: try isOff && Self.isRight(tree) ? 1.5 : 1,
             ]
         }
-        let run = try prove(tree, place, store: store)
+        let run = try Self.prove(tree, place, store: store)
         #expect(run.report?.trials.map(\.decision) == [.keep, .noGain, .keep])
         #expect(try tree.queue("vda", "nr_requests") == "254")
         let root = try tree.root()
@@ -166,7 +173,7 @@ import Testing
                 [.randomReadRate: try $0.queue("vda", "scheduler") == "mq-deadline [none]" ? 2 : 1]
             }
             place.failsAt = at
-            let run = try prove(tree, place, store: store)
+            let run = try Self.prove(tree, place, store: store)
             #expect(
                 run.error == "the disk does not answer; everything is as it was before",
                 "at \(at)"
@@ -189,50 +196,13 @@ import Testing
         #expect(applied != before)
         var place = SimulatedPlace(tree) { [.cachedReadRate: try Self.isRight($0) ? 2 : 1] }
         place.failsAt = 20
-        #expect(try prove(tree, place, store: store).error != nil)
+        #expect(try Self.prove(tree, place, store: store).error != nil)
         #expect(try tree.values() == applied)
         place.failsAt = .max
-        #expect(try prove(tree, place, store: store).report != nil)
+        #expect(try Self.prove(tree, place, store: store).report != nil)
         #expect(try applier.requests().map(\.rules) == [["no-randomness", "read-ahead"]])
         _ = try applier.rollback(force: false)
         #expect(try tree.values() == before)
-        #expect(store.current == nil)
-    }
-
-    @Test func `what somebody else changes meanwhile ends it, and stays`() throws {
-        let tree = try TuningTree([.virtio()])
-        let before = try tree.values()
-        let store = MemoryStore()
-        var place = SimulatedPlace(tree) { _ in [:] }
-        place.before = { count in
-            if count == 4 { try tree.write("sys/block/vda/queue/read_ahead_kb", "555") }
-        }
-        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
-        let error = try #require(run.error)
-        #expect(error.contains("somebody made vda read_ahead_kb 555 during the measurement"))
-        #expect(error.hasSuffix("everything else is as it was before"))
-        var expected = before
-        expected["sys/block/vda/queue/read_ahead_kb"] = "555"
-        #expect(try tree.values() == expected)
-        let root = try tree.root()
-        let applier = TuningApplier(root: root, access: FakeKernel(root: root), store: store)
-        _ = try applier.rollback(force: true)
-        #expect(try tree.values() == before)
-    }
-
-    @Test func `what somebody writes before it is tried is theirs, also the wanted value`() throws {
-        let tree = try TuningTree([.virtio()])
-        let before = try tree.values()
-        let store = MemoryStore()
-        var place = SimulatedPlace(tree) { _ in [:] }
-        place.before = { count in
-            if count == 1 { try tree.write("sys/block/vda/queue/read_ahead_kb", "128") }
-        }
-        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
-        #expect(run.error?.contains("somebody made vda read_ahead_kb 128") == true)
-        var expected = before
-        expected["sys/block/vda/queue/read_ahead_kb"] = "128"
-        #expect(try tree.values() == expected)
         #expect(store.current == nil)
     }
 
@@ -242,25 +212,22 @@ import Testing
         // The first journal is the one with what is tried.
         let store = Forgetful(failingSynchronization: 2)
         let place = SimulatedPlace(tree) { [.cachedReadRate: try Self.isRight($0) ? 2 : 1] }
-        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        let run = try Self.prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
         #expect(run.error?.hasSuffix("everything is as it was before") == true)
         #expect(try tree.values() == before)
         #expect(try store.read() == nil)
     }
 
-    @Test func `a disk that gets another's name is left alone`() throws {
+    @Test func `a journal that is not taken away at once is taken away in the end`() throws {
         let tree = try TuningTree([.virtio()])
-        let store = MemoryStore()
-        var place = SimulatedPlace(tree) { _ in [:] }
-        place.before = { count in
-            guard count == 1 else { return }
-            try tree.remove("vda")
-            try tree.add(.virtio(serial: "another"), minor: 0)
+        let before = try tree.values()
+        let store = Forgetful(failingRemoval: 1)
+        let run = try Self.prove(tree, SimulatedPlace(tree) { _ in [:] }, store: store) {
+            $0.rules = ["read-ahead"]
         }
-        let run = try prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
-        #expect(run.error?.contains("another disk has its name") == true)
-        #expect(try tree.queue("vda", "read_ahead_kb") == "8192")
-        #expect(store.current == nil)
+        #expect(run.error?.hasSuffix("everything is as it was before") == true)
+        #expect(try tree.values() == before)
+        #expect(try store.read() == nil)
     }
 
     @Test(arguments: [true, false])
@@ -274,7 +241,7 @@ import Testing
         let place = SimulatedPlace(tree) {
             [.randomReadRate: try $0.queue("vda", "scheduler") == "mq-deadline [none]" ? 2 : 1]
         }
-        let run = try prove(tree, place, store: store, access: kernel)
+        let run = try Self.prove(tree, place, store: store, access: kernel)
         #expect(run.error?.hasSuffix("; everything is as it was before") == true)
         #expect(try tree.values() == before)
         #expect(store.current == nil)
@@ -285,7 +252,7 @@ import Testing
         let place = SimulatedPlace(tree) {
             [.durableWriteLatency: try Self.isRight($0) ? 2 : 1]
         }
-        let run = try prove(tree, place) {
+        let run = try Self.prove(tree, place) {
             $0.isTogether = true
             $0.figure = .durableWriteLatency
         }
@@ -296,11 +263,45 @@ import Testing
         #expect(run.measurements == 11)
     }
 
+    @Test func `what asks for nothing here is said, and nothing is made ready for it`() throws {
+        let tree = try TuningTree([.virtio()])
+        let run = try Self.prove(tree, SimulatedPlace(tree) { _ in [:] }) {
+            $0.rules = ["nvme-scheduler-none"]
+        }
+        let reason = "it asks for nothing here"
+        #expect(run.report?.skipped == [.init(rule: "nvme-scheduler-none", reason: reason)])
+        #expect(run.report?.trials.isEmpty == true)
+        #expect(run.prepared == 0)
+        #expect(try Self.prove(tree, SimulatedPlace(tree) { _ in [:] }).prepared == 1)
+    }
+
+    @Test func `what an earlier proof had left is told apart from what is kept`() throws {
+        let tree = try TuningTree([.virtio()])
+        let before = try tree.values()
+        let store = MemoryStore()
+        let path = "sys/block/vda/queue/read_ahead_kb"
+        // The process ends while read-ahead is on for the first time.
+        var seen: [UInt8]?
+        var place = SimulatedPlace(tree) { _ in [:] }
+        place.before = { count in if count == 2 { seen = store.current } }
+        _ = try Self.prove(tree, place, store: store) { $0.rules = ["read-ahead"] }
+        store.begin(seen)
+        try tree.write(path, "128")
+        let run = try Self.prove(tree, SimulatedPlace(tree) { _ in [:] }, store: store) {
+            $0.rules = ["read-ahead"]
+        }
+        let report = try #require(run.report, "\(run.error ?? "")")
+        #expect(report.recovery.steps.map(\.to) == ["8192"])
+        #expect(report.recovery.notes == ["an interrupted apply or proof was undone"])
+        #expect(report.outcome == TuningOutcome())
+        #expect(try tree.values() == before)
+    }
+
     @Test func `no group is begun when the time is over`() throws {
         let tree = try TuningTree([.virtio()])
         let place = SimulatedPlace(tree) { _ in [:] }
         // The clock goes on by a second with each look: the first group is begun, no other.
-        let run = try prove(tree, place, limit: 1_000_000_000)
+        let run = try Self.prove(tree, place, limit: 1_000_000_000)
         #expect(run.report?.trials.count == 1)
         #expect(run.report?.skipped.map(\.reason) == ["the time was over", "the time was over"])
     }

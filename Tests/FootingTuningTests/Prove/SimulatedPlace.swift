@@ -18,6 +18,7 @@ struct SimulatedPlace: ProofMeasurer {
     var before: (Int) throws -> Void = { _ in }
 
     private(set) var count = 0
+    private(set) var prepared = 0
     private var random = SeededRandom(seed: 1)
 
     init(_ tree: TuningTree, speed: @escaping (TuningTree) throws -> [ProofFigure: Double]) {
@@ -26,6 +27,8 @@ struct SimulatedPlace: ProofMeasurer {
     }
 
     var figures: [Figure] { ProofFigure.allCases.map(\.figure) }
+
+    mutating func prepare() throws(MeasureError) { prepared += 1 }
 
     mutating func measure() throws(MeasureError) -> [Double] {
         count += 1

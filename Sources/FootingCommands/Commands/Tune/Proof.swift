@@ -70,27 +70,25 @@ struct Proof {
         _ stop: StopFlag,
         _ line: Locked<ProgressLine>
     ) throws(TuningError) -> ProofReport {
-        // Before the scratch file is written.
+        // Before what a crash left behind is undone.
         _ = try plan(nil)
         let clock = SystemClock()
-        let file: ScratchFile
-        do throws(MeasureError) {
-            file = try ScratchFile(
+        let slice = ProofTime.nanoseconds(time.slice)
+        let isOver: @Sendable () -> Bool = { stop.hasCome }
+        var measurer = PlaceMeasurer(sliceNanoseconds: slice, stop: isOver) {
+            () throws(MeasureError) in
+            let file = try ScratchFile(
                 beside: scratch,
                 sizeBytes: sizeBytes,
                 limitNanoseconds: 30_000_000_000,
                 clock: clock,
-                stop: { stop.hasCome }
+                stop: isOver
             ) { bytes in
                 let share = Double(bytes) / Double(sizeBytes)
                 line.withLock { $0.show("writing the scratch file", share: share) }
             }
-        } catch {
-            throw TuningError("\(error); nothing was changed")
+            return WorkloadRunner(file, clock: clock, stop: isOver)
         }
-        let runner = WorkloadRunner(file, clock: clock) { stop.hasCome }
-        let slice = ProofTime.nanoseconds(time.slice)
-        var measurer = PlaceMeasurer(runner, sliceNanoseconds: slice) { stop.hasCome }
         let prover = Prover(
             applier: TuningApplier(root: root, access: RootAccess(root), store: store),
             limits: .init(

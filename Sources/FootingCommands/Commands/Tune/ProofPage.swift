@@ -64,8 +64,7 @@ enum ProofPage {
             page += "<li>\(escaped(skipped.rule)): \(escaped(skipped.reason))</li>\n"
         }
         page += "</ul>\n<h2>What is there now</h2>\n<pre>"
-        let outcome = TuningOutcomeText.text(report.outcome, isTrial: false)
-        page += escaped(outcome.isEmpty ? "Everything is as it was before.\n" : outcome)
+        page += escaped(ProofText.closing(report))
         return page + "</pre>\n</body>\n</html>\n"
     }
 

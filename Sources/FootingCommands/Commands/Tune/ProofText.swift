@@ -30,10 +30,17 @@ enum ProofText {
         text += "\(DurationText.text(.nanoseconds(Int64(clamping: report.elapsedNanoseconds))))\n"
         for trial in report.trials { text += "\n" + Self.text(trial) }
         if !report.skipped.isEmpty { text += "\n" + skipped(report.skipped) }
-        let outcome = TuningOutcomeText.text(report.outcome, isTrial: false)
-        text += outcome.isEmpty ? "\nEverything is as it was before.\n" : "\n" + outcome
-        if !report.outcome.steps.isEmpty { text += "'footing rollback' undoes it.\n" }
-        return text
+        return text + "\n" + closing(report)
+    }
+
+    /// What became of the values: what an earlier run had left is told apart from what was kept.
+    static func closing(_ report: ProofReport) -> String {
+        let recovery = TuningOutcomeText.text(report.recovery, isTrial: false)
+        let isKept = report.trials.contains { $0.decision == .keep }
+        var text = recovery.isEmpty ? "" : "Before anything was tried:\n\(recovery)\n"
+        text += TuningOutcomeText.text(report.outcome, isTrial: false)
+        if isKept { return text + "'footing rollback' undoes what was kept.\n" }
+        return text + "Nothing is kept; everything that was tried is as it was before.\n"
     }
 
     /// `kept`, `undone: no gain beyond the noise`, ...

@@ -1,11 +1,11 @@
 internal import FootingSystem
 internal import FootingTuning
 
-/// `footing rollback`: everything as it was before `footing apply`.
+/// `footing rollback`: everything as it was before `footing apply` and `footing prove`.
 enum RollbackCommand {
     static let declaration = Command(
         name: "rollback",
-        overview: "Undo everything that 'footing apply' changed.",
+        overview: "Undo everything that 'footing apply' changed and 'footing prove' kept.",
         discussion: """
             What somebody else has changed since is reported and left alone, unless --force is \
             given; the status is 1 then. A disk that has another name by now is found by its \
