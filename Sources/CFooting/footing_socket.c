@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -240,6 +241,12 @@ int footing_poll(int first, int first_wants, int second, int timeout_millisecond
 	if (count < 0)
 		return -errno;
 	return (descriptors[0].revents ? 1 : 0) | (descriptors[1].revents ? 2 : 0);
+}
+
+int footing_receivable(int socket)
+{
+	int bytes = 0;
+	return ioctl(socket, FIONREAD, &bytes) < 0 ? -errno : bytes;
 }
 
 int footing_flock(int descriptor)

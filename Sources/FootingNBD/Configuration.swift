@@ -38,6 +38,11 @@ public struct Configuration: Sendable {
     /// where that has paid lately; 0 for never.
     public var busyPollNanoseconds: UInt64 = 200_000
 
+    /// Processors' worth of time that this process may take; nil where that is not limited.
+    ///
+    /// Polling must not use up what the work needs.
+    public var processors: Double?
+
     /// What the kernel is asked to buffer for a connection's replies; 0 leaves its default.
     public var sendBufferBytes: Int32 = 1 << 20
     /// What the kernel is asked to buffer of a TCP connection's requests; 0 leaves its default, and

@@ -135,6 +135,13 @@ extension FileDescriptor {
         }
     }
 
+    /// Bytes that have arrived and that ``receive(into:waits:)`` would give at once (`FIONREAD`).
+    ///
+    /// 0 also at the end of the stream.
+    public func receivableBytes() throws(Errno) -> Int {
+        Int(try checked(footing_receivable(number)))
+    }
+
     /// Sends as much as the socket takes.
     ///
     /// - Parameters:

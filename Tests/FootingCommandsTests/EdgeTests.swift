@@ -77,7 +77,7 @@ import Testing
     @Test(arguments: ["edge-raspberry-pi", "edge-generic", "edge-industrial-gateway"])
     func `a preset's ceiling holds its disk, its clients and the program`(_ name: String) throws {
         let limits = try limits(["profile=\(name)"])
-        let ceiling = try #require(MemoryCeiling(limits))
+        let ceiling = try #require(MemoryCeiling(limits, limitBytes: nil))
         let budget = try #require(limits.profile?["memory-budget"].number)
         let reads = UInt64(try ceiling.readBytes(besideBudget: budget))
         #expect(reads >= Self.mebibyte && reads <= 4 * Self.mebibyte)
@@ -88,7 +88,10 @@ import Testing
 
     @Test func `a ceiling without room is refused with what each part takes`() throws {
         let ceiling = try #require(
-            MemoryCeiling(try limits(["memory-ceiling=64M", "connections=8"]))
+            MemoryCeiling(
+                try limits(["memory-ceiling=64M", "connections=8"]),
+                limitBytes: 1 << 30
+            )
         )
         // 64 less 16 and 8 times 4.5.
         #expect(ceiling.budgetBytesMax == 12 * Self.mebibyte)
@@ -100,11 +103,26 @@ import Testing
             "a memory ceiling of 64 MiB is too low for 13 MiB of the disk, 4.5 MiB for each "
             + "of 8 clients and 16 MiB of the program"
         #expect(error?.message.hasPrefix(text) == true, "\(error?.message ?? "")")
-        let tiny = try #require(MemoryCeiling(try limits(["memory-ceiling=32M"])))
+        let tiny = try #require(MemoryCeiling(try limits(["memory-ceiling=32M"]), limitBytes: nil))
         #expect(tiny.budgetBytesMax == 0)
         #expect(ceiling.keeper(64 << 20).contains("a control group's limit of 64 MiB"))
         #expect(ceiling.keeper(65 << 20).contains("by budgets alone"))
         #expect(ceiling.keeper(nil).contains("by budgets alone"))
+    }
+
+    @Test func `budgets go by a control group's limit below the ceiling`() throws {
+        let limits = try limits(["memory-ceiling=256M", "connections=8"])
+        let ceiling = try #require(MemoryCeiling(limits, limitBytes: 64 << 20))
+        #expect(ceiling.askedBytes == 256 << 20)
+        #expect(ceiling.budgetBytesMax == 12 * Self.mebibyte)
+        #expect(try ceiling.readBytes(besideBudget: 12 * Self.mebibyte) == 1 << 20)
+        let error = #expect(throws: CommandError.self) {
+            try ceiling.readBytes(besideBudget: 13 * Self.mebibyte)
+        }
+        let text = "a control group's limit of 64 MiB, below the memory ceiling, is too low"
+        #expect(error?.message.hasPrefix(text) == true, "\(error?.message ?? "")")
+        #expect(ceiling.keeper(64 << 20).contains("a control group's limit of 64 MiB"))
+        #expect(ceiling.keeper(257 << 20).contains("by budgets alone"))
     }
 
     @Test(

@@ -26,7 +26,8 @@ import Testing
     private func refusal(_ directory: TemporaryDirectory) throws -> String {
         let root = try HostRoot(path: directory.path)
         do throws(CeilingGroup.Refusal) {
-            return try "entered " + CeilingGroup.enter(root, ceilingBytes: 1 << 28, process: 77)
+            return try "entered "
+                + CeilingGroup.enter(root, ceilingBytes: 1 << 28, process: 77).folder
         } catch {
             return error.description
         }
@@ -50,6 +51,36 @@ import Testing
         )
         let names = try HostRoot(path: directory.path).names("sys/fs/cgroup/a")
         #expect(!names.contains { $0.hasPrefix("footing-") }, "\(names)")
+    }
+
+    /// A container with groups of its own, where the host's are mounted, sees one above it.
+    @Test func `a group that does not have this process is left alone`() throws {
+        for (controllers, kept) in [("memory\n", "memory"), ("\n", "")] {
+            let directory = try tree([
+                "cgroup.controllers": "cpu memory\n", "cgroup.subtree_control": controllers,
+                "cgroup.procs": "1\n177\n",
+            ])
+            let text = try refusal(directory)
+            #expect(
+                text.hasPrefix("the group 'sys/fs/cgroup/a' does not have this process"),
+                "\(text)"
+            )
+            let root = try HostRoot(path: directory.path)
+            let names = try root.names("sys/fs/cgroup/a")
+            #expect(!names.contains { $0.hasPrefix("footing-") }, "\(names)")
+            #expect(try root.text("sys/fs/cgroup/a/cgroup.subtree_control") == kept)
+        }
+    }
+
+    /// One that stayed divided would take no process any more.
+    @Test func `a group that was divided in vain is made whole`() throws {
+        let directory = try tree([
+            "cgroup.controllers": "cpu memory\n", "cgroup.subtree_control": "",
+            "cgroup.procs": "77\n",
+        ])
+        #expect(try refusal(directory).hasPrefix("no group can be made in 'sys/fs/cgroup/a'"))
+        let root = try HostRoot(path: directory.path)
+        #expect(try root.text("sys/fs/cgroup/a/cgroup.subtree_control") == "-memory")
     }
 
     @Test func `no group is no group`() throws {

@@ -110,6 +110,96 @@ import Testing
         #expect(test.export.calls.withLock { $0.writes.count } == 1)
     }
 
+    /// Payment in advance would let all of them through at once.
+    @Test func `Writes that were announced long ago are served at the rate`() throws {
+        let test = try server(2 << 20)
+        let bytes = 512 << 10
+        let clients = try (0..<4).map { _ in try test.client() }
+        for client in clients {
+            try client.send(TestClient.bytes(of: Request(.write, length: UInt32(bytes))))
+        }
+        // Time enough to pay for all of them.
+        let pause = try Event()
+        _ = try pause.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 1_300)
+        let start = clock.nanoseconds
+        let threads = try clients.map { client in
+            try ThreadBox {
+                do { try client.send(pattern(bytes)) } catch { Issue.record(error) }
+            }
+        }
+        // What was written in the second before, at any time.
+        var samples: [(nanoseconds: UInt64, bytes: UInt64)] = []
+        while test.server.statistics.writtenBytes < 4 * bytes {
+            samples.append((clock.nanoseconds, test.server.statistics.writtenBytes))
+            _ = try pause.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 10)
+        }
+        for thread in threads { thread.join() }
+        for client in clients { #expect(try client.message().error == 0) }
+        // 2 MiB, of which the burst is a tenth of a second's.
+        #expect(clock.nanoseconds - start >= 850_000_000)
+        #expect(clock.nanoseconds - start <= 5_000_000_000)
+        let soon = samples.last { $0.nanoseconds <= start + 500_000_000 }
+        // Half a second's worth, the burst, and the part of a piece that each has under way.
+        #expect(try #require(soon).bytes <= 1 << 20 + 210 << 10 + 4 * 64 << 10)
+    }
+
+    @Test func `A client that sends a write slowly is served as it arrives`() throws {
+        let test = try server(2 << 20)
+        let client = try test.client()
+        let bytes = pattern(1 << 20)
+        try client.send(TestClient.bytes(of: Request(.write, cookie: 3, length: 1 << 20)))
+        let pause = try Event()
+        for part in stride(from: 0, to: bytes.count, by: 100_000) {
+            try client.send(Array(bytes[part..<min(part + 100_000, bytes.count)]))
+            _ = try pause.wait(for: .nothing, descriptor: -1, timeoutMilliseconds: 5)
+        }
+        #expect(try client.message().cookie == 3)
+        #expect(try client.read(0, bytes.count) == bytes)
+        // As one, though it came in pieces.
+        #expect(test.export.calls.withLock { $0.writes.count } == 1)
+        #expect(test.server.statistics.heldRequests <= 3)
+    }
+
+    /// What it pays for while its peer does not read would be served at once later.
+    @Test func `Nothing is paid for before what came before it was served`() throws {
+        let limit = BandwidthLimit(bytesPerSecond: 1 << 20)
+        let held = HeldRequests(limit, connection: 1, countMax: 8, wakeUp: {})
+        let request = Request(.read, length: 1 << 20)
+        try limit.start()
+        defer { limit.stop() }
+        for _ in 0..<2 { #expect(!held.admits(request, arrivalNanoseconds: 0)) }
+        #expect(try eventually { held.next() != nil })
+        #expect(limit.waits.count == 1)
+        #expect(held.next() == nil)
+        #expect(limit.waits.count == 2)
+    }
+
+    @Test func `A server that stops does not wait for a payload's share`() throws {
+        let test = try server(64 << 10)
+        let client = try test.client()
+        let header = TestClient.bytes(of: Request(.write, cookie: 4, length: 1 << 20))
+        try client.send(header + pattern(100 << 10))
+        // Some of it is paid for, and the rest waits.
+        #expect(try eventually { test.server.statistics.heldRequests == 1 })
+        let start = clock.nanoseconds
+        try test.server.stop(within: .seconds(10))
+        #expect(clock.nanoseconds - start < 5_000_000_000)
+        #expect(client.isCutOff())
+        #expect(test.export.calls.withLock { $0.writes.isEmpty })
+    }
+
+    @Test func `A payload that stops half-way ends the connection in time`() throws {
+        let test = try TestServer {
+            $0.bandwidthBytesPerSecond = 64 << 10
+            $0.requestTimeoutMilliseconds = 300
+        }
+        let client = try test.client()
+        try client.send(Request(.write, length: 1 << 20), payload: pattern(30 << 10))
+        #expect(client.isCutOff())
+        #expect(try test.hasCutOff(1))
+        #expect(test.export.calls.withLock { $0.writes.isEmpty })
+    }
+
     @Test func `Requests that wait are bounded, and wait in the socket beyond`() throws {
         let test = try TestServer {
             $0.bandwidthBytesPerSecond = 64 << 10
@@ -152,6 +242,27 @@ import Testing
         }
         try client.send(Request(.disconnect))
         for cookie in 1...3 { #expect(try client.message().cookie == UInt64(cookie)) }
+        #expect(client.isCutOff())
+    }
+
+    /// Its answers are not kept until the last of them has had its turn.
+    @Test func `A client that says goodbye gets each answer when it is there`() throws {
+        let test = try server(256 << 10)
+        test.export.set {
+            $0.readsWait = true
+            $0.queuedReadsEndAfter = 2
+        }
+        let client = try test.client()
+        for cookie in 1...8 {
+            try client.send(Request(.read, cookie: UInt64(cookie), length: 64 << 10))
+        }
+        try client.send(Request(.disconnect))
+        let first = try client.message()
+        let start = clock.nanoseconds
+        #expect(first.cookie == 1 && first.error == 0)
+        for _ in 2...8 { #expect(try client.message().error == 0) }
+        // Seven more take a quarter of a second each.
+        #expect(clock.nanoseconds - start > 1_000_000_000)
         #expect(client.isCutOff())
     }
 

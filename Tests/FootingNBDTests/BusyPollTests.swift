@@ -97,4 +97,21 @@ import Testing
         #expect(places.take())
         #expect(!places.take())
     }
+
+    @Test(
+        arguments: [
+            // Processors, their worth of time, who may poll.
+            (16, nil, 8), (16, 1.0, 0), (16, 0.5, 0), (16, 1.99, 0), (16, 2.0, 1), (16, 6.5, 3),
+            (4, 64.0, 2), (1, nil, 0), (2, 1e300, 1),
+        ] as [(Int, Double?, Int)]
+    )
+    func `half of what a limit on processor time allows may poll`(
+        count: Int,
+        processors: Double?,
+        places: Int
+    ) {
+        let polling = PollingPlaces(processorCount: count, processors: processors)
+        for _ in 0..<places { #expect(polling.take()) }
+        #expect(!polling.take())
+    }
 }

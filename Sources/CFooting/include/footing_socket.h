@@ -73,6 +73,9 @@ int footing_poll(int first, int first_wants, int second, int timeout_millisecond
 #define FOOTING_POLL_READ 1
 #define FOOTING_POLL_WRITE 2
 
+/* Bytes that a stream socket could give at once (FIONREAD, tcp(7) and unix(7)), or -errno. */
+int footing_receivable(int socket);
+
 /* An exclusive flock(2) on an open file or directory, without waiting; -EAGAIN if it is held. */
 int footing_flock(int descriptor);
 

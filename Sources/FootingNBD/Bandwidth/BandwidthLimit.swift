@@ -3,9 +3,10 @@ import Synchronization
 
 /// The bytes a second that all connections of a server have together.
 ///
-/// A connection asks before it reads from the disk, or takes a write's payload from its socket. If
-/// it has to wait, it keeps the request's header and nothing else, and its ``Turn`` is told when
-/// the request may be served, by a thread that sleeps until something is due.
+/// A connection asks before it reads from the disk, or takes a piece of a write's payload, which
+/// must have arrived, from its socket. If it has to wait, it keeps the request's header and what
+/// it has paid for, and its ``Turn`` is told when it may go on, by a thread that sleeps until
+/// something is due.
 final class BandwidthLimit: Sendable {
     /// One connection's place in the queue.
     final class Turn: Sendable {
@@ -41,6 +42,8 @@ final class BandwidthLimit: Sendable {
 
     /// The rate.
     let bytesPerSecond: UInt64
+    /// What is paid for all at once, and so served when it is.
+    let pieceBytes: Int
     private let state: Locked<State>
     private let clock: any TimeSource
 
@@ -48,7 +51,9 @@ final class BandwidthLimit: Sendable {
     init(bytesPerSecond: UInt64, clock: any TimeSource = SystemClock()) {
         self.bytesPerSecond = bytesPerSecond
         self.clock = clock
-        state = Locked(State(queue: BandwidthQueue(bytesPerSecond: bytesPerSecond)))
+        let queue = BandwidthQueue(bytesPerSecond: bytesPerSecond)
+        pieceBytes = Int(queue.pieceBytes)
+        state = Locked(State(queue: queue))
     }
 
     /// Starts the thread, unless it runs.
@@ -66,17 +71,18 @@ final class BandwidthLimit: Sendable {
         }
     }
 
-    /// Asks for a request of a connection, which has no other that waits.
+    /// Asks for a request of a connection, or a piece of one; it has no other that waits.
     ///
+    /// - Parameter counts: whether a wait is the request's first.
     /// - Returns: whether it may be served at once; otherwise its turn will be granted.
-    func ask(_ turn: Turn, bytes: UInt64) -> Bool {
+    func ask(_ turn: Turn, bytes: UInt64, counts: Bool = true) -> Bool {
         let isServed = state.withLock { state in
             let now = clock.nanoseconds
             if state.isStopped { return true }
             if state.queue.ask(turn.identifier, bytes: bytes, now: now) { return true }
             state.turns[turn.identifier] = turn
             state.since[turn.identifier] = now
-            state.waits += 1
+            if counts { state.waits += 1 }
             return false
         }
         if !isServed { state.wakeAll() }

@@ -1,10 +1,13 @@
 /// A token bucket that several flows share fairly, as pure arithmetic: the time is passed in.
 ///
 /// A request is paid for in pieces before it is served, so that in any stretch of time no more is
-/// served than the rate and one burst. Which flow pays next is decided by start-time fair queueing
-/// (Goyal, Vin and Cheng, 1996): each has a tag, the bytes that it had so far on a scale that all
-/// share, and the least tag is next. So flows have equal bytes, however large their requests are,
-/// and one that was idle has neither saved up nor lost anything.
+/// paid for than the rate and one burst. What is served in it may be more by what was paid for
+/// before: of a request larger than a piece, the pieces but the last.
+///
+/// Which flow pays next is decided by start-time fair queueing (Goyal, Vin and Cheng, 1996): each
+/// has a tag, the bytes that it had so far on a scale that all share, and the least tag is next. So
+/// flows have equal bytes, however large their requests are, and one that was idle has neither
+/// saved up nor lost anything.
 struct BandwidthQueue {
     private struct Flow {
         /// Bytes of the flow's request that are not paid yet; 0 while it wants nothing.
@@ -18,7 +21,7 @@ struct BandwidthQueue {
     /// What may be served at once after a time without requests: a tenth of a second's worth.
     let burstBytes: UInt64
     /// What is paid at a time: small beside the burst, and no smaller than is worth the while.
-    private let pieceBytes: UInt64
+    let pieceBytes: UInt64
 
     private var flows: [UInt64: Flow] = [:]
     /// How many of the flows want something.

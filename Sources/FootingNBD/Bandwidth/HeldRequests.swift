@@ -2,8 +2,9 @@ internal import FootingSystem
 
 /// A connection's requests that wait for their share of the bandwidth, in the order they came.
 ///
-/// Reads, and behind them at most one write, whose payload stays in the socket meanwhile. For the
-/// connection's own thread.
+/// Reads, which are paid for as a whole, and behind them at most one write, which is paid for as it
+/// arrives: what its client has not sent yet is not paid for. Nothing is asked for before what came
+/// before it has been served. For the connection's own thread.
 final class HeldRequests {
     struct Held {
         let request: Request
@@ -16,8 +17,17 @@ final class HeldRequests {
     private var requests: [Held] = []
     /// Those before it went on: taking the first out of an array would move all others.
     private var firstIndex = 0
-    /// The first may go on, and nobody needs to be asked.
-    private var isFirstDue = false
+    /// The first waits for its turn.
+    private var isFirstAsked = false
+
+    /// Bytes of the payload that arrives which are paid for; some may be in the socket still.
+    private(set) var paidBytes = 0
+    /// Those that wait for their turn.
+    private var askedBytes = 0
+    /// The payload was made to wait before, and counted.
+    private var isPayloadCounted = false
+    /// The payload has been given a place.
+    private var hasPlace = false
 
     /// - Parameter wakeUp: called from another thread when the first may go on.
     init(
@@ -31,34 +41,46 @@ final class HeldRequests {
         turn = BandwidthLimit.Turn(connection, wakeUp: wakeUp)
     }
 
+    /// Whether no read waits.
     var isEmpty: Bool { firstIndex == requests.count }
 
     /// Whether no more are to be taken in.
     var isFull: Bool { requests.count - firstIndex >= countMax }
 
-    /// - Returns: whether the request may go on now; otherwise it is kept.
+    /// What of a payload is paid for at a time: all of it at once, so that nothing is saved up.
+    var pieceBytes: Int { limit.pieceBytes }
+
+    /// - Returns: whether the read may go on now; otherwise it is kept.
     func admits(_ request: Request, arrivalNanoseconds: UInt64) -> Bool {
-        if isEmpty, limit.ask(turn, bytes: UInt64(request.length)) { return true }
+        if isEmpty {
+            if limit.ask(turn, bytes: UInt64(request.length)) { return true }
+            isFirstAsked = true
+        }
         requests.append(Held(request: request, arrivalNanoseconds: arrivalNanoseconds))
         return false
     }
 
     /// The first, if its turn has come.
     func next() -> Held? {
-        guard !isEmpty, isFirstDue || turn.take() else { return nil }
+        guard !isEmpty else { return nil }
         let held = requests[firstIndex]
+        if isFirstAsked {
+            guard turn.take() else { return nil }
+        } else {
+            guard limit.ask(turn, bytes: UInt64(held.request.length)) else {
+                isFirstAsked = true
+                return nil
+            }
+        }
+        isFirstAsked = false
         firstIndex += 1
         if isEmpty {
             requests.removeAll(keepingCapacity: true)
             firstIndex = 0
-            isFirstDue = false
-            return held
-        }
-        if firstIndex >= countMax {
+        } else if firstIndex >= countMax {
             requests.removeFirst(firstIndex)
             firstIndex = 0
         }
-        isFirstDue = limit.ask(turn, bytes: UInt64(requests[firstIndex].request.length))
         return held
     }
 
@@ -69,8 +91,48 @@ final class HeldRequests {
         defer {
             requests = []
             firstIndex = 0
-            isFirstDue = false
+            isFirstAsked = false
+            askedBytes = 0
         }
         return Array(requests[firstIndex...])
+    }
+}
+
+// MARK: - A write's payload
+
+extension HeldRequests {
+    /// A payload begins to arrive; nothing of it is paid for.
+    func beginPayload() {
+        precondition(askedBytes == 0, "the payload before it still waits")
+        paidBytes = 0
+        isPayloadCounted = false
+        hasPlace = false
+    }
+
+    /// Pays for the payload; only while no read waits.
+    ///
+    /// - Returns: whether so much of it is paid for; otherwise its turn will come.
+    func pays(upTo byteCount: Int) -> Bool {
+        if askedBytes > 0 {
+            guard turn.take() else { return false }
+            paidBytes += askedBytes
+            askedBytes = 0
+        }
+        let bytes = byteCount - paidBytes
+        guard bytes > 0 else { return true }
+        if limit.ask(turn, bytes: UInt64(bytes), counts: !isPayloadCounted) {
+            paidBytes = byteCount
+            return true
+        }
+        askedBytes = bytes
+        isPayloadCounted = true
+        return false
+    }
+
+    /// Whether something of the payload is paid for, for the first time; says so once.
+    func isFirstPiece() -> Bool {
+        guard paidBytes > 0, !hasPlace else { return false }
+        hasPlace = true
+        return true
     }
 }

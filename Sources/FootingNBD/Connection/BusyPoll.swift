@@ -45,12 +45,19 @@ struct BusyPoll {
 
 /// How many of a server's connections poll at a time: half of the processors at most, so that
 /// clients and the disk always find one.
+///
+/// Of a limit on processor time (`cpu.max`) whole processors count: polling would use up what all
+/// threads have together, and the kernel would stop them until the next period.
 final class PollingPlaces: Sendable {
     private let limit: Int
     private let taken = Atomic(0)
 
-    init(processorCount: Int) {
-        limit = processorCount / 2
+    /// - Parameters:
+    ///   - processorCount: how many this process may run on.
+    ///   - processors: how many processors' worth of time it has, if that is limited.
+    init(processorCount: Int, processors: Double? = nil) {
+        let count = Double(processorCount)
+        limit = Int(min(count, max(processors ?? count, 0))) / 2
     }
 
     /// Takes a place, if one is left.

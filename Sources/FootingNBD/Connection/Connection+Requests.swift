@@ -6,7 +6,9 @@ struct Payload {
     var doneBytes: UInt32 = 0
     /// Why the rest is read and thrown away.
     var refusal: WireError?
-    /// The rest stays in the socket until the bandwidth allows it.
+    /// It is paid for as it arrives: there is a limit on the bandwidth.
+    var isPaidFor = false
+    /// The rest stays in the socket, and what has arrived unused, until the bandwidth allows it.
     var isHeld = false
     /// Where a large write arrives as a whole.
     var stage: (any StagedPayload)?
@@ -107,8 +109,13 @@ extension Connection {
         if request.payloadBytes > 0 {
             var coming = Payload(request: request, refusal: refusal)
             coming.arrivalNanoseconds = currentArrival
-            coming.isHeld = refusal == nil && !isAdmitted(request)
-            if !coming.isHeld { findPlace(of: &coming) }
+            if let held, refusal == nil {
+                held.beginPayload()
+                coming.isPaidFor = true
+                coming.isHeld = true
+            } else {
+                findPlace(of: &coming)
+            }
             payload = coming
         } else if let refusal {
             refuse(request, refusal)
@@ -126,8 +133,15 @@ extension Connection {
     /// Finds out where a payload that is about to be received goes.
     func findPlace(of payload: inout Payload) {
         guard payload.refusal == nil else { return }
+        let request = payload.request
+        payload.stage = export.stage(at: request.offset, count: Int(request.length))
+        if payload.stage == nil { findOwnPlace(of: &payload) }
+    }
+
+    /// The same, without any of the disk's own places: there are few, and it may take long.
+    func findOwnPlace(of payload: inout Payload) {
         do throws(Errno) {
-            payload.stage = try stage(for: payload.request)
+            payload.stage = try gathered(payload.request)
         } catch {
             // In pieces it might be torn by a crash: no write is better than that.
             payload.refusal = WireError(error)
@@ -175,9 +189,8 @@ extension Connection {
     /// Where a payload that does not fit the input buffer, but is to be one write, is gathered.
     ///
     /// - Throws: `ENOMEM` where there is no memory for it.
-    private func stage(for request: Request) throws(Errno) -> (any StagedPayload)? {
+    private func gathered(_ request: Request) throws(Errno) -> GatheredPayload? {
         let count = Int(request.length)
-        if let stage = export.stage(at: request.offset, count: count) { return stage }
         guard (Self.payloadPieceBytes + 1...Self.wholePayloadBytes).contains(count) else {
             return nil
         }
@@ -211,7 +224,7 @@ extension Connection {
         return true
     }
 
-    private mutating func advance(
+    mutating func advance(
         _ stage: any StagedPayload,
         _ current: inout Payload,
         _ byteCount: Int

@@ -41,7 +41,7 @@ struct Connection: ~Copyable {
     /// before it began.
     var flushGroup: FlushGroup?
     /// When the request that is half there must be complete.
-    private var deadlineNanoseconds: UInt64?
+    var deadlineNanoseconds: UInt64?
     private var isIdle = false
     /// How much sense it makes to wait without sleeping.
     var busyPoll: BusyPoll
@@ -231,8 +231,13 @@ extension Connection {
 
     /// Keeps the deadline of the request that is half there.
     private mutating func watch(_ hasProgress: Bool) {
-        guard hasPartialRequest, !isHeldBack else {
+        guard hasPartialRequest else {
             deadlineNanoseconds = nil
+            return
+        }
+        guard !isHeldBack else {
+            // One that waits half-way has as long as before when it goes on.
+            if hasProgress { deadlineNanoseconds = nil }
             return
         }
         guard deadlineNanoseconds == nil || hasProgress else { return }
@@ -248,7 +253,9 @@ extension Connection {
     /// - Throws: `EAGAIN` after a while without any.
     private mutating func receive() throws(Errno) -> Bool {
         if isLate { throw .again }
-        if let held, !held.isEmpty { return try receiveBesideHeld() }
+        if let held, !held.isEmpty || payload?.isPaidFor == true {
+            return try receiveBesideHeld(held)
+        }
         if let ownReads, !ownReads.queue.isEmpty { return try receiveBesideReads(ownReads) }
         // While a slow request is under way its thread may want this one to send, and says so by
         // the event. Otherwise the socket is all there is to wait for, in a single call.

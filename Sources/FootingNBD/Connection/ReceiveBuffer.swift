@@ -40,6 +40,26 @@ struct ReceiveBuffer: ~Copyable {
     ///
     /// - Returns: the bytes received; 0 at the end of the stream.
     mutating func receive(from link: Link, waits: Bool) throws(Errno) -> Int {
+        makeRoom()
+        let rest = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: buffer.bytes[end..<Self.capacityBytes]
+        )
+        let byteCount = unsafe try link.socket.receive(into: rest, waits: waits)
+        end += byteCount
+        return byteCount
+    }
+
+    /// The same, without waiting, and no more than so many bytes.
+    mutating func receive(atMost byteCountMax: Int, from link: Link) throws(Errno) -> Int {
+        makeRoom()
+        let stop = min(end + byteCountMax, Self.capacityBytes)
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[end..<stop])
+        let byteCount = unsafe try link.socket.receive(into: rest, waits: false)
+        end += byteCount
+        return byteCount
+    }
+
+    private mutating func makeRoom() {
         // Room for another large read; moving less than that costs less than one more call.
         if Self.capacityBytes - end < Self.capacityBytes / 2, start > 0 {
             unsafe buffer.bytes.copyMemory(from: content)
@@ -47,11 +67,5 @@ struct ReceiveBuffer: ~Copyable {
             start = 0
         }
         precondition(end < Self.capacityBytes, "a request that does not fit was left unconsumed")
-        let rest = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffer.bytes[end..<Self.capacityBytes]
-        )
-        let byteCount = unsafe try link.socket.receive(into: rest, waits: waits)
-        end += byteCount
-        return byteCount
     }
 }

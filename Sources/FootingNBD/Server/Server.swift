@@ -66,7 +66,8 @@ public final class Server: Sendable {
             maximumQueued: configuration.maximumQueuedReads
         )
         pollingPlaces = PollingPlaces(
-            processorCount: (try? ProcessorAffinity.current().count) ?? 1
+            processorCount: (try? ProcessorAffinity.current().count) ?? 1,
+            processors: configuration.processors
         )
         do throws(Errno) {
             stopEvent = try Event()

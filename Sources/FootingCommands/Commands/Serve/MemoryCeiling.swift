@@ -1,3 +1,5 @@
+internal import FootingDeployment
+internal import FootingHost
 internal import FootingNBD
 internal import FootingSystem
 
@@ -12,15 +14,23 @@ struct MemoryCeiling: Sendable {
     /// What they may take where there is no ceiling.
     private static let readBytesMax = UInt64(Configuration().maximumPendingBytes)
 
-    /// What the process may take.
+    /// What was asked for.
+    let askedBytes: UInt64
+    /// What the process may take: that, or a control group's tighter limit.
     let bytes: UInt64
     /// Clients at a time.
     let connections: UInt64
 
-    init?(_ limits: ServeLimits) {
+    /// - Parameter limitBytes: the tightest limit of the control groups, if there is one.
+    init?(_ limits: ServeLimits, limitBytes: UInt64?) {
         guard let bytes = limits.memoryCeilingBytes else { return nil }
-        self.bytes = bytes
+        askedBytes = bytes
+        self.bytes = min(bytes, limitBytes ?? bytes)
         connections = UInt64(limits.connections)
+    }
+
+    init?(_ limits: ServeLimits, _ detection: Detection) {
+        self.init(limits, limitBytes: detection.report.memory.limitBytes.value)
     }
 
     /// What a client takes whose reads take so much; compressed ones take it twice.
@@ -38,11 +48,17 @@ struct MemoryCeiling: Sendable {
     func readBytes(besideBudget budget: UInt64) throws(CommandError) -> Int {
         guard budget <= budgetBytesMax else {
             let least = Self.clientBytes(Self.readBytesMin)
+            let isTighter = bytes < askedBytes
+            let ceiling =
+                isTighter
+                ? "a control group's limit of \(ByteSize.text(bytes)), below the memory ceiling,"
+                : "a memory ceiling of \(ByteSize.text(bytes))"
+            let remedy = isTighter ? "raise it" : "raise --memory-ceiling"
             throw CommandError(
-                "a memory ceiling of \(ByteSize.text(bytes)) is too low for "
+                "\(ceiling) is too low for "
                     + "\(ByteSize.text(budget)) of the disk, \(ByteSize.text(least)) for each of "
                     + "\(connections) clients and \(ByteSize.text(Self.programBytes)) of the "
-                    + "program: raise --memory-ceiling, or lower --memory or --connections"
+                    + "program: \(remedy), or lower --memory or --connections"
             )
         }
         let each = (bytes - budget - Self.programBytes) / connections
@@ -53,7 +69,7 @@ struct MemoryCeiling: Sendable {
     ///
     /// - Parameter limitBytes: the tightest limit of the control groups, if there is one.
     func keeper(_ limitBytes: UInt64?) -> String {
-        guard let limitBytes, limitBytes <= bytes else {
+        guard let limitBytes, limitBytes <= askedBytes else {
             return "kept by budgets alone; a control group with memory.max, as systemd's "
                 + "MemoryMax=, or --own-group would see to it"
         }

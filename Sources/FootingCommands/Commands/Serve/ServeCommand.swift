@@ -1,5 +1,6 @@
 internal import FootingDeployment
 internal import FootingDisk
+internal import FootingHost
 internal import FootingLifecycle
 internal import FootingMemory
 internal import FootingNBD
@@ -112,14 +113,15 @@ enum ServeCommand {
         }
         let limits = try ServeLimits(input)
         // Before anything looks at what limits this process.
-        if input[ServeLimits.ownGroup] { try enterOwnGroup(limits, console) }
+        let group = input[ServeLimits.ownGroup] ? try enterOwnGroup(limits, console) : nil
+        defer { leave(group, console) }
         let detection = tuned(try detect(input[path]), limits.profile)
         tellUnheeded(limits.profile, console)
         try check(input[path], limits.profile)
         let placement = place(detection, console)
         var options = options(input, limits.profile, detection, placement)
         let isFixed = input[memory] != nil || limits.profile?["memory-budget"].number != nil
-        if let ceiling = MemoryCeiling(limits), !isFixed {
+        if let ceiling = MemoryCeiling(limits, detection), !isFixed {
             let most = Int(clamping: ceiling.budgetBytesMax)
             options.memoryBudgetBytes = min(options.memoryBudgetBytes, most)
         }
@@ -209,20 +211,30 @@ enum ServeCommand {
     private static func enterOwnGroup(
         _ limits: ServeLimits,
         _ console: Console
-    ) throws(CommandError) {
-        guard let ceiling = limits.memoryCeilingBytes else { return }
+    ) throws(CommandError) -> CeilingGroup? {
+        guard let ceiling = limits.memoryCeilingBytes else { return nil }
         let root: HostRoot
         do throws(Errno) { root = try HostRoot() } catch {
             throw CommandError("cannot open", "/", error)
         }
         do throws(CeilingGroup.Refusal) {
-            let folder = try CeilingGroup.enter(root, ceilingBytes: ceiling)
-            console.remark("moved into the control group '/\(folder)', as --own-group asks")
+            let group = try CeilingGroup.enter(root, ceilingBytes: ceiling)
+            console.remark("moved into the control group '/\(group.folder)', as --own-group asks")
+            if !group.boundsSwap {
+                console.remark("the group does not bound swap, which this kernel does not count")
+            }
+            return group
         } catch {
             throw CommandError(
                 "there is no control group for --own-group: \(error). Leave it out and set the "
                     + "limit where this process is started, as systemd's MemoryMax= does"
             )
+        }
+    }
+
+    private static func leave(_ group: CeilingGroup?, _ console: Console) {
+        do throws(CeilingGroup.Refusal) { try group?.leave() } catch {
+            console.remark("the control groups are not as they were found: \(error)")
         }
     }
 
@@ -336,8 +348,9 @@ enum ServeCommand {
         configuration.maximumConnections = limits.connections
         configuration.bandwidthBytesPerSecond = limits.bandwidthBytesPerSecond
         configuration.busyPollNanoseconds = UInt64(input[busyPoll]) * 1000
+        configuration.processors = detection.report.limits.processors.value
         configuration.readerThreads = Int(detection.profile.readWorkers.number)
-        if let ceiling = MemoryCeiling(limits) {
+        if let ceiling = MemoryCeiling(limits, detection) {
             let budget = UInt64(disk.memory.budgetBytes)
             configuration.maximumPendingBytes = try ceiling.readBytes(besideBudget: budget)
         }

@@ -77,9 +77,9 @@ struct ServeReport {
         if let rate = limits.bandwidthBytesPerSecond {
             text += ", \(ByteSize.text(rate)) a second"
         }
-        if let ceiling = MemoryCeiling(limits) {
+        if let ceiling = MemoryCeiling(limits, detection) {
             let keeper = ceiling.keeper(detection.report.memory.limitBytes.value)
-            text += ", \(ByteSize.text(ceiling.bytes)) of memory (\(keeper))"
+            text += ", \(ByteSize.text(ceiling.askedBytes)) of memory (\(keeper))"
         }
         if let profile = limits.profile { text += ", \(profile.text(of: "features"))" }
         return text
