@@ -79,9 +79,12 @@ static int hide_input(int terminal, struct before *before)
 	quiet.c_lflag |= ICANON | ISIG;
 	/* In the background this stops the process until it is called to the front, or ended. */
 	pthread_sigmask(SIG_SETMASK, &before->waiting, NULL);
-	int result = tcsetattr(terminal, TCSAFLUSH, &quiet) < 0 ? -errno : 0;
+	int result = tcsetattr(terminal, TCSANOW, &quiet) < 0 ? -errno : 0;
 	/* A signal may have come when it was done. */
 	before->is_quiet = result == 0;
+	/* What was typed while it was shown; TCSAFLUSH would wait for the terminal's output. */
+	if (result == 0 && tcflush(terminal, TCIFLUSH) < 0)
+		result = -errno;
 	sigset_t taken;
 	sigemptyset(&taken);
 	for (int index = 0; index < COUNT; index++)
@@ -97,10 +100,52 @@ static void show_input(int terminal, struct before *before)
 	if (!before->is_quiet || tcgetpgrp(terminal) != getpgrp())
 		return;
 	before->is_quiet = 0;
-	tcsetattr(terminal, TCSAFLUSH, &before->terminal);
-	/* The end of the line, which was not shown. */
+	tcflush(terminal, TCIFLUSH);
+	tcsetattr(terminal, TCSANOW, &before->terminal);
+	/* The end of the line, which was not shown; not if the terminal takes nothing now. */
 	if (write(terminal, "\n", 1) < 0)
 		return;
+}
+
+/* Waits until the terminal takes or has bytes; -EINTR for a signal that ends this. */
+static int wait_for(int terminal, short events, const sigset_t *waiting)
+{
+	struct pollfd request = {.fd = terminal, .events = events};
+
+	while (!arrived) {
+		if (ppoll(&request, 1, NULL, waiting) >= 0)
+			return 0;
+		/* A signal that is none of these is no reason to give up. */
+		if (errno != EINTR)
+			return -errno;
+	}
+	return -EINTR;
+}
+
+/* Whether a call is to be made again once the terminal is ready. */
+static int is_early(ssize_t result)
+{
+	return result < 0 && (errno == EINTR || errno == EAGAIN);
+}
+
+static ssize_t show_prompt(int terminal, const sigset_t *waiting, const char *prompt)
+{
+	size_t rest = strlen(prompt);
+
+	while (rest > 0) {
+		/* It may be stopped, as by Ctrl-S. */
+		int result = wait_for(terminal, POLLOUT, waiting);
+		if (result < 0)
+			return result;
+		ssize_t count = write(terminal, prompt, rest);
+		if (is_early(count))
+			continue;
+		if (count < 0)
+			return -errno;
+		prompt += count;
+		rest -= (size_t)count;
+	}
+	return 0;
 }
 
 static ssize_t read_line(int terminal, const sigset_t *waiting, char *line, size_t size)
@@ -108,18 +153,13 @@ static ssize_t read_line(int terminal, const sigset_t *waiting, char *line, size
 	size_t count = 0;
 
 	for (;;) {
-		struct pollfd request = {.fd = terminal, .events = POLLIN};
 		char byte = 0;
-		if (arrived)
-			return -EINTR;
-		if (ppoll(&request, 1, NULL, waiting) < 0) {
-			/* A signal that is none of these is no reason to give up. */
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
+		int result = wait_for(terminal, POLLIN, waiting);
+		if (result < 0)
+			return result;
 		ssize_t got = read(terminal, &byte, 1);
-		if (got < 0 && errno == EINTR)
+		/* Another process may have read the line. */
+		if (is_early(got))
 			continue;
 		if (got < 0)
 			return -errno;
@@ -150,8 +190,8 @@ ssize_t footing_read_secret(int terminal, const char *prompt, char *line, size_t
 		memset(&before, 0, sizeof before);
 		take_signals(&before);
 		ssize_t result = hide_input(terminal, &before);
-		if (result == 0 && write(terminal, prompt, strlen(prompt)) < 0)
-			result = -errno;
+		if (result == 0)
+			result = show_prompt(terminal, &before.waiting, prompt);
 		if (result == 0)
 			result = read_line(terminal, &before.waiting, line, size);
 		show_input(terminal, &before);

@@ -16,7 +16,7 @@ public enum SecretInput {
     ) throws(Errno) -> Int? {
         let terminal: FileDescriptor
         do throws(Errno) {
-            terminal = try FileDescriptor.open("/dev/tty", .readWrite)
+            terminal = try FileDescriptor.open("/dev/tty", [.readWrite, .nonBlocking])
         } catch {
             return nil
         }

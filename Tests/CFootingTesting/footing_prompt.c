@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,25 +36,42 @@ static const char *echo(int terminal)
 	return state.c_lflag & ECHO ? "shown" : "hidden";
 }
 
-static void ask(int terminal, int blocks)
+static void ask(int blocks)
 {
 	char line[16];
 	const struct rlimit none = {0, 0};
 	setrlimit(RLIMIT_CORE, &none);
+	int terminal = open("/dev/tty", O_RDWR | O_NONBLOCK);
+	if (terminal < 0)
+		_exit(2);
 	if (blocks && footing_stop_signals() < 0)
 		_exit(2);
 	ssize_t count = footing_read_secret(terminal, "word: ", line, sizeof line);
 	_exit(count == 6 && memcmp(line, "secret", 6) == 0 ? 0 : 1);
 }
 
+/* The kernel takes what was typed in its own time. */
+static void wait_until_stopped(int terminal)
+{
+	for (int attempt = 0; attempt < 10000; attempt++) {
+		struct pollfd request = {.fd = terminal, .events = POLLOUT};
+		if (poll(&request, 1, 0) == 0)
+			return;
+		usleep(1000);
+	}
+	_exit(2);
+}
+
 /* What a shell does: it stays while the one that asks comes and goes. */
-static void lead(const char *path, int blocks, int reports)
+static void lead(const char *path, int blocks, int stops, int reports)
 {
 	if (setsid() < 0)
 		_exit(2);
 	int terminal = open(path, O_RDWR);
 	if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
 		_exit(2);
+	if (stops)
+		wait_until_stopped(terminal);
 	/* Another thread of the tests may wait for system(3), which has two of them ignored. */
 	static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP};
 	for (unsigned index = 0; index < sizeof numbers / sizeof *numbers; index++)
@@ -64,7 +82,7 @@ static void lead(const char *path, int blocks, int reports)
 		setpgid(0, 0);
 		tcsetpgrp(terminal, getpid());
 		signal(SIGTTOU, SIG_DFL);
-		ask(terminal, blocks);
+		ask(blocks);
 	}
 	setpgid(process, process);
 	report(reports, "process %d\n", (int)process);
@@ -85,7 +103,7 @@ static void lead(const char *path, int blocks, int reports)
 	}
 }
 
-int footing_testing_prompt(int blocks, int *controller, int *reports)
+int footing_testing_prompt(int blocks, int stops, int *controller, int *reports)
 {
 	char path[64];
 	int ends[2];
@@ -93,9 +111,11 @@ int footing_testing_prompt(int blocks, int *controller, int *reports)
 	if (*controller < 0 || grantpt(*controller) < 0 || unlockpt(*controller) < 0 ||
 	    ptsname_r(*controller, path, sizeof path) != 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	if (stops && write(*controller, "\x13", 1) != 1)
+		return -errno;
 	pid_t process = fork();
 	if (process == 0)
-		lead(path, blocks, ends[1]);
+		lead(path, blocks, stops, ends[1]);
 	close(ends[1]);
 	*reports = ends[0];
 	return process < 0 ? -errno : process;

@@ -67,6 +67,31 @@ import Testing
         #expect(KeyOptions.limit(nil) == ScryptLimit())
     }
 
+    @Test func `a slot that is easier to guess is told of, and shown`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("disk")
+        var options = DiskOptions(sizeBytes: 16 << 20)
+        let key = DiskKey(try .passphrase(try SecretBytes(count: 8)))
+        let room = MemoryRoom(availableBytes: 100 << 20, swapBytes: 0)
+        let encryption = KeyOptions.encryption(key, room)
+        #expect(encryption.weakness?.contains("takes 16 MiB instead of 128 MiB") == true)
+        #expect(DiskEncryption(key: key).weakness == nil)
+        options.encryption = encryption
+        try Disk.create(path: path, options)
+        let new = DiskEncryption(key: DiskKey(try .keyFile(try SecretBytes(count: 32))))
+        #expect(new.weakness == nil)
+        _ = try DiskKeys.add(path: path, new, key: key)
+        let root = RootCommand.declaration
+        let list = Outcome.of("disk", "key", "list", path, root: root).output
+        let lines = list.split(separator: "\n")
+        try #require(lines.count == 3)
+        #expect(lines[1].contains("passphrase         16 MiB"), "\(list)")
+        #expect(!lines[2].contains("MiB"))
+        let json = Outcome.of("disk", "key", "list", path, "--json", root: root).output
+        #expect(json.contains("\"guessBytes\": \(encryption.cost.memoryBytes ?? 0)"), "\(json)")
+        #expect(json.contains("\"guessBytes\": null"), "\(json)")
+    }
+
     @Test func `a passphrase that is too long, or none`() throws {
         for (byteCount, problem) in [(0, "empty"), (65537, "File too large")] {
             let outcome = try answer("--passphrase-file", mode: 0o600, byteCount: byteCount)

@@ -16,9 +16,14 @@ import Testing
         private let leader: pid_t
         let process: pid_t
 
-        init(blocks: Bool) throws {
+        init(blocks: Bool, stops: Bool = false) throws {
             var (controller, reports) = (-1, -1) as (Int32, Int32)
-            leader = unsafe footing_testing_prompt(blocks ? 1 : 0, &controller, &reports)
+            leader = unsafe footing_testing_prompt(
+                blocks ? 1 : 0,
+                stops ? 1 : 0,
+                &controller,
+                &reports
+            )
             if leader < 0 { throw Errno(rawValue: -leader) }
             terminal = controller
             self.reports = reports
@@ -52,11 +57,28 @@ import Testing
 
         /// Waits until it asks; what is typed is not shown then.
         func wait() throws {
-            _ = try Self.read(until: "word: ", terminal)
+            try shows("word: ")
+            #expect(try !isShown())
+        }
+
+        /// Whether the terminal shows what is typed.
+        func isShown() throws -> Bool {
             var state = termios()
             let result = unsafe tcgetattr(terminal, &state)
             try #require(result == 0)
-            #expect(state.c_lflag & tcflag_t(ECHO) == 0)
+            return state.c_lflag & tcflag_t(ECHO) != 0
+        }
+
+        /// Waits until it hides what is typed, and a little more: it is about to ask then.
+        func waitUntilHidden() throws {
+            for _ in 0..<60_000 {
+                if try !isShown() {
+                    usleep(50_000)
+                    return
+                }
+                usleep(1000)
+            }
+            Issue.record("the terminal shows what is typed")
         }
 
         func type(_ text: String) throws {
@@ -106,6 +128,32 @@ import Testing
         try prompt.wait()
         #expect(kill(prompt.process, signal) == 0)
         #expect(try prompt.report() == "signal \(signal) shown")
+    }
+
+    @Test(
+        .disabled(if: Sanitizer.isOn, Self.later),
+        arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT],
+        [false, true]
+    )
+    func `a signal ends it also where the terminal's output is stopped`(
+        _ signal: Int32,
+        _ blocks: Bool
+    ) throws {
+        let prompt = try Prompt(blocks: blocks, stops: true)
+        try prompt.waitUntilHidden()
+        #expect(kill(prompt.process, signal) == 0)
+        #expect(try prompt.report() == "signal \(signal) shown")
+    }
+
+    @Test func `it asks when the terminal's output goes on`() throws {
+        let prompt = try Prompt(blocks: false, stops: true)
+        try prompt.waitUntilHidden()
+        // Ctrl-Q.
+        try prompt.type("\u{11}")
+        try prompt.wait()
+        try prompt.type("secret\n")
+        #expect(try prompt.report() == "exit 0 shown")
+        try prompt.shows("\r\n")
     }
 
     @Test(.disabled(if: Sanitizer.isOn, Self.later))

@@ -20,13 +20,14 @@ public struct ScryptCost: Hashable, Sendable {
     /// 128 MiB and about half a second.
     public static let standard = ScryptCost(logarithmOfN: 17, r: 8, p: 1)
 
-    /// Equally strong choices, from much memory to little, by OWASP's cheat sheet.
+    /// From much memory to little, by OWASP's cheat sheet, which calls them equal: the less memory,
+    /// the less work, too, down to five eighths.
     private static let choices = [
         standard, ScryptCost(logarithmOfN: 16, r: 8, p: 2),
         ScryptCost(logarithmOfN: 15, r: 8, p: 3), ScryptCost(logarithmOfN: 14, r: 8, p: 5),
     ]
 
-    /// The standard, or one as strong that takes at most this memory; at least 16 MiB.
+    /// The standard, or one nearly as strong that takes at most this memory; at least 16 MiB.
     public static func fitting(memoryBytes: UInt64) -> ScryptCost {
         let small = choices[choices.count - 1]
         return choices.first { $0.memoryBytes ?? .max <= memoryBytes } ?? small

@@ -35,7 +35,7 @@ enum CloneCommand {
         let path = String(text[..<at])
         let name = String(text[text.index(after: at)...])
         let key = try KeyOptions.forDisk(path, input)
-        let encryption = try encryption(input, key)
+        let encryption = try encryption(input, key, console)
         try settle(path, name, key)
         try ImageTool.cleanUpOnSignals()
         var line = ProgressLine(console)
@@ -72,7 +72,8 @@ enum CloneCommand {
     /// How the copy is encrypted.
     private static func encryption(
         _ input: Invocation,
-        _ key: DiskKey?
+        _ key: DiskKey?,
+        _ console: Console
     ) throws(CommandError) -> DiskEncryption? {
         guard input[DiskCreateCommand.encrypts] else {
             if KeyOptions.new.isGiven(input) {
@@ -80,8 +81,12 @@ enum CloneCommand {
             }
             return nil
         }
-        if let key, !KeyOptions.new.isGiven(input) { return KeyOptions.encryption(key) }
-        return try KeyOptions.new.forNew(input)
+        guard let key, !KeyOptions.new.isGiven(input) else {
+            return try KeyOptions.new.forNew(input, console)
+        }
+        let encryption = KeyOptions.encryption(key)
+        if let weakness = encryption.weakness { console.remark(weakness) }
+        return encryption
     }
 
     /// Sees to it that a snapshot that was just made has its tree.

@@ -114,7 +114,7 @@ enum DiskCreateCommand {
             let reason = try profile.apply(to: &options, input, flash: flash)
             if let reason { console.remark(reason) }
         }
-        options.encryption = try encryption(input)
+        options.encryption = try encryption(input, console)
         if !input[device], isBlockDevice(path) {
             throw CommandError(
                 usage:
@@ -137,10 +137,11 @@ enum DiskCreateCommand {
 
     /// How a new disk is to be encrypted.
     static func encryption(
-        _ input: Invocation
+        _ input: Invocation,
+        _ console: Console
     ) throws(CommandError) -> DiskEncryption? {
         if input[encrypts] {
-            return try KeyOptions.current.forNew(input)
+            return try KeyOptions.current.forNew(input, console)
         }
         if KeyOptions.current.isGiven(input) {
             throw CommandError(usage: "a key is of use only with --encrypt")

@@ -80,11 +80,13 @@ enum DiskKeyCommand {
             ])
         }
         var table = TextTable([
-            ("slot", .right), ("opens with", .left), ("made (UTC)", .left), ("label", .left),
+            ("slot", .right), ("opens with", .left), ("a guess takes", .right),
+            ("made (UTC)", .left), ("label", .left),
         ])
         for slot in information.keySlots {
             table.add([
-                "\(slot.index)", slot.kindText, UTCText.text(unixSeconds: slot.createdUnixSeconds),
+                "\(slot.index)", slot.kindText, slot.guessBytes.map { ByteSize.text($0) } ?? "",
+                UTCText.text(unixSeconds: slot.createdUnixSeconds),
                 TerminalText.harmless(slot.label, keepsLineFeeds: false),
             ])
         }
@@ -95,7 +97,7 @@ enum DiskKeyCommand {
     private static func runAdd(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[DiskCommand.path]
         let key = try currentKey(input)
-        let new = try newKey(input)
+        let new = try newKey(input, console)
         do throws(DiskError) {
             let index = try DiskKeys.add(path: path, new, key: key)
             console.print("slot \(index) opens the disk, too")
@@ -119,7 +121,7 @@ enum DiskKeyCommand {
     private static func runRotate(_ input: Invocation, _ console: Console) throws(CommandError) {
         let path = input[DiskCommand.path]
         let key = try currentKey(input)
-        let new = try newKey(input)
+        let new = try newKey(input, console)
         do throws(DiskError) {
             try DiskKeys.rotate(path: path, slot: input[slot], to: new, key: key)
         } catch {
@@ -142,8 +144,11 @@ enum DiskKeyCommand {
         )
     }
 
-    private static func newKey(_ input: Invocation) throws(CommandError) -> DiskEncryption {
-        var new = try KeyOptions.new.forNew(input)
+    private static func newKey(
+        _ input: Invocation,
+        _ console: Console
+    ) throws(CommandError) -> DiskEncryption {
+        var new = try KeyOptions.new.forNew(input, console)
         new.label = input[label] ?? ""
         return new
     }
@@ -163,6 +168,7 @@ extension DiskKeySlot {
             "kind": .string(kind == .passphrase ? "passphrase" : "key-file"),
             "label": .string(label),
             "createdUnixSeconds": JSONValue(createdUnixSeconds),
+            "guessBytes": guessBytes.map { JSONValue($0) } ?? .null,
         ]
     }
 }

@@ -99,8 +99,13 @@ struct KeyOptions: Sendable {
     }
 
     /// How a disk is encrypted, or a slot made, that opens from now on.
-    func forNew(_ input: Invocation) throws(CommandError) -> DiskEncryption {
-        Self.encryption(try newKey(input))
+    func forNew(
+        _ input: Invocation,
+        _ console: Console
+    ) throws(CommandError) -> DiskEncryption {
+        let new = Self.encryption(try newKey(input))
+        if let weakness = new.weakness { console.remark(weakness) }
+        return new
     }
 
     /// The same with a key that there is already.
@@ -244,5 +249,17 @@ struct KeyOptions: Sendable {
         } catch {
             throw CommandError("cannot use", source, error.description)
         }
+    }
+}
+
+extension DiskEncryption {
+    /// What to say of a slot that is easier to guess than the usual one; nil for any other.
+    var weakness: String? {
+        guard key.kind == .passphrase, cost != .standard, let bytes = cost.memoryBytes,
+            let usual = ScryptCost.standard.memoryBytes
+        else { return nil }
+        return "there is little memory to be had: a guess of the passphrase takes "
+            + "\(ByteSize.text(bytes)) instead of \(ByteSize.text(usual)), and less time; "
+            + "'footing disk key rotate' where there is more makes up for it"
     }
 }

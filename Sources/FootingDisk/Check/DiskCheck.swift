@@ -73,13 +73,22 @@ public enum DiskCheck {
         }
         guard let key else { throw try KeySlotStore.withoutKey(store, "check") }
         let opened = try KeySlotStore.unlock(store, key, "check", accelerator)
+        // Whether the other copy is of use to an opening, too.
+        let opens =
+            switch opened.superblock {
+            case .success: true
+            case .failure: false
+            }
         for copy in try KeySlotStore.read(store) where copy.slots != opened.slots {
             report.add(
                 .warning,
                 "the key slots, copy \(copy.name): "
                     + (copy.problem?.description ?? "not those of the other copy"),
                 at: copy.offset,
-                "the other copy is used; the next opening writes this one anew"
+                opens
+                    ? "the other copy is used; the next opening writes this one anew"
+                    : "the other copy is used here, but proves no superblock: the disk cannot be "
+                        + "opened"
             )
         }
         return opened.keys

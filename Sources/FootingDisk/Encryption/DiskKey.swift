@@ -44,4 +44,7 @@ public struct DiskKeySlot: Sendable, Equatable {
     public let label: String
     /// When it was made, in seconds since 1970.
     public let createdUnixSeconds: UInt64
+    /// Memory that each guess of a passphrase takes, in bytes; nil for a key file, or beyond 64
+    /// bits.
+    public let guessBytes: UInt64?
 }

@@ -24,7 +24,8 @@ public enum DiskKeys {
                     index: index,
                     kind: slot.kind,
                     label: slot.label,
-                    createdUnixSeconds: slot.createdSeconds
+                    createdUnixSeconds: slot.createdSeconds,
+                    guessBytes: slot.kind == .passphrase ? slot.cost.memoryBytes : nil
                 )
             )
         }

@@ -121,7 +121,9 @@ enum KeySlotStore {
         if candidates.isEmpty { throw damage(operation, copies) }
         candidates.sort { $0.generation > $1.generation }
         var refusal: KeyError?
+        let volumes = try OpenedContainer.encryptedVolumes(store)
         var unproved: Opened?
+        var isUnprovedOwn = false
         for (index, slots) in candidates.enumerated() {
             let volume: UnlockedVolume
             do throws(KeyError) {
@@ -140,7 +142,11 @@ enum KeySlotStore {
                 others: copies.filter { $0.slots != slots }.map { $0.offset }
             )
             if case .success = superblock { return opened }
+            // The disk's own rather than another's, and of those the later one.
+            let isOwn = volumes.contains(slots.volume)
+            if unproved != nil, isUnprovedOwn || !isOwn { continue }
             unproved = consume opened
+            isUnprovedOwn = isOwn
         }
         // While nobody can tell of a copy it may be the right one.
         if let refusal, refusal.mayPass { throw failure(operation, refusal, copies) }

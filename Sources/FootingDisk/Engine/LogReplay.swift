@@ -218,11 +218,20 @@ struct LogReplay: ~Copyable {
         guard let commit = try readHeader(header),
             commit.lsn == last.lsn + 1, commit.previousChecksum == last.checksum,
             commit.stream == stream, commit.segment == segment, commit.page == page,
-            commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch,
+            commit.epoch >= lastEpoch, commit.epoch <= superblock.epoch, !wasLeftOut(commit),
             commit.nextSegment < geometry.segmentCount, commit.sequence <= Geometry.counterMax,
             page + commit.pageCount <= geometry.pagesPerSegment
         else { return nil }
         return commit
+    }
+
+    /// Whether the last opening found the end of the log before a commit.
+    ///
+    /// Whoever recorded a commit that a crash has torn could bring it back later, in place of what
+    /// was written in its stead. On a disk that is not encrypted anybody can write a commit anyway.
+    private func wasLeftOut(_ commit: CommitHeader) -> Bool {
+        geometry.isEncrypted && commit.epoch < superblock.epoch
+            && commit.lsn > superblock.durableLSN
     }
 
     private func isPayloadIntact(_ commit: CommitHeader) throws(DiskError) -> Bool {

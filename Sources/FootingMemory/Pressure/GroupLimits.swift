@@ -62,16 +62,23 @@ struct GroupLimits: Sendable {
 
     /// The group that has the least left; nil where none limits memory.
     ///
-    /// - Parameter machineBytes: a limit above what the machine has is none.
-    func headroom(machineBytes: UInt64?, _ buffer: inout [UInt8]) -> Headroom? {
+    /// - Parameters:
+    ///   - machineBytes: a limit above what the machine has is none.
+    ///   - isExact: whether what could be reclaimed counts far from the limit, too; who asks often
+    ///     need not read so much.
+    func headroom(
+        machineBytes: UInt64?,
+        isExact: Bool = false,
+        _ buffer: inout [UInt8]
+    ) -> Headroom? {
         var tightest: Headroom?
         for level in levels {
             guard let limit = level.limitBytes, limit < machineBytes ?? .max,
                 let text = try? level.usage.read(into: &buffer),
                 let used = CounterText.number(in: text)
             else { continue }
-            // Far from the limit it does not matter what could be reclaimed.
-            let isFar = used < limit - limit / 4
+            // To a watcher it does not matter far from the limit what could be reclaimed.
+            let isFar = !isExact && used < limit - limit / 4
             let kept = isFar ? used : used.less(reclaimable(level, &buffer))
             let room = Headroom(
                 sizeBytes: limit,
@@ -82,6 +89,66 @@ struct GroupLimits: Sendable {
             tightest = room
         }
         return tightest
+    }
+
+    /// What the groups let this process have of the machine's swap, in bytes; nil where none
+    /// limits it.
+    ///
+    /// `memory.swap.max` and `memory.swap.current`; version 1 limits the sum of memory and swap
+    /// instead. Where a group limits memory and does not tell of swap there is none to count on.
+    ///
+    /// - Parameters:
+    ///   - machineBytes: a limit above what the machine has is none.
+    ///   - availableBytes: what there is of memory before anything is swapped.
+    func swapBytes(
+        machineBytes: UInt64,
+        availableBytes: UInt64,
+        _ root: HostRoot,
+        _ buffer: inout [UInt8]
+    ) -> UInt64? {
+        var least: UInt64?
+        for level in levels {
+            let room: UInt64
+            switch swapLimit(of: level, root, &buffer) {
+            case .unknown where level.limitBytes ?? .max < machineBytes: room = 0
+            case .unknown, .none: continue
+            case .limited(let limit, let used):
+                if version == .version1 {
+                    let kept = used.less(reclaimable(level, &buffer))
+                    room = limit.less(kept).less(availableBytes)
+                } else {
+                    room = limit.less(used)
+                }
+            }
+            least = min(least ?? .max, room)
+        }
+        return least
+    }
+
+    private enum SwapLimit {
+        case unknown
+        case none
+        case limited(UInt64, used: UInt64)
+    }
+
+    private func swapLimit(
+        of level: Level,
+        _ root: HostRoot,
+        _ buffer: inout [UInt8]
+    ) -> SwapLimit {
+        let isOld = version == .version1
+        let limit = isOld ? "memory.memsw.limit_in_bytes" : "memory.swap.max"
+        let usage = isOld ? "memory.memsw.usage_in_bytes" : "memory.swap.current"
+        guard let file = try? SampledFile("\(level.path)/\(limit)", root),
+            let text = try? file.read(into: &buffer)
+        else { return .unknown }
+        if text.starts(with: "max".utf8) { return .none }
+        guard let limit = CounterText.number(in: text) else { return .unknown }
+        if limit >= Self.unlimitedBytes { return .none }
+        guard let file = try? SampledFile("\(level.path)/\(usage)", root),
+            let text = try? file.read(into: &buffer), let used = CounterText.number(in: text)
+        else { return .unknown }
+        return .limited(limit, used: used)
     }
 
     /// Cached files of a group that are clean: reclaimed at once when the group meets its limit.

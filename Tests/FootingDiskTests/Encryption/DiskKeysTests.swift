@@ -200,6 +200,50 @@ import Testing
         }
     }
 
+    /// Nothing proves which of the two is the disk's; what the superblocks say of themselves does
+    /// for a report.
+    @Test(arguments: [0, 1], [0, 3])
+    func `Beside superblocks that nobody proves the copy counts that says it is the disk's`(
+        _ copy: Int,
+        _ changes: Int
+    ) throws {
+        let disk = try EncryptedDisk()
+        for number in 0..<changes {
+            let key = EncryptedDisk.makeKey(UInt8(110 + number))
+            _ = try change(disk, .add(DiskEncryption(key: key)))
+        }
+        let other = try EncryptedDisk(seed: 50, identifier: Identifier(high: 8, low: 9))
+        _ = try change(other, .add(DiskEncryption(key: EncryptedDisk.makeKey(100))))
+        let slots = other.store.bytes(at: Geometry.keySlotsOffsets[0], count: 4096)
+        disk.store.damage(at: Geometry.keySlotsOffsets[copy], slots)
+        for offset in Geometry.superblockOffsets { forgeSuperblock(disk, offset) }
+        let unlocked = try KeySlotStore.unlock(disk.store, EncryptedDisk.key, "test")
+        #expect(unlocked.keys.identifier == Identifier(high: 1, low: 2))
+        let error = #expect(throws: DiskError.self) { _ = try disk.open() }
+        #expect(error?.kind == .corrupt && error?.detail.contains("another disk's") == false)
+        let report = try disk.check()
+        #expect(report.findings.contains { $0.severity == .error })
+        let finding = report.findings.first { $0.what.contains("key slots, copy") }
+        #expect(finding?.consequence.contains("cannot be opened") == true)
+    }
+
+    /// Changes a superblock as somebody without the key can.
+    private func forgeSuperblock(_ disk: EncryptedDisk, _ offset: UInt64) {
+        let page = AlignedBuffer(count: 4096)
+        let bytes = disk.store.bytes(at: offset, count: 4096)
+        unsafe bytes.withUnsafeBytes { unsafe page.copy(from: $0, at: 0) }
+        guard var superblock = try? Superblock(page) else {
+            Issue.record("no superblock")
+            return
+        }
+        superblock.generation += 1
+        superblock.store(in: page)
+        disk.store.damage(
+            at: offset,
+            unsafe [UInt8](UnsafeRawBufferPointer(page.slice(0..<4096)))
+        )
+    }
+
     @Test func `Damaged copies are named, and no key is asked for where none helps`() throws {
         let disk = try EncryptedDisk()
         disk.store.rot(sector: Geometry.keySlotsOffsets[1] / 512, bit: 99)

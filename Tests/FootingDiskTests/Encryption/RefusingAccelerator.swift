@@ -8,6 +8,8 @@ final class RefusingAccelerator: Accelerator {
     let allowance = Locked<Int?>(nil)
     /// The same for proofs, which are told apart from ciphers.
     let proofAllowance = Locked<Int?>(nil)
+    /// How often a cipher got none.
+    let refusals = Locked(0)
     private let real = SoftwareAccelerator()
 
     var name: String { "refusing" }
@@ -69,6 +71,7 @@ final class RefusingAccelerator: Accelerator {
                 return count == 0
             }
             if isUsedUp || owner.refuses.withLock({ $0 }) {
+                owner.refusals.withLock { $0 += 1 }
                 throw .unavailable("no memory for a cipher")
             }
         }

@@ -102,6 +102,12 @@ import Testing
 
     // MARK: - The log
 
+    /// How many of the changed containers opened, and what could be read of them.
+    private struct Tally {
+        var openings = 0
+        var blocksRead = 0
+    }
+
     /// A disk whose log was not closed, and what was written after its checkpoint, in order.
     private struct Logged {
         let disk: EncryptedDisk
@@ -136,12 +142,16 @@ import Testing
         }
 
         /// Whether what can be read of a container was there after one of the writes.
-        func isPrefix(_ changed: EncryptedDisk) -> Bool {
+        ///
+        /// - Parameter tally: so that what opens nothing at all does not pass for right.
+        func isPrefix(_ changed: EncryptedDisk, _ tally: inout Tally) -> Bool {
             guard let engine = try? changed.open() else { return true }
+            tally.openings += 1
             var found: [[UInt8]?] = []
             for number in 0..<Self.blockCount {
                 found.append(try? EncryptedDisk.read(engine, number))
             }
+            tally.blocksRead += found.count { $0 != nil }
             var state = [Int](repeating: 1, count: Self.blockCount)
             func fits() -> Bool {
                 zip(found, state).enumerated().allSatisfy { number, pair in
@@ -157,11 +167,23 @@ import Testing
         }
     }
 
+    /// What was not changed gives all that was written.
+    private func requireWhole(_ logged: Logged) throws {
+        let engine = try logged.disk.copy().open()
+        for number in 0..<Logged.blockCount {
+            let round = number % 2 == 0 ? Logged.rounds.upperBound : 1
+            let found = try EncryptedDisk.read(engine, number)
+            try #require(found == EncryptedDisk.content(number, round), "block \(number)")
+        }
+    }
+
     @Test func `Commits from elsewhere in the log give no wrong data`() throws {
         let logged = try Logged(EncryptedDisk())
         let other = try Logged(EncryptedDisk(seed: 78, identifier: Identifier(high: 5, low: 6)))
         let headers = logged.headers
         #expect(headers.count > 12 && other.headers == headers)
+        try requireWhole(logged)
+        var (tally, copies) = (Tally(), 0)
         var random = SeededRandom(seed: 42)
         for target in headers {
             for source in headers {
@@ -174,10 +196,14 @@ import Testing
                         at: target,
                         donor.store.bytes(at: source, count: count)
                     )
-                    #expect(logged.isPrefix(copy), "\(source) at \(target), \(count) bytes")
+                    copies += 1
+                    let isPrefix = logged.isPrefix(copy, &tally)
+                    #expect(isPrefix, "\(source) at \(target), \(count) bytes")
                 }
             }
         }
+        #expect(tally.openings >= copies / 100, "\(tally), \(copies)")
+        #expect(tally.blocksRead >= 12 * tally.openings, "\(tally)")
     }
 
     /// The end of the log can be cut off, as docs/encryption.md says, but nothing put in its place.
@@ -189,11 +215,63 @@ import Testing
         first.store.restart(.all)
         let older = first.copy(seed: 6)
         let logged = try Logged(first)
+        try requireWhole(logged)
+        var tally = Tally()
         for segment in segments(first) {
             let copy = logged.disk.copy()
             let start = copy.geometry.range(ofSegment: segment).lowerBound
             copy.store.damage(at: start, bytes(segment, older))
-            #expect(logged.isPrefix(copy), "segment \(segment)")
+            let isPrefix = logged.isPrefix(copy, &tally)
+            #expect(isPrefix, "segment \(segment)")
         }
+        #expect(tally.openings >= 1, "\(tally), \(segments(first).count)")
+        #expect(tally.blocksRead >= 12 * tally.openings, "\(tally)")
+    }
+
+    /// The pages that differ between two states of a disk's segments.
+    private func changes(
+        _ disk: EncryptedDisk,
+        since before: EncryptedDisk
+    ) -> [(offset: UInt64, bytes: [UInt8])] {
+        let start = disk.geometry.range(ofSegment: 0).lowerBound
+        return stride(from: start, to: disk.store.sizeBytes, by: 4096).compactMap { offset in
+            let bytes = disk.store.bytes(at: offset, count: 4096)
+            if bytes == before.store.bytes(at: offset, count: 4096) { return nil }
+            return (offset: offset, bytes: bytes)
+        }
+    }
+
+    @Test func `A commit that an opening has left out does not come back`() throws {
+        let disk = try EncryptedDisk()
+        var engine = try disk.open()
+        try EncryptedDisk.write(engine, 0, 1)
+        try engine.checkpoint()
+        try EncryptedDisk.write(engine, 0, 2)
+        try engine.flush()
+        let before = disk.copy()
+        try EncryptedDisk.write(engine, 0, 3)
+        try engine.flush()
+        let recorded = changes(disk, since: before)
+        #expect(!recorded.isEmpty)
+        disk.store.restart(.none)
+        // As if the power had gone before it was written.
+        for page in recorded {
+            let bytes = before.store.bytes(at: page.offset, count: 4096)
+            disk.store.damage(at: page.offset, bytes)
+        }
+        engine = try disk.open()
+        #expect(try EncryptedDisk.read(engine, 0) == EncryptedDisk.content(0, 2))
+        let opened = disk.copy()
+        try EncryptedDisk.write(engine, 1, 4)
+        try engine.flush()
+        let later = changes(disk, since: opened)
+        #expect(!later.isEmpty)
+        disk.store.restart(.none)
+        for page in later {
+            disk.store.damage(at: page.offset, [UInt8](repeating: 0, count: 4096))
+        }
+        for page in recorded { disk.store.damage(at: page.offset, page.bytes) }
+        engine = try disk.open()
+        #expect(try EncryptedDisk.read(engine, 0) == EncryptedDisk.content(0, 2))
     }
 }

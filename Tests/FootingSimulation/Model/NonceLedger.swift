@@ -1,8 +1,8 @@
-import FootingAcceleration
+package import FootingAcceleration
 import FootingSystem
 
 /// An accelerator that notes what each nonce was used for: never for two things.
-final class NonceLedger: Accelerator {
+package final class NonceLedger: Accelerator {
     private struct Use: Hashable {
         /// Of the key.
         let key: UInt64
@@ -18,19 +18,20 @@ final class NonceLedger: Accelerator {
     private let real: any Accelerator
     private let state = Locked(State())
 
-    init(_ real: any Accelerator) { self.real = real }
+    /// Notes what is asked of another one.
+    package init(_ real: any Accelerator) { self.real = real }
 
-    var name: String { real.name }
-    var operations: Set<AccelerationOperation> { real.operations }
-    var statistics: AcceleratorStatistics { real.statistics }
+    package var name: String { real.name }
+    package var operations: Set<AccelerationOperation> { real.operations }
+    package var statistics: AcceleratorStatistics { real.statistics }
 
     /// How many were used.
-    var count: Int { state.withLock { $0.uses.count } }
+    package var count: Int { state.withLock { $0.uses.count } }
 
     /// The first one that was used for something else, too.
-    var failure: String? { state.withLock { $0.failure } }
+    package var failure: String? { state.withLock { $0.failure } }
 
-    func compress(
+    package func compress(
         _ source: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer,
         _ method: CompressionMethod,
@@ -39,7 +40,7 @@ final class NonceLedger: Accelerator {
         try unsafe real.compress(source, into: target, method, effort)
     }
 
-    func decompress(
+    package func decompress(
         _ source: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer,
         _ method: CompressionMethod
@@ -47,7 +48,7 @@ final class NonceLedger: Accelerator {
         try unsafe real.decompress(source, into: target, method)
     }
 
-    func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
+    package func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
         let number = unsafe key.withBytes { unsafe $0.loadUnaligned(as: UInt64.self) }
         return Cipher(real: try real.cipher(key: key), key: number, ledger: self)
     }

@@ -39,7 +39,7 @@ enum ImportCommand {
         var line = ProgressLine(console)
         let size: UInt64
         do throws(CommandError) {
-            size = try copy(path, format, input, &line)
+            size = try copy(path, format, input, console, &line)
         } catch {
             line.clear()
             throw error
@@ -64,13 +64,14 @@ enum ImportCommand {
         _ path: String,
         _ format: ImageFormat,
         _ input: Invocation,
+        _ console: Console,
         _ line: inout ProgressLine
     ) throws(CommandError) -> UInt64 {
         var shown = line
         defer { line = shown }
         if format == .qcow2 {
             let image = try QcowImage(path: path)
-            try make(input, size: image.sizeBytes) { (disk) throws(CommandError) in
+            try make(input, console, size: image.sizeBytes) { (disk) throws(CommandError) in
                 let export = DiskExport(disk, name: "disk")
                 let words = ["-n", "--target-is-zero", "-O", "raw", QcowImage.description]
                 try ImageTool.convert(export, "importing", &shown, input: image.number) { uri in
@@ -84,7 +85,7 @@ enum ImportCommand {
         do throws(DiskError) { size = try RawImage.sizeBytes(path: path) } catch {
             throw DiskCommand.failure(error)
         }
-        try make(input, size: size) { (disk) throws(CommandError) in
+        try make(input, console, size: size) { (disk) throws(CommandError) in
             do throws(DiskError) {
                 _ = try RawImage.load(path: path, into: disk) { done in
                     shown.show("importing", done: done.bytesDone, total: done.bytesTotal)
@@ -98,12 +99,13 @@ enum ImportCommand {
 
     private static func make(
         _ input: Invocation,
+        _ console: Console,
         size: UInt64,
         _ fill: (Disk) throws(CommandError) -> Void
     ) throws(CommandError) {
         var failure: CommandError?
         var options = DiskCreateCommand.options(input, size: size)
-        options.encryption = try DiskCreateCommand.encryption(input)
+        options.encryption = try DiskCreateCommand.encryption(input, console)
         do throws(DiskError) {
             try NewDisk.make(path: input[target], options) { (disk) throws(DiskError) in
                 do throws(CommandError) { try fill(disk) } catch {
