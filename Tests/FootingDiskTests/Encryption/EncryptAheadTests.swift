@@ -1,6 +1,7 @@
 import FootingAcceleration
 import FootingSimulation
 import FootingSystem
+import FootingTestSupport
 import Glibc
 import Testing
 
@@ -8,11 +9,17 @@ import Testing
 
 /// Threads that encrypt commits beside the one that writes them, and a cipher that gets no memory
 /// now and then.
-@Suite(.timeLimit(.minutes(5))) struct EncryptAheadTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct EncryptAheadTests {
     private static let clientCount = 4
     /// Blocks that only one client writes.
     private static let shareBlocks = 1024
-    private static let rounds = 60
+    private static let rounds = Sanitizer.rounds(60, sanitized: 4)
+    /// The longest time for which nothing is refused: under a sanitizer a commit takes long, and if
+    /// each were refused none would ever succeed.
+    private static let respiteMicroseconds = Sanitizer.isOn ? 200_000 : 30_000
+    /// The longest time for which it is, and how much is allowed in it first.
+    private static let refusalMicroseconds = Sanitizer.isOn ? 60_000 : 3000
+    private static let allowanceMaximum = Sanitizer.rounds(300, sanitized: 20)
 
     /// What a client's blocks may hold: more than one thing after a write that failed.
     private typealias Expected = [Set<UInt64>]
@@ -194,10 +201,10 @@ import Testing
         let deadline = SystemClock().nanoseconds + 120_000_000_000
         while progress.withLock({ $0.finished }) < Self.clientCount {
             try #require(SystemClock().nanoseconds < deadline, "a client hangs")
-            refusing.allowance.withLock { $0 = random.below(300) }
-            usleep(UInt32(random.below(3000)))
+            refusing.allowance.withLock { $0 = random.below(Self.allowanceMaximum) }
+            usleep(UInt32(random.below(Self.refusalMicroseconds)))
             refusing.allowance.withLock { $0 = nil }
-            usleep(UInt32(random.below(30_000)))
+            usleep(UInt32(random.below(Self.respiteMicroseconds)))
         }
     }
 
