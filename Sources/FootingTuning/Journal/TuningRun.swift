@@ -28,7 +28,7 @@ public struct TuningRun {
         let owner: TuningJournal.Owner
         let name: String
         let attribute: String
-        /// nil for one that moved, and has none for now.
+        /// nil where the attribute is not there for now: a scheduler's own, while another is on.
         let value: String?
     }
 
