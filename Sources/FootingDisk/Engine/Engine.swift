@@ -49,6 +49,8 @@ final class Engine: Sendable {
     let checkpointMemory: CheckpointMemory
     /// Blocks that were read.
     let blocks: BlockCache
+    /// What clients wrote last, as commits bring it to the cache.
+    let writtenSequence = Locked(BlockSequence())
     /// What was written to the store.
     let traffic = TrafficMeter()
     /// Who reads in sequence, and what is to be read before they ask.
