@@ -23,7 +23,9 @@ final class Engine: Sendable {
         static let maintenance = 1
         /// Room for writers; the end of readers.
         static let progress = 2
-        static let count = 3
+        /// Something to encrypt.
+        static let sealer = 3
+        static let count = 4
     }
 
     /// Who runs the steps.
