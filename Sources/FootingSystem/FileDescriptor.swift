@@ -340,6 +340,27 @@ extension FileDescriptor {
         _ = try retrying { unsafe footing_rename_new(path, newPath) }
     }
 
+    /// Removes a name in an open directory (`unlinkat(2)`).
+    ///
+    /// - Throws: `ENOENT` if it is not there.
+    public static func remove(
+        _ name: String,
+        in folder: borrowing FileDescriptor
+    ) throws(Errno) {
+        guard unsafe unlinkat(folder.number, name, 0) == 0 else { throw Errno.current }
+    }
+
+    /// Gives a file of an open directory another name there, in place of what had it
+    /// (`renameat(2)`).
+    public static func rename(
+        _ name: String,
+        over newName: String,
+        in folder: borrowing FileDescriptor
+    ) throws(Errno) {
+        let number = folder.number
+        guard unsafe renameat(number, name, number, newName) == 0 else { throw Errno.current }
+    }
+
     /// Makes a directory's entries durable, as after creating a file in it.
     public static func synchronizeDirectory(of path: String) throws(Errno) {
         let slash = path.lastIndex(of: "/")
