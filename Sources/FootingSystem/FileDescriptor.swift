@@ -257,6 +257,16 @@ extension FileDescriptor {
         }
     }
 
+    /// Lets the device make zeros of a range, which counts as written then
+    /// (`FALLOC_FL_WRITE_ZEROES`, Linux 6.17).
+    ///
+    /// - Throws: `EOPNOTSUPP` where the kernel, the file system or the device has no such thing.
+    public func writeZeroes(_ range: Range<UInt64>) throws(Errno) {
+        _ = try retrying {
+            footing_write_zeroes(number, Int64(range.lowerBound), Int64(range.count))
+        }
+    }
+
     /// Gives the space of a range back to the file system; it reads as zeros afterwards.
     public func punchHole(_ range: Range<UInt64>) throws(Errno) {
         _ = try retrying {
