@@ -10,8 +10,8 @@ enum SideEffects {
     /// A new scheduler brings its own number of requests, and write-back throttling is turned on
     /// and off with some (block/elevator.c, block/blk-wbt.c). `async_depth` follows the number of
     /// requests; it is the scheduler's (block/mq-deadline.c), or from Linux 7.0 on the queue's, and
-    /// then goes with the scheduler as well (block/blk-mq.c, block/elevator.c). Of a pair of bytes and ratio, the one that is not written
-    /// becomes 0.
+    /// then goes with the scheduler as well (block/blk-mq.c, block/elevator.c). Of a pair of bytes
+    /// and ratio, the one that is not written becomes 0.
     private static func named(_ attribute: String) -> [String] {
         switch attribute {
         case QueueAttribute.scheduler.rawValue:

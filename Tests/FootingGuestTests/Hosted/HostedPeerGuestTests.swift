@@ -39,7 +39,12 @@ struct HostedPeerGuestTests {
         try guest.shell("footing disk check \(container) >/dev/null; busybox rm \(container)")
 
         try guest.shell("busybox truncate -s 64M /m/ordered/peer")
-        let nbdkit = "nbdkit --foreground --unix /tmp/serve.sock file /m/ordered/peer"
+        let program = try #require(SharedProgram.nbdkit.files.first)
+        // It ends with the shell that started it, so that one stays; and it tells its own number.
+        let nbdkit = """
+            ( \(program) --foreground --pidfile /tmp/serve.pid --unix /tmp/serve.sock \
+            file /m/ordered/peer; echo ended )
+            """
         let peer = Self.rates(try hosted.costs("ordered", nbdkit, Self.series))
         // The same file again, whose blocks are there by now.
         let again = Self.rates(try hosted.costs("ordered", nbdkit, Self.series))

@@ -1,3 +1,4 @@
+internal import FootingDeployment
 internal import FootingDisk
 internal import FootingNBD
 internal import FootingSystem
