@@ -43,7 +43,9 @@ struct NewDiskTests {
                 allocated() { stat --format='%b %B' "$1" | { read -r a b; echo $((a * b)); }; }
                 new() { "$footing" disk create "$@" --snapshot-reserve 0 >/dev/null; }
                 new all --size 32M --segment 1M --prepare all
-                (($(allocated all) >= $(stat --format=%s all))) || fail "$(allocated all)"
+                # All but a hole before the first segment, which is smaller than one.
+                is_whole() { (($(allocated "$1") > $(stat --format=%s "$1") - (1 << 20))); }
+                is_whole all || fail "$(allocated all)"
                 new some --size 32M --segment 1M --prepare 9M
                 new none --size 32M --segment 1M --prepare 0
                 more=$(($(allocated some) - $(allocated none)))
@@ -52,7 +54,7 @@ struct NewDiskTests {
                 new spared --size 32M --segment 1M --profile edge-generic
                 (($(allocated spared) == $(allocated none))) || fail "$(allocated spared)"
                 new asked --size 32M --segment 1M --profile edge-generic --prepare all
-                (($(allocated asked) >= $(stat --format=%s asked))) || fail "$(allocated asked)"
+                is_whole asked || fail "$(allocated asked)"
                 for disk in all some none; do "$footing" disk check $disk >/dev/null; done
                 expect 64 'for a disk in a file' "$footing" disk create none --device --size 1M \
                     --prepare all
