@@ -18,12 +18,13 @@ import tempfile
 import bench_detect
 import bench_disk
 import bench_kubevirt
+import bench_tuning
 from bench_report import Report, say
 from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, all_servers, fio, run
 
 ALL_PARTS = (
     *("detect", "nbd", "lz4", "aes", "capped", "amplification", "snapshots", "recovery"),
-    *("memory", "kubevirt"),
+    *("memory", "kubevirt", "tuning"),
 )
 
 
@@ -431,6 +432,8 @@ def main():
             bench_detect.measure(report, FOOTING, ROUNDS)
         if "kubevirt" in PARTS:
             bench_kubevirt.measure(report, f"{FOOTING}-kubevirt", folder, ROUNDS)
+        if "tuning" in PARTS:
+            bench_tuning.measure(report, folder, ROUNDS, OPTIONS.workloads)
         if "snapshots" in PARTS:
             bench_disk.measure_snapshots(report, folder)
         if "nbd" in PARTS or "capped" in PARTS:

@@ -40,11 +40,14 @@ def modules(wanted):
     return [f"{KIT}/cloud/modules/{path}" for path in order]
 
 
-def archive(path):
+MODULES = ("virtio_pci", "virtio_blk", "virtio_balloon")
+
+
+def archive(path, wanted=MODULES, programs=("memory", "load")):
     """Writes the files that the guest starts with, as an uncompressed cpio archive."""
-    drivers = modules(["virtio_pci", "virtio_blk", "virtio_balloon"])
+    drivers = modules(wanted)
     files = {"init": f"{KIT}/init", "bin/footing": "bin/footing", "bin/busybox": "/bin/busybox"}
-    files |= {f"bin/{name}": f"{KIT}/{name}" for name in ("memory", "load")}
+    files |= {f"bin/{name}": f"{KIT}/{name}" for name in programs}
     files |= {f"modules/{os.path.basename(driver)}": driver for driver in drivers}
     order = "".join(f"/modules/{os.path.basename(driver)}\n" for driver in drivers)
     with open(path, "wb") as out:
@@ -101,8 +104,9 @@ class Channel:
 class Guest:
     """A running machine; `with` ends it."""
 
-    def __init__(self, mebibytes, initramfs, disks, saved=None):
-        """disks: name, file, and whether writes to it are forgotten with the machine."""
+    def __init__(self, mebibytes, initramfs, disks, saved=None, more=()):
+        """disks: name, file, and whether writes to it are forgotten with the machine; more: other
+        words for QEMU."""
         self.control, self.channel = Channel(), Channel()
         words = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", str(mebibytes)]
         words += ["-cpu", "max,-erms,-avx,-avx2", "-nodefaults", "-no-user-config", "-no-reboot"]
@@ -113,7 +117,7 @@ class Guest:
             drive = f"if=none,id={name},format=raw,file={path}"
             words += ["-drive", drive + (",snapshot=on" if forgets else "")]
             words += ["-device", f"virtio-blk-pci,drive={name}"]
-        words += ["-serial", "null"]
+        words += [*more, "-serial", "null"]
         for name, channel in (("channel", self.channel), ("qmp", self.control)):
             words += ["-chardev", f"socket,id={name},fd={channel.theirs.fileno()}"]
         words += ["-serial", "chardev:channel", "-mon", "chardev=qmp,mode=control"]

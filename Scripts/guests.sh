@@ -87,7 +87,7 @@ kernel generic linux-image-amd64
 xen
 for source in "$programs"/*.c; do
     program=$guests/$(basename "$source" .c)
-    [[ ! -e $program || $source -nt $program ]] || continue
+    [[ ! -e $program || $source -nt $program || $programs/nbd.h -nt $program ]] || continue
     clang -static -O2 -Wall -Wextra -Werror -o "$program" "$source"
     strip "$program"
 done

@@ -158,6 +158,16 @@ int footing_allocate(int file, int64_t offset, int64_t length)
 	return result_of(fallocate(file, 0, offset, length));
 }
 
+/* <linux/falloc.h> has it from 6.17 on. */
+#ifndef FALLOC_FL_WRITE_ZEROES
+#define FALLOC_FL_WRITE_ZEROES 0x80
+#endif
+
+int footing_write_zeroes(int file, int64_t offset, int64_t length)
+{
+	return result_of(fallocate(file, FALLOC_FL_WRITE_ZEROES, offset, length));
+}
+
 int footing_punch_hole(int file, int64_t offset, int64_t length)
 {
 	return result_of(

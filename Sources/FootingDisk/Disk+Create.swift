@@ -23,6 +23,11 @@ public struct DiskOptions: Sendable {
     public var encryption: DiskEncryption?
     /// Whether btrfs goes on to write each block of the file elsewhere, with a checksum of its own.
     public var keepsCopyOnWrite = false
+    /// Bytes of segments to prepare before the first write, so that a host's journal has nothing
+    /// to commit for them, and nobody writes them later; all that there are, if they are fewer.
+    ///
+    /// Nil: as many as some thousand small durable writes take, where that is of use.
+    public var preparedBytes: UInt64?
 
     /// Room for snapshots in a file, in percent: half the data, but not more than 128 GiB.
     ///
@@ -142,33 +147,35 @@ extension Disk {
 
     /// Creates a container in a new file.
     ///
+    /// - Parameter progress: told how many of the bytes that ``DiskOptions/preparedBytes`` asks
+    ///   for are done, and how many there are.
     /// - Throws: kind `invalid` if the file is there already; kind `noSpace` if the host is full. A
     ///   file that could not be finished is removed.
-    public static func create(path: String, _ options: DiskOptions) throws(DiskError) {
-        try create(
-            path: path,
-            try options.geometry(),
-            options.compression,
-            options.encryption,
-            keepsCopyOnWrite: options.keepsCopyOnWrite
-        )
+    public static func create(
+        path: String,
+        _ options: DiskOptions,
+        progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
+    ) throws(DiskError) {
+        try create(path: path, try options.geometry(), options, progress)
     }
 
+    /// The same with a layout that does not follow from the options.
     static func create(
         path: String,
         _ geometry: Geometry,
-        _ compression: CompressionPolicy,
-        _ encryption: DiskEncryption? = nil,
-        keepsCopyOnWrite: Bool = false
+        _ options: DiskOptions,
+        _ progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
     ) throws(DiskError) {
         let store = try FileStore(
             creating: path,
             sizeBytes: geometry.containerSizeBytes,
-            keepsCopyOnWrite: keepsCopyOnWrite
+            keepsCopyOnWrite: options.keepsCopyOnWrite
         )
+        // From here on it is this one's to remove, also where a signal ends the program.
+        let mark = UnfinishedFile(path)
         do throws(DiskError) {
-            try format(store, geometry, compression, encryption)
-            prepareFirstSegments(store, geometry)
+            try format(store, geometry, options.compression, options.encryption)
+            try SegmentPreparation(store, geometry).run(options.preparedBytes, progress)
             do throws(Errno) {
                 try FileDescriptor.synchronizeDirectory(of: path)
             } catch {
@@ -178,26 +185,7 @@ extension Disk {
             FileDescriptor.remove(path)
             throw error.at(path)
         }
-    }
-
-    /// What is written before the first client comes: room for some thousand small durable writes,
-    /// and little beside a large disk, whose four segments would be 256 MiB.
-    private static let firstPreparedBytes: UInt64 = 32 << 20
-
-    /// Writes the segments that the log begins in once, before any client waits for it.
-    private static func prepareFirstSegments(_ store: FileStore, _ geometry: Geometry) {
-        guard store.isOverwrittenInPlace else { return }
-        do throws(Errno) {
-            var rest = firstPreparedBytes
-            for segment in 0..<UInt32(4) where rest > 0 {
-                let range = geometry.range(ofSegment: segment)
-                let count = min(rest, UInt64(range.count))
-                _ = try store.prepare(range.lowerBound..<range.lowerBound + count)
-                rest -= count
-            }
-        } catch {
-            // The first commits cost the host more, and nothing else.
-        }
+        _ = consume mark
     }
 
     /// Writes the structures of an empty disk.

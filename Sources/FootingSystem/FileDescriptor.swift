@@ -257,6 +257,16 @@ extension FileDescriptor {
         }
     }
 
+    /// Lets the device make zeros of a range, which counts as written then
+    /// (`FALLOC_FL_WRITE_ZEROES`, Linux 6.17).
+    ///
+    /// - Throws: `EOPNOTSUPP` where the kernel, the file system or the device has no such thing.
+    public func writeZeroes(_ range: Range<UInt64>) throws(Errno) {
+        _ = try retrying {
+            footing_write_zeroes(number, Int64(range.lowerBound), Int64(range.count))
+        }
+    }
+
     /// Gives the space of a range back to the file system; it reads as zeros afterwards.
     public func punchHole(_ range: Range<UInt64>) throws(Errno) {
         _ = try retrying {
@@ -338,6 +348,27 @@ extension FileDescriptor {
     /// - Throws: `EEXIST` if it is.
     public static func rename(_ path: String, toNew newPath: String) throws(Errno) {
         _ = try retrying { unsafe footing_rename_new(path, newPath) }
+    }
+
+    /// Removes a name in an open directory (`unlinkat(2)`).
+    ///
+    /// - Throws: `ENOENT` if it is not there.
+    public static func remove(
+        _ name: String,
+        in folder: borrowing FileDescriptor
+    ) throws(Errno) {
+        guard unsafe unlinkat(folder.number, name, 0) == 0 else { throw Errno.current }
+    }
+
+    /// Gives a file of an open directory another name there, in place of what had it
+    /// (`renameat(2)`).
+    public static func rename(
+        _ name: String,
+        over newName: String,
+        in folder: borrowing FileDescriptor
+    ) throws(Errno) {
+        let number = folder.number
+        guard unsafe renameat(number, name, number, newName) == 0 else { throw Errno.current }
     }
 
     /// Makes a directory's entries durable, as after creating a file in it.

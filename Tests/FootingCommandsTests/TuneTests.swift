@@ -48,6 +48,19 @@ import Testing
         #expect(run("profile", "check", "/dev/zero").status == 1)
     }
 
+    @Test func `what a profile asks for and nothing heeds is told when it is checked`() throws {
+        try folder.file("far", "format = 1\nname = far\noffline-buffer = 256M\n")
+        let checked = run("profile", "check", folder.path("far"))
+        #expect(checked.output == "the profile 'far' is sound\n")
+        #expect(
+            checked.error == "footing: the profile 'far' asks for what nothing heeds yet: "
+                + "offline-buffer = 256M\n"
+        )
+        let document = run("profile", "check", folder.path("far"), "--json")
+        #expect(document.error == checked.error)
+        #expect(document.output.hasPrefix("{"))
+    }
+
     @Test func `a tree is planned, changed and restored`() throws {
         let tree = try TunedTree(in: folder)
         let root = tree.root

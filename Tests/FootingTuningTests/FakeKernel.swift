@@ -57,14 +57,22 @@ struct FakeKernel: TuningAccess {
             try renew(folder + "iosched", value)
             // A new scheduler brings its own number of requests.
             try files.write(folder + "nr_requests", value == "none" ? "254" : "256")
+            if (try? files.read(folder + "async_depth")) != nil {
+                try files.write(folder + "async_depth", value == "none" ? "254" : "256")
+            }
         case "nr_requests":
             guard let number = Int(value), (4...2048).contains(number) else {
                 throw .invalidArgument
             }
+            try scaleDepth(files, folder, number)
             try files.write(path, value)
             if (try? files.read(folder + "iosched/async_depth")) != nil {
                 try files.write(folder + "iosched/async_depth", "\(number * 3 / 4)")
             }
+        case "async_depth" where folder.hasSuffix("queue/"):
+            let scheduler = try QueueAttribute.scheduler.value(files.read(folder + "scheduler"))
+            if scheduler == "none" { throw .invalidArgument }
+            try files.write(path, value)
         case "dirty_bytes", "dirty_background_bytes":
             guard let number = Int(value), number >= 8192 else { throw .invalidArgument }
             try files.write(path, value)
@@ -81,6 +89,20 @@ struct FakeKernel: TuningAccess {
 }
 
 extension FakeKernel {
+    /// From Linux 7.0 on the queue's own depth keeps its share of the number of requests under a
+    /// scheduler, and is that number without one.
+    private func scaleDepth(
+        _ files: RootAccess,
+        _ folder: String,
+        _ number: Int
+    ) throws(Errno) {
+        guard let depth = Int((try? files.read(folder + "async_depth")) ?? "") else { return }
+        let scheduler = try QueueAttribute.scheduler.value(files.read(folder + "scheduler"))
+        let before = Int(try files.read(folder + "nr_requests")) ?? number
+        let scaled = scheduler == "none" ? number : max(1, depth * number / before)
+        try files.write(folder + "async_depth", "\(scaled)")
+    }
+
     /// A scheduler takes its own attributes along, and a new one brings its defaults.
     private func renew(_ folder: String, _ scheduler: String) throws(Errno) {
         for name in (try? root.names(folder)) ?? [] {

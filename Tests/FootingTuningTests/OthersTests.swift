@@ -74,6 +74,48 @@ import Testing
         #expect(store.current == nil)
     }
 
+    @Test func `what was one scheduler's is not written under somebody else's`() throws {
+        var disk = TuningTree.Disk.virtio()
+        disk.queue["scheduler"] = "[mq-deadline] none kyber"
+        disk.queue["nr_requests"] = "8"
+        let tree = try TuningTree([disk])
+        let before = try tree.values()
+        let store = MemoryStore()
+        _ = try apply(tree, store, ["paravirtual-scheduler-none"])
+        // Somebody chooses a third one, which happens to bring the number that there was before.
+        try FakeKernel(root: try tree.root()).write("sys/block/vda/queue/scheduler", "kyber")
+        try tree.write("sys/block/vda/queue/nr_requests", "254")
+        let undone = try applier(tree, store).rollback(force: false)
+        #expect(try tree.queue("vda", "nr_requests") == "254")
+        let targets = undone.left.map(\.target)
+        #expect(Set(targets) == ["vda queue/scheduler", "vda queue/nr_requests"])
+        #expect(undone.left.last?.reason.contains("another scheduler's") == true)
+        #expect(undone.steps.isEmpty && undone.hasForeign)
+        // It stays in the journal until that one is back.
+        #expect(try applier(tree, store).rollback(force: true).left.isEmpty)
+        #expect(try tree.values() == before)
+        #expect(store.current == nil)
+    }
+
+    @Test(arguments: ["[mq-deadline] none", "mq-deadline [none]"])
+    func `the queue's own depth is restored with what moves it`(_ schedulers: String) throws {
+        for rule in ["paravirtual-scheduler-none", "queue-requests"] {
+            var disk = TuningTree.Disk.virtio()
+            let isNone = schedulers.hasSuffix("[none]")
+            disk.queue["scheduler"] = schedulers
+            disk.queue["nr_requests"] = "8"
+            disk.queue["async_depth"] = isNone ? "8" : "3"
+            let tree = try TuningTree([disk])
+            let before = try tree.values()
+            let store = MemoryStore()
+            let steps = try apply(tree, store, [rule]).steps
+            #expect(steps.isEmpty == (isNone && rule != "queue-requests"))
+            if !steps.isEmpty { #expect(try tree.queue("vda", "async_depth") != "3") }
+            #expect(try applier(tree, store).rollback(force: false).left.isEmpty)
+            #expect(try tree.values() == before, "\(rule)")
+        }
+    }
+
     @Test func `only what follows the number of requests is restored with it`() throws {
         let tree = try TuningTree([.virtio()])
         let before = try tree.values()

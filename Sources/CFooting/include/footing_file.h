@@ -42,6 +42,11 @@ ssize_t footing_write_durably(int file, const struct iovec *parts, int count, in
 /* fallocate(2), mode 0: the range has space behind it from now on. */
 int footing_allocate(int file, int64_t offset, int64_t length);
 
+/* fallocate(2) with FALLOC_FL_WRITE_ZEROES (Linux 6.17): the range reads as zeros and counts as
+ * written, without zeros being sent to the device. -EOPNOTSUPP where the kernel, the file system or
+ * the device has no such thing. */
+int footing_write_zeroes(int file, int64_t offset, int64_t length);
+
 /* fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
 int footing_punch_hole(int file, int64_t offset, int64_t length);
 

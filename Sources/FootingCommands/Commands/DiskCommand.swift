@@ -93,12 +93,16 @@ enum DiskCreateCommand {
             given. Without it nobody can read the disk again. 'footing disk key' adds others.
 
             With --profile a feature that the profile does not allow is refused, and the \
-            segments are as large as it says, or as what the flash below erases at a time.
+            segments are as large as it says, or as what the flash below erases at a time; with \
+            hosted-optimizer = off nothing is prepared unless --prepare asks for it.
+
+            --prepare all takes the whole container's space on the host, and writes it once; what \
+            clients write costs the host's journal nothing then, and no zeros later.
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
             compression.model, encrypts.model, device.model, keepsCopyOnWrite.model, profile.model,
-            TuneParameters.set.model, SharedParameters.json.model,
+            TuneParameters.set.model, DiskPreparation.option.model, SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
     )
@@ -106,12 +110,13 @@ enum DiskCreateCommand {
     @Sendable
     private static func run(_ input: Invocation, _ console: Console) throws(CommandError) {
         var options = options(input, size: input[size])
+        options.preparedBytes = input[DiskPreparation.option]
         options.keepsCopyOnWrite = input[keepsCopyOnWrite]
         if input[device] { options.snapshotReservePercent = input[snapshotReserve] ?? 0 }
         let path = input[DiskCommand.path]
         if let profile = try DiskCreateProfile(input) {
             let flash = DiskCreateProfile.flash(try ServeCommand.detect(path).report)
-            let reason = try profile.apply(to: &options, input, flash: flash)
+            let reason = try profile.apply(to: &options, input, path: path, flash: flash)
             if let reason { console.remark(reason) }
         }
         options.encryption = try encryption(input, console)
@@ -122,13 +127,15 @@ enum DiskCreateCommand {
                     + "is there is given up"
             )
         }
+        if input[device], input.isGiven(DiskPreparation.option.model) {
+            throw CommandError(
+                usage: "--prepare is for a disk in a file: under a device no journal commits"
+            )
+        }
+        if !input[device] { try DiskPreparation.create(path: path, options, console) }
         do throws(DiskError) {
-            if input[device] {
-                try Disk.create(onDevice: input[DiskCommand.path], options)
-            } else {
-                try Disk.create(path: input[DiskCommand.path], options)
-            }
-            let information = try DiskInformation(path: input[DiskCommand.path])
+            if input[device] { try Disk.create(onDevice: path, options) }
+            let information = try DiskInformation(path: path)
             try DiskInfoCommand.print(information, input, console)
         } catch {
             throw DiskCommand.failure(error)

@@ -15,13 +15,16 @@ struct DiskCreateProfile {
 
     /// Refuses what the profile does not allow, and fills in what the command line left open.
     ///
-    /// - Parameter flash: what the flash below the new disk erases at a time, in bytes.
+    /// - Parameters:
+    ///   - path: the new disk.
+    ///   - flash: what the flash below it erases at a time, in bytes.
+    /// - Returns: why the segments have another size than the profile says, where they do.
     func apply(
         to options: inout DiskOptions,
         _ input: Invocation,
+        path: String,
         flash: Fact<UInt64>
     ) throws(CommandError) -> String? {
-        let path = input[DiskCommand.path]
         let wishes: [(Bool, TuningProfile.Feature)] = [
             (options.compression != .none, .compression),
             (input[DiskCreateCommand.encrypts], .encryption),
@@ -31,6 +34,9 @@ struct DiskCreateProfile {
             throw CommandError("cannot create", path, profile.refusal(of: feature))
         }
         if !profile.allows(.snapshots) { options.snapshotReservePercent = 0 }
+        if profile["hosted-optimizer"] == .word("off"), options.preparedBytes == nil {
+            options.preparedBytes = 0
+        }
         guard input[DiskCreateCommand.segment] == nil else { return nil }
         let wanted = profile["segment-size"].number
         let choice = Self.segment(wanted, sizeBytes: options.sizeBytes, flash: flash)

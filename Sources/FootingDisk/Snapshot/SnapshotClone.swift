@@ -42,8 +42,10 @@ public enum SnapshotClone {
             in: geometry,
             isEncrypted: encryption != nil
         )
-        return try NewDisk.make(path: target, own, superblock.compression, encryption) {
-            (disk) throws(DiskError) in
+        var options = DiskOptions(sizeBytes: own.sizeBytes)
+        options.compression = superblock.compression
+        options.encryption = encryption
+        return try NewDisk.make(path: target, own, options) { (disk) throws(DiskError) in
             try copy(snapshot, to: disk, progress)
         }
     }

@@ -70,12 +70,12 @@ public protocol BlockStore: AnyObject, Sendable {
     /// Makes sure that a range has space behind it, without changing what it holds.
     func allocate(_ range: Range<UInt64>) throws(Errno)
 
-    /// Writes zeros where a range with space behind it was never written, so that a later write
+    /// Makes zeros where a range with space behind it was never written, so that a later write
     /// there is an overwrite; what it reads as does not change. Need not be durable.
     ///
     /// Nobody else may write to the range meanwhile.
     ///
-    /// - Returns: bytes that were written.
+    /// - Returns: bytes that were written; none where the device made the zeros itself.
     func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64
 
     /// Makes the store have at least so many bytes; those it has stay, others read as zeros.

@@ -20,7 +20,7 @@ public final class FileStore: BlockStore {
     /// How reads of several blocks ask the device.
     public let inputOutput: InputOutput
 
-    private let reading: FileDescriptor
+    let reading: FileDescriptor
     private let writing: FileDescriptor?
     private let isReadOnly: Bool
     /// Told what the one who serves should know of, once each.
@@ -35,6 +35,8 @@ public final class FileStore: BlockStore {
     private let syncFailure = Locked<Errno?>(nil)
     /// Whether a write can be durable when it returns.
     let writesDurably: Atomic<Bool>
+    /// Whether the device may be asked to make zeros itself: until it has refused.
+    let asksForZeroes = Atomic(true)
 
     /// How to open.
     public enum Access: Sendable {
@@ -424,40 +426,6 @@ extension FileStore {
             // Without fallocate (NFS 4.1 and older) space can run out in a write; that is handled.
             if error != .notSupported { throw error }
         }
-    }
-
-    /// Fills the holes of a file, and what was only reserved; a device has none.
-    public func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64 {
-        // Through the page cache a write that was only reserved looks like one that is there.
-        if isBlockDevice || !isDirect { return 0 }
-        var written: UInt64 = 0
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let data = try reading.nextData(from: position)
-            let end = min(data?.lowerBound ?? range.upperBound, range.upperBound)
-            written += try fill(position, end)
-            guard let data, data.upperBound > position else { break }
-            position = data.upperBound
-        }
-        return written
-    }
-
-    /// Writes zeros to whole blocks of 4 KiB.
-    private func fill(_ start: UInt64, _ end: UInt64) throws(Errno) -> UInt64 {
-        let first = (start + 4095) & ~4095
-        let last = end & ~4095
-        guard first < last else { return 0 }
-        let zeros = try AlignedBuffer(refusable: Int(min(last - first, 1 << 20)))
-        var position = first
-        while position < last {
-            let count = Int(min(last - position, UInt64(zeros.count)))
-            try unsafe write(
-                at: position,
-                UnsafeRawBufferPointer(zeros.slice(0..<count))
-            )
-            position += UInt64(count)
-        }
-        return last - first
     }
 
     /// Punches a hole in a file, or discards blocks of a device.

@@ -15,26 +15,20 @@ public enum NewDisk {
         _ options: DiskOptions,
         fill: (Disk) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
-        try make(
-            path: path,
-            try options.geometry(),
-            options.compression,
-            options.encryption,
-            fill: fill
-        )
+        try make(path: path, try options.geometry(), options, fill: fill)
     }
 
+    /// The same with a layout that does not follow from the options.
     static func make<Result>(
         path: String,
         _ geometry: Geometry,
-        _ compression: CompressionPolicy,
-        _ encryption: DiskEncryption?,
+        _ wishes: DiskOptions,
         fill: (Disk) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         var file = try partialFile(path)
-        try Disk.create(path: file.partialPath, geometry, compression, encryption)
+        try Disk.create(path: file.partialPath, geometry, wishes)
         var options = EngineOptions()
-        options.key = encryption?.key
+        options.key = wishes.encryption?.key
         let disk = try Disk(path: file.partialPath, options: options)
         let result: Result
         do throws(DiskError) {

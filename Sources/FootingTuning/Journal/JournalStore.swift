@@ -1,5 +1,4 @@
 public import FootingSystem
-internal import Glibc
 
 /// Where the journal lies.
 ///
@@ -141,10 +140,7 @@ public struct FolderStore: JournalStore {
     /// Lets what was prepared take the journal's place, and reserves space for the next one.
     public func replace() throws(Errno) {
         let folder = try PrivateFolder.open(folder)
-        let number = folder.number
-        guard unsafe renameat(number, Self.next, number, Self.current) == 0 else {
-            throw Errno.current
-        }
+        try FileDescriptor.rename(Self.next, over: Self.current, in: folder)
         reserve(in: folder)
     }
 
@@ -170,8 +166,9 @@ public struct FolderStore: JournalStore {
     public func remove() throws(Errno) {
         let folder = try PrivateFolder.open(folder)
         for name in [Self.current, Self.next] {
-            guard unsafe unlinkat(folder.number, name, 0) == 0 || Errno.current == .noSuchFile
-            else { throw Errno.current }
+            do throws(Errno) { try FileDescriptor.remove(name, in: folder) } catch {
+                if error != .noSuchFile { throw error }
+            }
         }
     }
 

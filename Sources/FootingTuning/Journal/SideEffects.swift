@@ -9,13 +9,18 @@ enum SideEffects {
     ///
     /// A new scheduler brings its own number of requests, and write-back throttling is turned on
     /// and off with some (block/elevator.c, block/blk-wbt.c). `async_depth` follows the number of
-    /// requests (block/mq-deadline.c). Of a pair of bytes and ratio, the one that is not written
-    /// becomes 0.
+    /// requests; it is the scheduler's (block/mq-deadline.c), or from Linux 7.0 on the queue's, and
+    /// then goes with the scheduler as well (block/blk-mq.c, block/elevator.c). Of a pair of bytes
+    /// and ratio, the one that is not written becomes 0.
     private static func named(_ attribute: String) -> [String] {
         switch attribute {
         case QueueAttribute.scheduler.rawValue:
-            [QueueAttribute.requests.rawValue, QueueAttribute.writeBackLatency.rawValue]
-        case QueueAttribute.requests.rawValue: ["\(schedulerFolder)/async_depth"]
+            [
+                QueueAttribute.requests.rawValue, QueueAttribute.writeBackLatency.rawValue,
+                QueueAttribute.asyncDepth.rawValue,
+            ]
+        case QueueAttribute.requests.rawValue:
+            [QueueAttribute.asyncDepth.rawValue, "\(schedulerFolder)/async_depth"]
         case MachineAttribute.dirtyBytes.rawValue: [MachineAttribute.dirtyRatio.rawValue]
         case MachineAttribute.dirtyRatio.rawValue: [MachineAttribute.dirtyBytes.rawValue]
         case MachineAttribute.dirtyBackgroundBytes.rawValue:
@@ -41,6 +46,11 @@ enum SideEffects {
     static func moves(_ attribute: String, _ other: String) -> Bool {
         named(attribute).contains(other)
             || (attribute == QueueAttribute.scheduler.rawValue && isOfScheduler(other))
+    }
+
+    /// Whether a value means something under one scheduler only: what comes and goes with it.
+    static func isTiedToScheduler(_ attribute: String) -> Bool {
+        moves(QueueAttribute.scheduler.rawValue, attribute)
     }
 
     /// Whether it is one of a scheduler's own attributes: `iosched/read_expire`, never a path that

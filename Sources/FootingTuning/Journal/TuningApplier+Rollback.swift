@@ -162,10 +162,15 @@ extension TuningApplier {
                 outcome.leaveBeside(item.wish.target)
                 theirs.append(item.entry)
             }
-            // What went with a scheduler that stays away can only be written once that is back.
-            let isAway = theirs.contains { $0.attribute == QueueAttribute.scheduler.rawValue }
-            theirs += mine.map(\.entry).filter {
-                isAway && SideEffects.isOfScheduler($0.attribute)
+            // What went with a scheduler that stays away is written once that is back: under
+            // somebody else's it is another's value, or none.
+            if theirs.contains(where: { $0.attribute == QueueAttribute.scheduler.rawValue }) {
+                let tied = mine.filter { SideEffects.isTiedToScheduler($0.entry.attribute) }
+                for item in tied
+                where !item.isThere && !SideEffects.isOfScheduler(item.entry.attribute) {
+                    outcome.leaveTied(item.wish.target)
+                }
+                theirs += tied.map(\.entry)
             }
             mine.removeAll { item in theirs.contains { $0.attribute == item.entry.attribute } }
             judgement.do += mine.map(\.wish)

@@ -461,6 +461,12 @@ extension TuningOutcome {
         left.append(Left(target: target, reason: reason, isForeign: true))
     }
 
+    mutating func leaveTied(_ target: String) {
+        let reason = "it was another scheduler's, and somebody has chosen this one"
+        if left.contains(where: { $0.target == target && $0.isForeign }) { return }
+        left.append(Left(target: target, reason: reason, isForeign: true))
+    }
+
     mutating func leaveUnclear(_ target: String, _ reason: String) {
         if left.contains(where: { $0.target == target && $0.isForeign }) { return }
         left.append(Left(target: target, reason: reason, isForeign: true))

@@ -118,6 +118,9 @@ public enum QueueAttribute: String, Sendable, CaseIterable {
     case rotational
     case randomness = "add_random"
     case timeout = "io_timeout"
+    /// Only ever restored: it moves with the scheduler and the number of requests (Linux 7.0; a
+    /// scheduler's own before).
+    case asyncDepth = "async_depth"
 
     /// The value in an attribute's text: of `mq-deadline [none]` it is `none`.
     public func value(_ text: String) -> String {

@@ -135,7 +135,7 @@ extension ProfileField {
     }
 
     private static let server = "'footing serve --profile'"
-    private static let create = "'footing disk create --profile'"
+    private static let create = "'footing disk create' and 'import' with --profile"
     private static let mebibyte: UInt64 = 1 << 20
 
     /// Parts of the program that a place may have to do without.

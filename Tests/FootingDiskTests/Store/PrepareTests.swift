@@ -2,6 +2,7 @@ import FootingSimulation
 import FootingSystem
 import FootingTestSupport
 import Glibc
+import Synchronization
 import Testing
 
 @testable import FootingDisk
@@ -70,6 +71,122 @@ import Testing
             let isWritten = try data(file.path, range) == [range]
             let place = try FileDescriptor.open(file.path, .readOnly).fileSystem().magic
             #expect(isWritten == [0xef53, 0x5846_5342].contains(place))
+        }
+    }
+
+    /// What of a new disk's segments was written, as ranges of the file, and its layout.
+    private func written(
+        _ options: DiskOptions,
+        progress: (UInt64, UInt64) -> Void = { _, _ in }
+    ) throws -> (ranges: [Range<UInt64>], geometry: Geometry) {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try withStore(sizeBytes: 4096) { _ in }
+        try Disk.create(path: file.path, options, progress: progress)
+        let geometry = try DiskInformation(path: file.path).geometry
+        let start = geometry.range(ofSegment: 0).lowerBound
+        return (try data(file.path, start..<geometry.containerSizeBytes), geometry)
+    }
+
+    @Test func `Large segments are prepared up to a limit, and as many bytes as are asked for`()
+        throws
+    {
+        var options = DiskOptions(sizeBytes: 64 << 20)
+        options.segmentSizeBytes = 16 << 20
+        let usual = try written(options)
+        let start = usual.geometry.range(ofSegment: 0).lowerBound
+        #expect(usual.ranges == [start..<start + 32 << 20])
+        options.preparedBytes = 0
+        #expect(try written(options).ranges == [])
+        options.preparedBytes = 21 << 20
+        #expect(try written(options).ranges == [start..<start + 21 << 20])
+        options.preparedBytes = .max
+        var told: [UInt64] = []
+        let all = try written(options) { done, total in told += [done, total] }
+        let end = all.geometry.range(ofSegment: all.geometry.segmentCount - 1).upperBound
+        #expect(all.ranges == [start..<end])
+        // Each piece, and the last one is all of it.
+        let dones = stride(from: 0, to: told.count, by: 2).map { told[$0] }
+        #expect(dones == dones.sorted() && dones.count == Int((end - start) >> 24))
+        #expect(dones.last == end - start && told.last == end - start)
+    }
+
+    @Test func `What the host has no space for is refused before any of it is taken`() throws {
+        let file = TemporaryFile()
+        defer { file.remove() }
+        try withStore(sizeBytes: 4096) { _ in }
+        // The size of it is not what the host lacks: a file is sparse.
+        var options = DiskOptions(sizeBytes: 4 << 40)
+        options.preparedBytes = .max
+        let error = #expect(throws: DiskError.self) {
+            try Disk.create(path: file.path, options)
+        }
+        #expect(error?.kind == .noSpace)
+        #expect(error?.detail.hasPrefix("the host has no space for ") == true, "\(error as Any)")
+        #expect(unsafe access(file.path, F_OK) != 0)
+    }
+
+    @Test func `Where an overwrite goes elsewhere it is refused, and only if it was asked for`()
+        throws
+    {
+        let path = "/dev/shm/footing-prepare-\(getpid())"
+        guard unsafe access("/dev/shm", W_OK) == 0 else { try Test.cancel("no /dev/shm") }
+        defer { FileDescriptor.remove(path) }
+        var options = DiskOptions(sizeBytes: 4 << 20)
+        options.preparedBytes = 1 << 20
+        let error = #expect(throws: DiskError.self) { try Disk.create(path: path, options) }
+        #expect(error?.kind == .invalid)
+        options.preparedBytes = nil
+        try Disk.create(path: path, options)
+    }
+
+    @Test func `A device that makes zeros itself is asked, and for nothing that is there`() throws {
+        try withStore(sizeBytes: 16 << 20) { store in
+            let range: Range<UInt64> = 1 << 20..<13 << 20
+            try store.allocate(range)
+            let page = AlignedBuffer(count: 4096)
+            unsafe try store.write(at: 2 << 20, UnsafeRawBufferPointer(page.slice(0..<4096)))
+            var asked: [Range<UInt64>] = []
+            let written = try store.prepare(range) { piece in asked.append(piece) }
+            #expect(written == 0)
+            let there: UInt64 = (2 << 20) + 4096
+            #expect(asked.first == 1 << 20..<2 << 20)
+            #expect(asked.dropFirst().first == there..<there + 4 << 20)
+            #expect(asked.last?.upperBound == range.upperBound)
+            #expect(asked.allSatisfy { $0.count <= 4 << 20 })
+            #expect(asked.reduce(0) { $0 + $1.count } == range.count - 4096)
+            // Nobody has made them, and so nothing else is written.
+            #expect(try data(store.path, range) == [2 << 20..<there])
+        }
+    }
+
+    @Test(arguments: [Errno.notSupported, .notPermitted, .invalidArgument])
+    func `A device that makes no zeros is asked once, and gets them`(_ refusal: Errno) throws {
+        try withStore(sizeBytes: 8 << 20) { store in
+            let range: Range<UInt64> = 0..<4 << 20
+            try store.allocate(0..<8 << 20)
+            var count = 0
+            let written = try store.prepare(range) { (_) throws(Errno) in
+                count += 1
+                throw refusal
+            }
+            #expect(written == 4 << 20)
+            #expect(try data(store.path, 0..<8 << 20) == [range])
+            #expect(try store.prepare(4 << 20..<8 << 20) { _ in count += 1 } == 4 << 20)
+            #expect(count == 1)
+        }
+    }
+
+    @Test func `A failure of the device is one, and nothing is written instead`() throws {
+        try withStore(sizeBytes: 8 << 20) { store in
+            try store.allocate(0..<8 << 20)
+            #expect(throws: Errno.inputOutput) {
+                try store.prepare(0..<8 << 20) { (_) throws(Errno) in throw .inputOutput }
+            }
+            #expect(try data(store.path, 0..<8 << 20) == [])
+            // The next one is asked again.
+            let isAsked = store.asksForZeroes.load(ordering: .relaxed)
+            #expect(isAsked)
         }
     }
 

@@ -32,7 +32,11 @@ final class Guest {
     convenience init(_ machine: Machine) throws {
         let folder = try ScratchFolder()
         let modules = try KernelModules(machine.kernel).order(machine.modules)
-        let archive = try Initramfs(modules: modules, programs: machine.programs)
+        let archive = try Initramfs(
+            modules: modules,
+            programs: machine.programs,
+            files: machine.files
+        )
         try folder.write(Self.initramfs, archive.bytes)
         for disk in machine.disks where disk.original == nil {
             try folder.makeSparse(disk.name, sizeBytes: disk.sizeMebibytes << 20)

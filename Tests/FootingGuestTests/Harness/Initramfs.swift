@@ -7,11 +7,18 @@ import FootingSystem
 struct Initramfs {
     private(set) var bytes: [UInt8] = []
     private var count: UInt32 = 0
+    private var folders: Set<String> = []
 
     /// What every guest has: the first process, the program, a shell, and the modules.
     ///
-    /// - Parameter programs: what lies beside them in `/bin`.
-    init(modules: [KernelModules.Module], programs: [GuestKit.Part] = []) throws {
+    /// - Parameters:
+    ///   - programs: what lies beside them in `/bin`.
+    ///   - files: what lies where it does on this machine.
+    init(
+        modules: [KernelModules.Module],
+        programs: [GuestKit.Part] = [],
+        files: [String] = []
+    ) throws {
         for folder in ["bin", "dev", "modules", "proc", "run", "sys", "tmp"] { addFolder(folder) }
         addFile("init", try Self.read(GuestKit.Part.initialProcess.path))
         addFile("bin/footing", try Self.read(GuestKit.Part.program.path))
@@ -19,6 +26,11 @@ struct Initramfs {
         for program in programs {
             let name = program.path.split(separator: "/").last ?? ""
             addFile("bin/\(name)", try Self.read(program.path))
+        }
+        for file in files {
+            let parts = file.split(separator: "/").map { String($0) }
+            for count in 1..<parts.count { addFolder(parts.prefix(count).joined(separator: "/")) }
+            addFile(parts.joined(separator: "/"), try Self.read(file))
         }
         var order = ""
         for module in modules {
@@ -30,6 +42,7 @@ struct Initramfs {
     }
 
     private mutating func addFolder(_ path: String) {
+        guard folders.insert(path).inserted else { return }
         add(path, mode: 0o040_755, [])
     }
 

@@ -36,6 +36,8 @@ struct Machine {
     var modules: [String] = []
     /// Programs that lie in the guest's `/bin` beside those that every guest has.
     var programs: [GuestKit.Part] = []
+    /// Other files of this machine, which the guest has at the same paths.
+    var files: [String] = []
     /// More words of the kernel's command line.
     var kernelWords: [String] = []
 

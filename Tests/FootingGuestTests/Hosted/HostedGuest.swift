@@ -40,7 +40,9 @@ final class HostedGuest {
     static let isPossible = Place.all.allSatisfy { unsafe access($0.make[0], X_OK) == 0 }
 
     /// Boots one with some of the places.
-    init(_ names: [String]) throws {
+    ///
+    /// - Parameter files: what of this machine it has besides, at the same paths.
+    init(_ names: [String], files: [String] = []) throws {
         images = try ScratchFolder()
         let places = Place.all.filter { names.contains($0.name) }
         var options: [String] = []
@@ -62,7 +64,8 @@ final class HostedGuest {
                 processors: "2",
                 options: options,
                 modules: ["virtio_pci", "virtio_blk", "xfs", "btrfs", "loop", "overlay"],
-                programs: [.durable, .attributes]
+                programs: [.durable, .attributes],
+                files: files
             )
         )
         try guest.awaitPaths("/sys/block/vd*/serial", count: places.count)

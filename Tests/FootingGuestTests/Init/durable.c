@@ -6,112 +6,28 @@
  * a file: a write and fdatasync(2), which is what a naive server makes of that. COUNT writes in
  * all, in the first MIB (a power of two): a writer goes through its part with a stride, and through
  * all of it before it comes to a block again. Prints "done COUNT SECONDS", and fails at the first
- * error.
- * The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
+ * error. */
 #define _GNU_SOURCE
-#include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "nbd.h"
 
 #define BLOCK 4096
 #define WRITERS_MAX 64
-
-struct request {
-	uint32_t magic;
-	uint16_t flags, type;
-	uint64_t cookie, offset;
-	uint32_t length;
-} __attribute__((packed));
 
 static const char *path;
 static unsigned writers;
 static unsigned long count, blocks;
 
-static void fail(const char *what)
-{
-	printf("%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void send_all(int file, const void *bytes, size_t length)
-{
-	for (size_t done = 0; done < length;) {
-		ssize_t now = send(file, (const char *)bytes + done, length - done, MSG_NOSIGNAL);
-		if (now < 0)
-			fail("send");
-		done += (size_t)now;
-	}
-}
-
-static void receive_all(int file, void *bytes, size_t length)
-{
-	for (size_t done = 0; done < length;) {
-		ssize_t now = recv(file, (char *)bytes + done, length - done, 0);
-		if (now == 0)
-			errno = ECONNRESET;
-		if (now <= 0)
-			fail("recv");
-		done += (size_t)now;
-	}
-}
-
-static int connect_to(const char *socket_path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char greeting[18], export[10];
-	/* Fixed newstyle without zeroes, and NBD_OPT_EXPORT_NAME with no name. */
-	struct {
-		uint32_t flags;
-		uint64_t magic;
-		uint32_t option, length;
-	} __attribute__((packed)) choice = {
-		htobe32(3), htobe64(0x49484156454f5054), htobe32(1), 0,
-	};
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
-	int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (file < 0)
-		fail(socket_path);
-	/* A server has the socket's name before it listens. */
-	const struct sockaddr *server = (const struct sockaddr *)&address;
-	for (int tries = 0; connect(file, server, sizeof address) < 0; tries++) {
-		if (errno != ECONNREFUSED || tries == 500)
-			fail(socket_path);
-		usleep(10000);
-	}
-	receive_all(file, greeting, sizeof greeting);
-	send_all(file, &choice, sizeof choice);
-	receive_all(file, export, sizeof export);
-	return file;
-}
-
 static void write_durably(int file, uint64_t offset, const char *data)
 {
-	/* NBD_CMD_WRITE with NBD_CMD_FLAG_FUA. */
-	struct request request = {
-		.magic = htobe32(0x25609513),
-		.flags = htobe16(1),
-		.type = htobe16(1),
-		.offset = htobe64(offset),
-		.length = htobe32(BLOCK),
-	};
-	char reply[16];
-	uint32_t error;
-	send_all(file, &request, sizeof request);
+	send_request(file, WRITE, FUA, 0, offset, BLOCK);
 	send_all(file, data, BLOCK);
-	receive_all(file, reply, sizeof reply);
-	memcpy(&error, reply + 4, sizeof error);
-	errno = (int)be32toh(error);
-	if (error)
+	errno = (int)be32toh(receive_reply(file).error);
+	if (errno)
 		fail("reply");
 }
 

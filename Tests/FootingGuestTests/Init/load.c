@@ -11,38 +11,16 @@
  * Every block carries its own number, or zeros as long as nobody wrote it: a read of anything else
  * is an error. Each quarter of a second it prints "at SECONDS REQUESTS", and in the end
  * "done REQUESTS errors ERRORS longest MILLISECONDS", the last being the longest time without any
- * answer. SIGTERM ends the last two before their time, as if that were over.
- * The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md */
+ * answer. SIGTERM ends the last two before their time, as if that were over. */
 #define _GNU_SOURCE
-#include <endian.h>
-#include <errno.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "nbd.h"
 
 #define BLOCK 4096
 #define DEPTH 16
 #define PIECE (256 << 10)
-
-enum { READ = 0, WRITE = 1, FLUSH = 3 };
-
-struct request {
-	uint32_t magic;
-	uint16_t flags, type;
-	uint64_t cookie, offset;
-	uint32_t length;
-} __attribute__((packed));
-
-struct reply {
-	uint32_t magic, error;
-	uint64_t cookie;
-} __attribute__((packed));
 
 static int disk;
 static volatile sig_atomic_t has_to_end;
@@ -55,12 +33,6 @@ static struct {
 	uint32_t length;
 } pending[DEPTH];
 
-static void fail(const char *what)
-{
-	printf("%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static void end_early(int number)
 {
 	(void)number;
@@ -72,61 +44,6 @@ static double now(void)
 	struct timespec time;
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-static void send_all(const void *bytes, size_t count)
-{
-	for (size_t done = 0; done < count;) {
-		ssize_t now = send(disk, (const char *)bytes + done, count - done, MSG_NOSIGNAL);
-		if (now < 0)
-			fail("send");
-		done += (size_t)now;
-	}
-}
-
-static void receive_all(void *bytes, size_t count)
-{
-	for (size_t done = 0; done < count;) {
-		ssize_t now = recv(disk, (char *)bytes + done, count - done, 0);
-		if (now == 0)
-			errno = ECONNRESET;
-		if (now <= 0)
-			fail("recv");
-		done += (size_t)now;
-	}
-}
-
-static void open_socket(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct {
-		uint64_t magic, option_magic;
-		uint16_t flags;
-	} __attribute__((packed)) greeting;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	disk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (disk < 0 || connect(disk, (struct sockaddr *)&address, sizeof address) < 0)
-		fail(path);
-	receive_all(&greeting, sizeof greeting);
-}
-
-static void connect_to(const char *path)
-{
-	/* Fixed newstyle without zeroes, and NBD_OPT_EXPORT_NAME with no name. */
-	struct {
-		uint32_t flags;
-		uint64_t magic;
-		uint32_t option, length;
-	} __attribute__((packed)) choice = {
-		htobe32(3), htobe64(0x49484156454f5054), htobe32(1), 0,
-	};
-	struct {
-		uint64_t size;
-		uint16_t flags;
-	} __attribute__((packed)) export;
-	open_socket(path);
-	send_all(&choice, sizeof choice);
-	receive_all(&export, sizeof export);
 }
 
 /* NBD_OPT_GO, which can be refused in words. */
@@ -144,16 +61,16 @@ static void join_crowd(const char *path, unsigned long number)
 		uint64_t magic;
 		uint32_t option, kind, length;
 	} __attribute__((packed)) reply;
-	open_socket(path);
-	send_all(&choice, sizeof choice);
+	disk = open_socket(path);
+	send_all(disk, &choice, sizeof choice);
 	do {
-		receive_all(&reply, sizeof reply);
+		receive_all(disk, &reply, sizeof reply);
 		uint32_t length = be32toh(reply.length);
 		if (length >= sizeof data) {
 			errno = EPROTO;
 			fail("option");
 		}
-		receive_all(data, length);
+		receive_all(disk, data, length);
 		data[length] = 0;
 	} while (be32toh(reply.kind) == 3);
 	if (be32toh(reply.kind) == 1)
@@ -180,36 +97,28 @@ static int is_right(const char *block, uint64_t number)
 
 static void ask(uint64_t cookie, int type, uint64_t block, uint32_t length)
 {
-	struct request request = {
-		.magic = htobe32(0x25609513),
-		.type = htobe16((uint16_t)type),
-		.cookie = cookie,
-		.offset = htobe64(block * BLOCK),
-		.length = htobe32(length),
-	};
 	pending[cookie].type = type;
 	pending[cookie].block = block;
 	pending[cookie].length = length;
-	send_all(&request, sizeof request);
+	send_request(disk, type, 0, cookie, block * BLOCK, length);
 	if (type == WRITE) {
 		for (uint32_t at = 0; at < length; at += BLOCK)
 			mark(data + at, block + at / BLOCK);
-		send_all(data, length);
+		send_all(disk, data, length);
 	}
 }
 
 /* The cookie of the next answer. */
 static uint64_t answer(void)
 {
-	struct reply reply;
-	receive_all(&reply, sizeof reply);
-	if (be32toh(reply.magic) != 0x67446698 || reply.cookie >= DEPTH) {
+	struct reply reply = receive_reply(disk);
+	if (reply.cookie >= DEPTH) {
 		errno = EPROTO;
 		fail("reply");
 	}
 	int is_wrong = reply.error != 0;
 	if (!is_wrong && pending[reply.cookie].type == READ) {
-		receive_all(data, pending[reply.cookie].length);
+		receive_all(disk, data, pending[reply.cookie].length);
 		for (uint32_t at = 0; at < pending[reply.cookie].length; at += BLOCK)
 			is_wrong |= !is_right(data + at, pending[reply.cookie].block + at / BLOCK);
 	}
@@ -285,7 +194,7 @@ int main(int count, char **words)
 			join_crowd(words[1], number);
 		return 0;
 	}
-	connect_to(words[1]);
+	disk = connect_to(words[1]);
 	uint64_t bytes = strtoull(words[3], NULL, 10) << 20;
 	if (count == 4 && !strcmp(words[2], "write"))
 		pass(bytes, WRITE);

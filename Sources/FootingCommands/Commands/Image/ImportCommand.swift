@@ -1,3 +1,4 @@
+internal import FootingDeployment
 internal import FootingDisk
 internal import FootingNBD
 internal import FootingSystem
@@ -20,11 +21,15 @@ enum ImportCommand {
             take no space. The image must not change meanwhile. For qcow2 'qemu-img' is needed; \
             one that needs another file, such as a backing file, is refused. Interrupted, it \
             leaves nothing behind.
+
+            With --profile a feature that the profile does not allow is refused, and the \
+            segments are as large as it says, or as what the flash below erases at a time.
             """,
         parameters: [
             source.model, target.model, ImageFormat.option.model, DiskCreateCommand.spare.model,
             DiskCreateCommand.snapshotReserve.model, DiskCreateCommand.segment.model,
             DiskCreateCommand.compression.model, DiskCreateCommand.encrypts.model,
+            DiskCreateCommand.profile.model, TuneParameters.set.model,
             SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
@@ -105,6 +110,12 @@ enum ImportCommand {
     ) throws(CommandError) {
         var failure: CommandError?
         var options = DiskCreateCommand.options(input, size: size)
+        if let profile = try DiskCreateProfile(input) {
+            let path = input[target]
+            let flash = DiskCreateProfile.flash(try ServeCommand.detect(path).report)
+            let reason = try profile.apply(to: &options, input, path: path, flash: flash)
+            if let reason { console.remark(reason) }
+        }
         options.encryption = try DiskCreateCommand.encryption(input, console)
         do throws(DiskError) {
             try NewDisk.make(path: input[target], options) { (disk) throws(DiskError) in

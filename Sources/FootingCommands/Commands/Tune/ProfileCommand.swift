@@ -123,6 +123,7 @@ enum ProfileCheckCommand {
         parameters: [file.model, SharedParameters.json.model]
     ) { (input: Invocation, console: Console) throws(CommandError) in
         let profile = try TuneParameters.read(input[file])
+        ServeCommand.tellUnheeded(profile, console)
         if input[SharedParameters.json] { return console.print(profile.json) }
         console.print("the profile '\(profile.name)' is sound")
     }
