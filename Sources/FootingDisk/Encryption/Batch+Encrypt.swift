@@ -3,8 +3,8 @@ import FootingSystem
 
 // What an encrypted disk is given of a commit.
 //
-// A commit is encrypted when it is written, as its place is known then, and so is what the commit
-// before it has become. Readers find the plain blocks in the same memory meanwhile: the ciphertext
+// A commit's blocks are encrypted once it is sealed, as its place is known then, and its header when
+// it is written, as what the commit before it has become is known then. Readers find the plain blocks in the same memory meanwhile: the ciphertext
 // lies behind them, and stays until the commit is written, however often that is tried.
 extension Batch {
     /// Where the ciphertext begins: an encrypted disk's commits are less than half as large.
@@ -110,19 +110,28 @@ extension Engine {
     /// Encrypts commits that are next in the log.
     func encrypt(_ batches: [Batch]) throws(DiskError) {
         guard let cipher else { return }
+        // Those that nobody is at first: one after the other two threads would wait for each other.
+        for batch in batches { try encryptPayload(of: batch, cipher, waits: false) }
         // Only whoever writes commits changes it.
         var checksum = state.withLock { $0.sealedChecksum }
         for batch in batches {
-            try encryptPayload(of: batch, cipher)
+            try encryptPayload(of: batch, cipher, waits: true)
             checksum = try batch.encryptHeader(cipher, after: checksum)
         }
     }
 
-    /// Encrypts the blocks of a commit, unless that is done, or waits for the thread that is at it.
-    private func encryptPayload(of batch: Batch, _ cipher: VolumeCipher) throws(DiskError) {
+    /// Encrypts the blocks of a commit, unless that is done.
+    ///
+    /// - Parameter waits: whether to wait for a thread that is at it; what that was refused memory
+    ///   for is done here then.
+    private func encryptPayload(
+        of batch: Batch,
+        _ cipher: VolumeCipher,
+        waits: Bool
+    ) throws(DiskError) {
         let isMine = state.withLock { state in
-            while batch.sealing == .busy { self.state.wait(&state, on: Condition.progress) }
-            if batch.sealing == .done { return false }
+            while waits, batch.sealing == .busy { self.state.wait(&state, on: Condition.sealer) }
+            if batch.sealing != .none { return false }
             batch.sealing = .busy
             return true
         }
@@ -147,8 +156,13 @@ extension Engine {
     /// A small commit is encrypted by whoever writes it: waking a thread would take longer.
     func callSealer() {
         guard drive == .threads, cipher != nil else { return }
-        state.withLock { $0.isSealerWanted = true }
-        state.wakeAll(on: Condition.sealer)
+        let isNews = state.withLock { state in
+            guard !state.isSealerWanted, state.sealed.contains(where: { $0.sealing == .none })
+            else { return false }
+            state.isSealerWanted = true
+            return true
+        }
+        if isNews { state.wakeAll(on: Condition.sealer) }
     }
 
     /// Encrypts the blocks of the next commit, if that was asked for and there is one.
@@ -172,7 +186,8 @@ extension Engine {
             batch.sealing = isDone ? .done : .none
             if !isDone { state.isSealerWanted = false }
         }
-        state.wakeAll(on: Condition.progress)
+        // Whoever writes it may wait for it.
+        state.wakeAll(on: Condition.sealer)
         return true
     }
 

@@ -23,7 +23,7 @@ final class Engine: Sendable {
         static let maintenance = 1
         /// Room for writers; the end of readers.
         static let progress = 2
-        /// Something to encrypt.
+        /// Something to encrypt, or that has been.
         static let sealer = 3
         static let count = 4
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FootingDisk
 
-/// Threads that encrypt commits beside the one that writes them, and a cipher that gets no memory
+/// A thread that encrypts commits beside the one that writes them, and a cipher that gets no memory
 /// now and then.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct EncryptAheadTests {
     private static let clientCount = 4

@@ -62,11 +62,12 @@ import Testing
             isHeld.withLock { $0 = false }
             isHeld.wakeAll()
         }
-        // Five commits of 143 blocks, and an open one: as many as there is memory for.
+        // Six commits of up to 143 blocks, as the segments' ends have it, and an open one. The
+        // thread that writes encrypts no more than it writes at once.
         for start in stride(from: 0, to: 800, by: 100) { try write(disk, start..<start + 100) }
         let deadline = SystemClock().nanoseconds + 30_000_000_000
         var found = sealed(disk)
-        while found.encrypted < 5 {
+        while found.count < 6 || found.encrypted < found.count {
             try #require(SystemClock().nanoseconds < deadline, "\(found)")
             usleep(1000)
             found = sealed(disk)
@@ -78,10 +79,27 @@ import Testing
         #expect(try DiskCheck.run(store: store, key: EncryptedDisk.key).findings == [])
     }
 
-    @Test func `Little is left to who writes it`() throws {
-        let disk = try open(store())
-        try write(disk, 0..<8)
-        #expect(disk.engine.state.withLock { !$0.isSealerWanted })
+    @Test func `Small writes are left to who writes their commits`() throws {
+        let store = try store()
+        let disk = try open(store)
+        let isHeld = Locked((held: true, isReached: false))
+        store.onNextWrite {
+            isHeld.withLock { hold in
+                hold.isReached = true
+                while hold.held { isHeld.wait(&hold) }
+            }
+        }
+        defer {
+            isHeld.withLock { $0.held = false }
+            isHeld.wakeAll()
+        }
+        for start in stride(from: 0, to: 800, by: 8) { try write(disk, start..<start + 8) }
+        while !isHeld.withLock({ $0.isReached }) { usleep(1000) }
+        usleep(100_000)
+        let found = sealed(disk)
+        #expect(found.count >= 6 && found.encrypted <= EngineLimits.batchesPerWrite)
+        isHeld.withLock { $0.held = false }
+        isHeld.wakeAll()
         try disk.flush()
         try disk.close()
     }
