@@ -191,7 +191,7 @@ WORKLOADS = [
 CAPPED = Workload(
     f"4 KiB random write, flush every 8, 16 in flight, {CAPPED_WRITES} writes/s",
     ["--rw=randwrite", *RANDOM, "--fsync=8"],
-    {"qemu-qcow2-direct": 5.0},
+    {"qemu-qcow2-direct": 7.0},
 )
 
 
