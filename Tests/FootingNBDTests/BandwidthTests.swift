@@ -22,7 +22,8 @@ import Testing
     private func load(_ client: TestClient, bytes: Int, until end: UInt64) throws -> Int {
         var done = 0
         var isWrite = false
-        let depth = 4
+        // With few small requests a busy machine would be the limit.
+        let depth = max(4, (128 << 10) / bytes)
         let payload = pattern(bytes)
         func ask() throws {
             let kind: Command = isWrite ? .write : .read
