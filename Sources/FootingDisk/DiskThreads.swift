@@ -1,11 +1,13 @@
 import FootingSystem
 
-/// The threads that run an engine's steps: one commits, one maintains, one reads ahead.
+/// The threads that run an engine's steps: one commits, one maintains, one reads
+/// ahead, and of an encrypted disk one encrypts.
 struct DiskThreads: ~Copyable {
     private let engine: Engine
     private var committer: Thread?
     private var maintainer: Thread?
     private var reader: Thread?
+    private var sealer: Thread?
     private let isStopping = Locked((maintenance: false, commits: false))
 
     /// Whether they have been started; they may have been stopped since.
@@ -30,6 +32,9 @@ struct DiskThreads: ~Copyable {
                 Self.maintain(engine, isStopping)
             }
             reader = try Thread(name: "footing-ahead") { Self.readAhead(engine) }
+            if engine.cipher != nil {
+                sealer = try Thread(name: "footing-seal") { Self.seal(engine, isStopping) }
+            }
         } catch {
             _ = stopMaintenance()
             stopCommitter()
@@ -52,6 +57,9 @@ struct DiskThreads: ~Copyable {
     mutating func stopCommitter() {
         guard let thread = committer.take() else { return }
         engine.state.withLock { _ in isStopping.withLock { $0.commits = true } }
+        engine.state.wakeAll(on: Engine.Condition.sealer)
+        // What it leaves is encrypted by whoever writes it.
+        sealer.take()?.join()
         engine.state.wakeAll(on: Engine.Condition.committer)
         thread.join()
         // Whoever flushed may be at it in its own thread.
@@ -103,6 +111,16 @@ struct DiskThreads: ~Copyable {
                 )
                 state.isCommitterAsleep = false
                 hasRested = !isWatching && !sleeps
+            }
+        }
+    }
+
+    private static func seal(_ engine: Engine, _ isStopping: Stop) {
+        while !isStopping.withLock({ $0.commits }) {
+            if engine.encryptAhead() { continue }
+            engine.state.withLock { state in
+                if state.isSealerWanted || isStopping.withLock({ $0.commits }) { return }
+                engine.state.wait(&state, on: Engine.Condition.sealer)
             }
         }
     }

@@ -141,25 +141,39 @@ extension Engine {
         }
     }
 
-    /// Encrypts blocks of commits that are to be written, beside the thread that writes: for who
-    /// has just brought much.
-    func encryptAhead() {
-        guard drive == .threads, let cipher else { return }
-        for _ in 0..<EngineLimits.batchesPerWrite {
-            let next = state.withLock { state -> Batch? in
-                guard let batch = state.sealed.first(where: { $0.sealing == .none }) else {
-                    return nil
-                }
-                batch.sealing = .busy
-                return batch
+    /// Has commits that are to be written encrypted, beside the threads that receive and write: for
+    /// who has just brought much.
+    ///
+    /// A small commit is encrypted by whoever writes it: waking a thread would take longer.
+    func callSealer() {
+        guard drive == .threads, cipher != nil else { return }
+        state.withLock { $0.isSealerWanted = true }
+        state.wakeAll(on: Condition.sealer)
+    }
+
+    /// Encrypts the blocks of the next commit, if that was asked for and there is one.
+    ///
+    /// - Returns: false if there is nothing more to do until it is asked for again.
+    func encryptAhead() -> Bool {
+        guard let cipher else { return false }
+        let next = state.withLock { state -> Batch? in
+            guard state.isSealerWanted else { return nil }
+            guard let batch = state.sealed.first(where: { $0.sealing == .none }) else {
+                state.isSealerWanted = false
+                return nil
             }
-            guard let batch = next else { return }
-            // Without memory it is left to the thread that writes, which tells of it.
-            let isDone = (try? batch.encryptPayload(cipher)) != nil
-            state.withLock { _ in batch.sealing = isDone ? .done : .none }
-            state.wakeAll(on: Condition.progress)
-            if !isDone { return }
+            batch.sealing = .busy
+            return batch
         }
+        guard let batch = next else { return false }
+        // Without memory it is left to the thread that writes, which tells of it.
+        let isDone = (try? batch.encryptPayload(cipher)) != nil
+        state.withLock { state in
+            batch.sealing = isDone ? .done : .none
+            if !isDone { state.isSealerWanted = false }
+        }
+        state.wakeAll(on: Condition.progress)
+        return true
     }
 
     /// Takes in what has become of the blocks of a commit that was written.

@@ -160,13 +160,13 @@ extension Engine {
     /// taken in, which the device gives back as fast as it took it.
     private func refreshCache(from batch: Batch) {
         let takesIn = batch.stream == .user && options.cachesWrites
-        var last: UInt64?
-        var sequenceCount = 0
+        // One thread at a time commits; a sequence goes on in the next commit.
+        var sequence = takesIn ? writtenSequence.withLock { $0 } : BlockSequence()
+        defer { if takesIn { writtenSequence.withLock { $0 = sequence } } }
         unsafe batch.forEachBlock { block, entry, stored in
-            sequenceCount = block &- 1 == last ? sequenceCount + 1 : 0
-            last = block
+            sequence.note(block)
             guard let form = entry.form else { return }
-            let isNews = takesIn && sequenceCount < Self.sequenceCountMin
+            let isNews = takesIn && !sequence.isLong
             if form.encoding == .plain {
                 return unsafe refresh(block, entry, stored, isNews: isNews)
             }
@@ -179,10 +179,6 @@ extension Engine {
             }
         }
     }
-
-    /// So many blocks in a row are a sequence: 64 KiB, in which a device reads nearly as fast as
-    /// it can.
-    private static let sequenceCountMin = 16
 
     private func refresh(
         _ block: UInt64,

@@ -26,7 +26,7 @@ extension Engine {
             }
             done += count
         }
-        if bytes.count >= options.stagedBlockCountMin * 4096 { encryptAhead() }
+        if bytes.count >= options.stagedBlockCountMin * 4096 { callSealer() }
         return true
     }
 

@@ -23,7 +23,9 @@ final class Engine: Sendable {
         static let maintenance = 1
         /// Room for writers; the end of readers.
         static let progress = 2
-        static let count = 3
+        /// Something to encrypt.
+        static let sealer = 3
+        static let count = 4
     }
 
     /// Who runs the steps.
@@ -49,6 +51,8 @@ final class Engine: Sendable {
     let checkpointMemory: CheckpointMemory
     /// Blocks that were read.
     let blocks: BlockCache
+    /// What clients wrote last, as commits bring it to the cache.
+    let writtenSequence = Locked(BlockSequence())
     /// What was written to the store.
     let traffic = TrafficMeter()
     /// Who reads in sequence, and what is to be read before they ask.

@@ -36,6 +36,8 @@ struct EngineState: ~Copyable {
     /// a commit is missing, so only up to here may a commit be called durable.
     var settledLSN: UInt64
     var isWithinWrite = false
+    /// Much has been written that is to be encrypted.
+    var isSealerWanted = false
     var durableLSN: UInt64
     /// Commits on their way to the store, in LSN order.
     ///

@@ -76,7 +76,7 @@ public final class StagedWrite {
     public func commit() throws(DiskError) {
         precondition(placedCount == blockCount, "committed before all of it was there")
         guard let batch else { preconditionFailure("committed twice") }
-        defer { engine.encryptAhead() }
+        defer { engine.callSealer() }
         if blockCount > engine.geometry.descriptorsPerCommit {
             // More than a commit takes: gathered here, where there is memory already.
             try copy(batch)

@@ -92,7 +92,11 @@ import Testing
         let driver = try open(store)
         for block in [90, 3, 50, 17] as [UInt64] { try write(driver, block, UInt8(block)) }
         try driver.flush()
-        for block in 200..<300 as Range<UInt64> { try write(driver, block, 1) }
+        for block in 200..<300 as Range<UInt64> {
+            try write(driver, block, 1)
+            // It goes on in the next commit.
+            if block % 30 == 0 { try driver.flush() }
+        }
         try driver.checkpoint()
         let before = driver.statistics.blockCache
         #expect(before.insertions == 4 + 16)
