@@ -238,8 +238,8 @@ if Context.environment["FOOTING_OPTIMIZED"] == "1" {
     }
 }
 
-// Under a sanitizer only what runs in the tests' own process is of use, not what starts programs and
-// guests.
+// Under a sanitizer only what runs in the tests' own process is of use, not what starts programs
+// and guests.
 if Context.environment["FOOTING_SANITIZED"] == "1" {
     let others = ["FootingIntegrationTests", "FootingGuestTests", "TidyTests"]
     package.targets.removeAll { others.contains($0.name) }

@@ -419,6 +419,8 @@ def describe_machine(folder):
 
 
 def main():
+    if PARTS == ["tuning"] and not bench_tuning.chosen(OPTIONS.workloads):
+        raise SystemExit(f"tuning: {bench_tuning.unmatched(OPTIONS.workloads)}")
     report = Report(RESULTS)
     folder = tempfile.mkdtemp(prefix="footing-bench.", dir=os.environ.get("TMPDIR", "/var/tmp"))
     # An end by signal cleans up like any other.

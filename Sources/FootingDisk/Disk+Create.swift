@@ -23,8 +23,8 @@ public struct DiskOptions: Sendable {
     public var encryption: DiskEncryption?
     /// Whether btrfs goes on to write each block of the file elsewhere, with a checksum of its own.
     public var keepsCopyOnWrite = false
-    /// Bytes of segments to prepare before the first write, so that a host's journal has nothing
-    /// to commit for them, and nobody writes them later; all that there are, if they are fewer.
+    /// Bytes of segments to prepare before the first write, so that what is written there changes
+    /// no block map of the host's; all that there are, if they are fewer.
     ///
     /// Nil: as many as some thousand small durable writes take, where that is of use.
     public var preparedBytes: UInt64?

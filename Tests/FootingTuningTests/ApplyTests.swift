@@ -269,4 +269,17 @@ import Testing
         #expect(throws: TuningError.self) { try applier(tree, other).rollback(force: true) }
         #expect(try tree.queue("vda", "read_ahead_kb") == "128")
     }
+
+    @Test func `a journal that has an attribute twice is refused`() throws {
+        let tree = try TuningTree([.virtio()])
+        let store = MemoryStore()
+        _ = try apply(tree, store, rules: ["read-ahead"])
+        var journal = try TuningJournal(try #require(store.current))
+        journal.applied[0].entries += journal.applied[0].entries
+        let twice = journal.json.bytes()
+        #expect(throws: TuningError.self) { try TuningJournal(twice) }
+        let other = MemoryStore(journal: twice)
+        #expect(throws: TuningError.self) { try applier(tree, other).rollback(force: true) }
+        #expect(try tree.queue("vda", "read_ahead_kb") == "128")
+    }
 }

@@ -31,6 +31,23 @@ import Testing
         #expect(try decisions(mount)["prepared-segments"] == isOn)
     }
 
+    @Test(arguments: [
+        ("ext4 /dev/vda rw,data=ordered", nil), ("xfs /dev/vda rw", nil),
+        ("ext4 /dev/vda rw,data=journal", "every write goes through the journal"),
+        // A new file there gets the attribute by which an overwrite is one.
+        ("btrfs /dev/vda rw", nil), ("tmpfs tmpfs rw", "in memory"),
+        ("overlay overlay rw", "the file system under the overlay"),
+    ])
+    func `a new disk is prepared only where something is gained by it`(
+        _ mount: String,
+        _ reason: String?
+    ) throws {
+        let hosted = try TuningTree([.virtio()], mount: mount).plan().hosted
+        let refusal = hosted.preparationRefusal
+        #expect((refusal == nil) == (reason == nil))
+        #expect(refusal?.contains(reason ?? "") != false, "\(refusal ?? "")")
+    }
+
     @Test func `edge profiles write no segment before it is used, and the plan says why`() throws {
         let tree = try TuningTree([.virtio()], mount: "ext4 /dev/vda rw,data=ordered")
         for profile in BuiltInProfiles.all {

@@ -97,6 +97,50 @@ import Testing
         #expect(store.current == nil)
     }
 
+    @Test func `what is left alone is kept in mind once, however often it is rolled back`() throws {
+        var disk = TuningTree.Disk.virtio()
+        disk.queue["scheduler"] = "[mq-deadline] none kyber"
+        disk.queue["nr_requests"] = "8"
+        disk.queue["async_depth"] = "3"
+        let tree = try TuningTree([disk])
+        let before = try tree.values()
+        let store = MemoryStore()
+        _ = try apply(tree, store, ["paravirtual-scheduler-none"])
+        // The number moves the depth that somebody else's scheduler has brought, and is tied to
+        // that scheduler as well.
+        try FakeKernel(root: try tree.root()).write("sys/block/vda/queue/scheduler", "kyber")
+        try tree.write("sys/block/vda/queue/nr_requests", "254")
+        let undone = try applier(tree, store).rollback(force: false)
+        let left = ["scheduler", "nr_requests", "async_depth"].map { "vda queue/\($0)" }
+        #expect(Set(undone.left.map(\.target)) == Set(left))
+        let journal = try #require(store.current)
+        let entries = try #require(TuningJournal(journal).applied.first).entries
+        #expect(Set(entries.map(\.attribute)).count == entries.count)
+        for _ in 0..<2 { _ = try applier(tree, store).rollback(force: false) }
+        #expect(store.current == journal)
+        #expect(try applier(tree, store).rollback(force: true).left.isEmpty)
+        #expect(try tree.values() == before)
+        #expect(store.current == nil)
+    }
+
+    @Test func `nobody is said to have chosen a scheduler who has not`() throws {
+        var disk = TuningTree.Disk.virtio()
+        disk.queue["scheduler"] = "[mq-deadline] none"
+        disk.queue["nr_requests"] = "8"
+        disk.queue["async_depth"] = "3"
+        let tree = try TuningTree([disk])
+        let store = MemoryStore()
+        _ = try apply(tree, store, ["paravirtual-scheduler-none"])
+        try tree.write("sys/block/vda/queue/nr_requests", "100")
+        let left = try applier(tree, store).rollback(force: false).left
+        let reasons = Dictionary(uniqueKeysWithValues: left.map { ($0.target, $0.reason) })
+        #expect(reasons.count == 3)
+        #expect(reasons["vda queue/nr_requests"]?.contains("made it 100") == true)
+        #expect(reasons["vda queue/scheduler"]?.contains("would change beside it") == true)
+        #expect(reasons["vda queue/async_depth"]?.contains("not written beside") == true)
+        #expect(try tree.queue("vda", "async_depth") == "254")
+    }
+
     @Test(arguments: ["[mq-deadline] none", "mq-deadline [none]"])
     func `the queue's own depth is restored with what moves it`(_ schedulers: String) throws {
         for rule in ["paravirtual-scheduler-none", "queue-requests"] {

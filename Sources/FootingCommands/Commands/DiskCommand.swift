@@ -96,8 +96,10 @@ enum DiskCreateCommand {
             segments are as large as it says, or as what the flash below erases at a time; with \
             hosted-optimizer = off nothing is prepared unless --prepare asks for it.
 
-            --prepare all takes the whole container's space on the host, and writes it once; what \
-            clients write costs the host's journal nothing then, and no zeros later.
+            --prepare all takes the whole container's space on the host, and writes it once: what \
+            clients write there changes no block map then, and the host's journal has next to \
+            nothing to commit. Space that is given back to the host later is prepared again while \
+            the disk is served, or pays with its first write.
             """,
         parameters: [
             DiskCommand.path.model, size.model, spare.model, snapshotReserve.model, segment.model,
@@ -132,6 +134,7 @@ enum DiskCreateCommand {
                 usage: "--prepare is for a disk in a file: under a device no journal commits"
             )
         }
+        if (options.preparedBytes ?? 0) > 0 { try DiskPreparation.requireUse(path) }
         if !input[device] { try DiskPreparation.create(path: path, options, console) }
         do throws(DiskError) {
             if input[device] { try Disk.create(onDevice: path, options) }

@@ -1,4 +1,7 @@
+internal import FootingDeployment
 internal import FootingDisk
+internal import FootingSystem
+internal import FootingTuning
 
 /// How much of a new disk is written once before its first client comes.
 enum DiskPreparation {
@@ -7,9 +10,18 @@ enum DiskPreparation {
         .preparation,
         help: """
             Write so much of the disk once beforehand, as 512M or 'all': the host's journal then \
-            has nothing to commit there. 0 for none; 32M by default, where it is of use.
+            has next to nothing to commit there. 0 for none; 32M by default, where it is of use.
             """
     )
+
+    /// Refuses a preparation where it is of no use, with the hosted optimizer's reason.
+    static func requireUse(_ path: String) throws(CommandError) {
+        let report = try ServeCommand.detect(path).report
+        guard let root = try? HostRoot(),
+            let reason = HostedOptimizer(report, root: root).preparationRefusal
+        else { return }
+        throw CommandError("cannot create", path, "nothing is gained by preparing it: \(reason)")
+    }
 
     /// Creates a disk in a file, and shows how far the preparation is.
     static func create(

@@ -5,15 +5,17 @@ extension FileStore {
     /// Fills the holes of a file, and what was only reserved; a device has none.
     ///
     /// Where the device can make zeros without being sent any, it is asked to: nothing is written
-    /// then, and the range counts as written all the same.
+    /// then, and the range counts as written all the same. Below, a device that gives space out as
+    /// it is written to may have given its blocks back for that.
     public func prepare(_ range: Range<UInt64>) throws(Errno) -> UInt64 {
-        try prepare(range) { (hole) throws(Errno) in try reading.writeZeroes(hole) }
+        try prepare(range) { (hole) throws(Errno) in try self.reading.writeZeroes(hole) }
     }
 
-    /// The same with another call that makes zeros of a range.
+    /// The same with another call that makes zeros of a range; nil: they are sent to the device,
+    /// which then has space for what is overwritten later, unless it finds out that they are zeros.
     func prepare(
         _ range: Range<UInt64>,
-        writeZeroes: (Range<UInt64>) throws(Errno) -> Void
+        writeZeroes: ((Range<UInt64>) throws(Errno) -> Void)?
     ) throws(Errno) -> UInt64 {
         // Through the page cache a write that was only reserved looks like one that is there.
         if isBlockDevice || !isDirect { return 0 }
@@ -29,9 +31,9 @@ extension FileStore {
         return written
     }
 
-    /// What the file has of the host, and what is free for it.
-    func availableBytes() throws(Errno) -> UInt64 {
-        try reading.fileSystem().freeBytes + reading.status().allocatedBytes
+    /// What the host has free.
+    func freeBytes() throws(Errno) -> UInt64 {
+        try reading.fileSystem().freeBytes
     }
 
     /// What the device is asked to make zeros of at a time.
@@ -43,12 +45,12 @@ extension FileStore {
     private func fill(
         _ start: UInt64,
         _ end: UInt64,
-        _ writeZeroes: (Range<UInt64>) throws(Errno) -> Void
+        _ writeZeroes: ((Range<UInt64>) throws(Errno) -> Void)?
     ) throws(Errno) -> UInt64 {
         let first = (start + 4095) & ~4095
         let last = end & ~4095
         guard first < last else { return 0 }
-        if asksForZeroes.load(ordering: .relaxed) {
+        if let writeZeroes, asksForZeroes.load(ordering: .relaxed) {
             do throws(Errno) {
                 // In pieces: other writes to the file wait for each.
                 for piece in stride(from: first, to: last, by: Self.zeroedBytesMax) {

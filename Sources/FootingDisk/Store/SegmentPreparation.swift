@@ -1,7 +1,7 @@
 import FootingSystem
 
-/// Writes the first segments of a new disk once, before any client waits for it: a host's journal
-/// then has nothing to commit for what is written there.
+/// Writes the first segments of a new disk once, before any client waits for it: what is written
+/// there then changes no block map that a host's journal would have to commit.
 struct SegmentPreparation {
     private let store: FileStore
     private let geometry: Geometry
@@ -19,10 +19,17 @@ struct SegmentPreparation {
     /// Between two looks at how far it is.
     private static let pieceBytes: UInt64 = 16 << 20
 
+    /// What the host is to have free beyond what is prepared: for the file system's own blocks.
+    static func marginBytes(_ wanted: UInt64) -> UInt64 { (1 << 20) + wanted >> 10 }
+
     /// Prepares what was asked for, or as much as is usual.
     ///
+    /// What was asked for is written as zeros: a device that makes them itself may give its blocks
+    /// back for that, and would look for new ones with the first write.
+    ///
     /// - Throws: where it was asked for: kind `invalid` where it is of no use; kind `noSpace` where
-    ///   the host has less space, before anything is written.
+    ///   the host has less space, or hardly more, before anything of it is taken. Whoever else
+    ///   takes space there meanwhile may still be in its way.
     func run(
         _ wanted: UInt64?,
         _ progress: (_ done: UInt64, _ total: UInt64) -> Void
@@ -41,8 +48,10 @@ struct SegmentPreparation {
         let all = UInt64(geometry.segmentCount) * geometry.segmentSizeBytes
         let range = start..<start + min(wanted, all)
         do throws(Errno) {
-            // Asked for more than there is, ext4 would take all of it before it refuses.
-            guard try store.availableBytes() >= UInt64(range.count) else { throw Errno.noSpace }
+            // Asked for more than there is, ext4 would take all of it before it refuses. A new
+            // disk's segments have none yet.
+            let needed = UInt64(range.count) + Self.marginBytes(UInt64(range.count))
+            guard try store.freeBytes() >= needed else { throw Errno.noSpace }
             try store.allocate(range)
         } catch {
             throw failure(error, bytes: UInt64(range.count))
@@ -50,7 +59,7 @@ struct SegmentPreparation {
         var position = start
         while position < range.upperBound {
             let end = min(position + Self.pieceBytes, range.upperBound)
-            do throws(Errno) { _ = try store.prepare(position..<end) } catch {
+            do throws(Errno) { _ = try store.prepare(position..<end, writeZeroes: nil) } catch {
                 throw failure(error, bytes: UInt64(range.count))
             }
             position = end

@@ -45,6 +45,14 @@ public struct HostedOptimizer: Sendable {
         decisions.contains { $0.mechanism == "prepared-segments" && $0.isOn }
     }
 
+    /// Why nothing is gained by preparing a new disk there; nil if something may be.
+    ///
+    /// On btrfs only the new file can tell: it is given `+C` if it can be.
+    public var preparationRefusal: String? {
+        if decisions.contains(where: { $0.mechanism == "no-copy-on-write" }) { return nil }
+        return decisions.first { $0.mechanism == "prepared-segments" && !$0.isOn }?.reason
+    }
+
     /// Decides for the path of a report.
     public init(_ report: HostReport, root: HostRoot) {
         guard let path = report.path else {

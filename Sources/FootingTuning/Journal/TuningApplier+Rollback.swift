@@ -128,7 +128,7 @@ extension TuningApplier {
         for group in groups {
             guard let name = present(group, forgets: forgets ?? force, &judgement, &outcome)
             else { continue }
-            var mine: [(entry: TuningJournal.Entry, wish: Wish, isThere: Bool)] = []
+            var mine: [Own] = []
             var theirs: [TuningJournal.Entry] = []
             for entry in group.entries {
                 let wish = Wish(group, name, entry)
@@ -148,35 +148,58 @@ extension TuningApplier {
                     force || present == nil || present == entry.before || present == expected
                     || (isInterrupted && SideEffects.canMove(entry.attribute, in: group))
                 if isOurs {
-                    mine.append((entry, wish, present == entry.before))
+                    mine.append(Own(entry: entry, wish: wish, isThere: present == entry.before))
                 } else {
                     let before = expected ?? entry.before
                     outcome.leaveForeign(wish.target, present ?? "", instead: before)
                     theirs.append(entry)
                 }
             }
-            // What would move somebody else's value as it is written stays as well.
-            let others = theirs.map(\.attribute)
-            for item in mine
-            where !item.isThere && SideEffects.disturbs(item.entry.attribute, others) {
-                outcome.leaveBeside(item.wish.target)
-                theirs.append(item.entry)
-            }
-            // What went with a scheduler that stays away is written once that is back: under
-            // somebody else's it is another's value, or none.
-            if theirs.contains(where: { $0.attribute == QueueAttribute.scheduler.rawValue }) {
-                let tied = mine.filter { SideEffects.isTiedToScheduler($0.entry.attribute) }
-                for item in tied
-                where !item.isThere && !SideEffects.isOfScheduler(item.entry.attribute) {
-                    outcome.leaveTied(item.wish.target)
-                }
-                theirs += tied.map(\.entry)
-            }
-            mine.removeAll { item in theirs.contains { $0.attribute == item.entry.attribute } }
+            leaveBeside(&mine, &theirs, &outcome)
             judgement.do += mine.map(\.wish)
             judgement.add(group, name, mine.map(\.entry), theirs)
         }
         return judgement
+    }
+
+    /// Something that is still ours.
+    private struct Own {
+        let entry: TuningJournal.Entry
+        let wish: Wish
+        /// Whether it is as it was before already.
+        let isThere: Bool
+    }
+
+    /// Leaves alone, with what is somebody else's, what cannot be written without changing that.
+    private func leaveBeside(
+        _ mine: inout [Own],
+        _ theirs: inout [TuningJournal.Entry],
+        _ outcome: inout TuningOutcome
+    ) {
+        // What would move somebody else's value as it is written stays as well.
+        let others = theirs.map(\.attribute)
+        var stays = mine.filter {
+            !$0.isThere && SideEffects.disturbs($0.entry.attribute, others)
+        }
+        for own in stays { outcome.leaveBeside(own.wish.target) }
+        // What went with a scheduler that stays away is written once that is back: under
+        // somebody else's it is another's value, or none.
+        let names = others + stays.map(\.entry.attribute)
+        if names.contains(QueueAttribute.scheduler.rawValue) {
+            let tied = mine.filter { own in
+                SideEffects.isTiedToScheduler(own.entry.attribute)
+                    && !names.contains(own.entry.attribute)
+            }
+            let isChosen = others.contains(QueueAttribute.scheduler.rawValue)
+            for own in tied
+            where !own.isThere && !SideEffects.isOfScheduler(own.entry.attribute) {
+                outcome.leaveTied(own.wish.target, isChosen: isChosen)
+            }
+            stays += tied
+        }
+        // Each once: a journal that holds anything twice is refused.
+        theirs += stays.map(\.entry)
+        mine.removeAll { own in stays.contains { $0.entry.attribute == own.entry.attribute } }
     }
 
     /// The name of what a group belongs to; nil where it is not to be found, which is told.

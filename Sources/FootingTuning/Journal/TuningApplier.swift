@@ -461,8 +461,15 @@ extension TuningOutcome {
         left.append(Left(target: target, reason: reason, isForeign: true))
     }
 
-    mutating func leaveTied(_ target: String) {
-        let reason = "it was another scheduler's, and somebody has chosen this one"
+    /// Leaves what went with a scheduler that is not written.
+    ///
+    /// - Parameter isChosen: whether somebody else has chosen the one that is there.
+    mutating func leaveTied(_ target: String, isChosen: Bool) {
+        let reason =
+            isChosen
+            ? "it was another scheduler's, and somebody has chosen this one"
+            : "it was another scheduler's, which is not written beside what somebody has made "
+                + "different"
         if left.contains(where: { $0.target == target && $0.isForeign }) { return }
         left.append(Left(target: target, reason: reason, isForeign: true))
     }

@@ -287,7 +287,9 @@ extension TuningJournal.Group {
                             && element.member("wanted") == .null)
                 case .file: FileAttribute(rawValue: attribute) != nil
                 }
-            guard isKnown else { throw TuningError.damaged("attribute") }
+            // Twice the same would be two values to go back to.
+            let isNew = !entries.contains { $0.attribute == attribute }
+            guard isKnown, isNew else { throw TuningError.damaged("attribute") }
             entries.append(
                 TuningJournal.Entry(
                     attribute: attribute,

@@ -47,7 +47,8 @@ import Testing
                 page.set(offset, at: 0)
                 unsafe try store.write(at: offset, UnsafeRawBufferPointer(page.slice(0..<4096)))
             }
-            #expect(try store.prepare(range) == (4 << 20) - 3 * 4096)
+            // Also where the device would make them itself.
+            #expect(try store.prepare(range, writeZeroes: nil) == (4 << 20) - 3 * 4096)
             #expect(try data(store.path, range) == [range])
             #expect(try data(store.path, 5 << 20..<8 << 20).isEmpty)
             let file = try FileDescriptor.open(store.path, .readOnly)
@@ -114,9 +115,14 @@ import Testing
     @Test func `What the host has no space for is refused before any of it is taken`() throws {
         let file = TemporaryFile()
         defer { file.remove() }
-        try withStore(sizeBytes: 4096) { _ in }
+        var free: UInt64 = 0
+        try withStore(sizeBytes: 4096) { free = try $0.freeBytes() }
         // The size of it is not what the host lacks: a file is sparse.
-        var options = DiskOptions(sizeBytes: 4 << 40)
+        let sizeBytes = (free >> 20 + 1) << 21
+        guard sizeBytes <= 4 << 40 else {
+            try Test.cancel("the working directory has more free than a file can be large")
+        }
+        var options = DiskOptions(sizeBytes: sizeBytes)
         options.preparedBytes = .max
         let error = #expect(throws: DiskError.self) {
             try Disk.create(path: file.path, options)
@@ -124,6 +130,18 @@ import Testing
         #expect(error?.kind == .noSpace)
         #expect(error?.detail.hasPrefix("the host has no space for ") == true, "\(error as Any)")
         #expect(unsafe access(file.path, F_OK) != 0)
+    }
+
+    @Test func `What is asked for is written, and no device is asked to make zeros of it`() throws {
+        let geometry = try DiskOptions(sizeBytes: 16 << 20).geometry()
+        try withStore(sizeBytes: geometry.containerSizeBytes) { store in
+            try SegmentPreparation(store, geometry).run(1 << 20) { _, _ in }
+            let start = geometry.range(ofSegment: 0).lowerBound
+            #expect(try data(store.path, start..<start + 1 << 20) == [start..<start + 1 << 20])
+            // A device that refuses is not asked again: this one was not asked.
+            let isAskedNext = store.asksForZeroes.load(ordering: .relaxed)
+            #expect(isAskedNext)
+        }
     }
 
     @Test func `Where an overwrite goes elsewhere it is refused, and only if it was asked for`()
