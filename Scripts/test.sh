@@ -5,7 +5,7 @@ set -uo pipefail
 # A crash ends the run at once instead of waiting at a debugger's prompt.
 export SWIFT_BACKTRACE=enable=no
 # Far beyond what any part takes: a hang ends too.
-limit_seconds=1500
+limit_seconds=2400
 
 # Swift's tools leave folders behind wherever they run: these go when this ends. Not below /tmp,
 # which may be memory, where TMPDIR says nothing else.
