@@ -3,9 +3,10 @@ import FootingSystem
 
 // What an encrypted disk is given of a commit.
 //
-// A commit's blocks are encrypted once it is sealed, as its place is known then, and its header when
-// it is written, as what the commit before it has become is known then. Readers find the plain blocks in the same memory meanwhile: the ciphertext
-// lies behind them, and stays until the commit is written, however often that is tried.
+// A commit's blocks are encrypted once it is sealed, as its place is known then, and its header
+// when it is written, as what the commit before it has become is known then. Readers find the plain
+// blocks in the same memory meanwhile: the ciphertext lies behind them, and stays until the commit
+// is written, however often that is tried.
 extension Batch {
     /// Where the ciphertext begins: an encrypted disk's commits are less than half as large.
     private static let sealedOffset =
