@@ -275,7 +275,12 @@ struct ManageTests {
             expect 1 'does not have the checksum' \
                 "$footing" disk scrub disk.footing --rate 1G --wait
             damaged() {
-                "$footing" status disk.footing | grep -q "^scrub .*$1" || fail "$1: status"
+                # A busy machine takes its time.
+                for _ in $(seq 100); do
+                    "$footing" status disk.footing | grep -q "^scrub .*$1" && return
+                    sleep 0.1
+                done
+                fail "$1: status"
             }
             damaged DAMAGED
             "$footing" status disk.footing --openmetrics >metrics

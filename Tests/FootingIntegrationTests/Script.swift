@@ -105,14 +105,14 @@ enum Script {
 
         """
 
-    /// Runs a script for at most 60 seconds.
+    /// Runs a script for at most 180 seconds.
     ///
     /// - Returns: its status, and everything it printed.
     static func run(_ text: String) throws -> (status: Int32, output: String) {
         let folder = try Folder()
         try FileDescriptor.open("\(folder.path)/script", [.writeOnly, .create, .exclusive])
             .write(prelude + text + "\n")
-        let command = "timeout --kill-after=5 60 bash '\(folder.path)/script' </dev/null 2>&1"
+        let command = "timeout --kill-after=5 180 bash '\(folder.path)/script' </dev/null 2>&1"
         guard let stream = unsafe popen(command, "r") else { throw Errno.current }
         var output: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)

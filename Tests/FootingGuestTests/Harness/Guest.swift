@@ -74,7 +74,7 @@ final class Guest {
             "-mon", "chardev=qmp,mode=control",
         ]
         process = try ChildProcess(
-            limitSeconds: 150,
+            limitSeconds: 300,
             [GuestKit.Part.emulator.path]
                 + machine.arguments(initramfs: initramfs, folder: folder.path) + channels + extra,
             descriptors: [
