@@ -224,7 +224,11 @@ extension Engine {
         _ superblock: inout Superblock,
         _ ledger: Ledger
     ) throws(DiskError) {
-        var (entries, nextSequence) = state.withLock { ($0.segments, $0.nextSequence) }
+        // A copy made here and now: one that waits for the first change would be made beside the
+        // threads that go on changing the original.
+        var (entries, nextSequence) = state.withLock { state in
+            (state.segments.map { $0 }, state.nextSequence)
+        }
         let geometry = superblock.geometry
         entries.grow(toCount: Int(geometry.segmentCount))
         try ledger.apply(to: &entries)
