@@ -11,13 +11,23 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// Intel's library for AES-GCM; its archive, as the shared library does not show what is used.
+#if arch(x86_64)
+    let multiBuffer = [":libIPSec_MB.a"]
+#else
+    let multiBuffer: [String] = []
+#endif
+
 /// The library modules and what each may import: the arrows of docs/ARCHITECTURE.md.
 let modules: [(name: String, imports: [Target.Dependency])] = [
     ("FootingSystem", ["CFooting", "CZlib"]),
     ("FootingHost", ["FootingSystem", "CFooting"]),
     (
         "FootingAcceleration",
-        ["FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT"]
+        [
+            "FootingHost", "FootingSystem", "CFooting", "CFootingGCM", "CLZ4", "CDeflate",
+            "CCrypto", "CQAT",
+        ]
     ),
     ("FootingMemory", ["FootingHost", "FootingSystem", "CFooting"]),
     ("FootingDisk", ["FootingAcceleration", "FootingSystem", "CFooting"]),
@@ -65,6 +75,14 @@ let package = Package(
             cSettings: [
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
             ]
+        ),
+        // Debian: libipsec-mb-dev, of whose static library a few functions are taken.
+        .target(
+            name: "CFootingGCM",
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+            ],
+            linkerSettings: multiBuffer.map { .linkedLibrary($0) }
         ),
         // Debian: nbdkit-plugin-dev.
         .target(

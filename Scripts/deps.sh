@@ -3,7 +3,7 @@
 # Linked into footing-kubevirt: libxml2-dev (and libicu-dev, whose headers it needs) and libyaml-dev.
 # Linked into the program: zlib1g-dev, which packs recordings and which Swift itself needs too;
 # liblz4-dev, libdeflate-dev and libssl-dev (libcrypto), which compress and encrypt disks;
-# liburing-dev, by which disks are read.
+# liburing-dev, by which disks are read; libipsec-mb-dev, which encrypts faster, on x86-64.
 set -euo pipefail
 
 packages=(
@@ -17,6 +17,8 @@ packages=(
     # The guests, what unpacks their kernels, and what links and strips their static programs.
     qemu-system-x86 busybox-static lz4 xz-utils zstd binutils libc6-dev
 )
+
+[[ $(uname -m) != x86_64 ]] || packages+=(libipsec-mb-dev)
 
 if ! command -v swift >/dev/null; then
     echo "swift is missing: install Swift $(cat .swift-version) from https://swift.org/install" >&2

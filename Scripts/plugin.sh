@@ -33,6 +33,7 @@ linker=(--gc-sections --icf=safe "--version-script=$work/exports" --exclude-libs
     -z now --wrap=OPENSSL_cpuid_setup)
 # The others are named by their module maps.
 link=(-emit-library -static-stdlib -use-ld=lld -L "$work/archives" -luring)
+[[ $(uname -m) != x86_64 ]] || link+=(-l:libIPSec_MB.a)
 for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
 swiftc "${link[@]}" -o "$work/plugin.so" "@$work/objects"
 plugin=bin/nbdkit-footing-plugin.so

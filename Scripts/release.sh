@@ -51,6 +51,7 @@ linker=(--gc-sections --icf=safe --exclude-libs=ALL --no-export-dynamic --defsym
     --wrap=OPENSSL_cpuid_setup)
 # The others are named by their module maps.
 link=(-static-stdlib -use-ld=lld -L "$archives" -luring)
+[[ $(uname -m) != x86_64 ]] || link+=(-l:libIPSec_MB.a)
 for flag in "${linker[@]}"; do link+=(-Xlinker "$flag"); done
 swiftc "${link[@]}" -o .build/static/footing-dynamic "@$objects"
 strip -o bin/footing-dynamic .build/static/footing-dynamic

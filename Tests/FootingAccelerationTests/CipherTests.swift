@@ -13,6 +13,35 @@ struct CipherVector: Sendable {
     let tag: String
 }
 
+/// One of the libraries that encrypt.
+struct CipherImplementation: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let make: @Sendable (borrowing SecretBytes) throws -> any BlockCipher
+
+    /// Those that this processor can run; libcrypto always.
+    static let all =
+        [
+            CipherImplementation(testDescription: "libcrypto") { key in
+                try SoftwareCipher(key: key, clock: SystemClock(), statistics: CipherStatistics())
+            }
+        ]
+        + VectorLibrary.all.map { library in
+            CipherImplementation(testDescription: library.description) { key in
+                try VectorCipher(
+                    key: key,
+                    library,
+                    clock: SystemClock(),
+                    statistics: CipherStatistics()
+                )
+            }
+        }
+
+    func cipher(_ key: [UInt8]) throws -> any BlockCipher {
+        let secret = try makeSecret(key)
+        return try make(secret)
+    }
+}
+
 @Suite struct CipherTests {
     private static let zeroKey = String(repeating: "0", count: 64)
     private static let famousKey =
@@ -52,10 +81,13 @@ struct CipherVector: Sendable {
         ),
     ]
 
-    @Test(arguments: published)
-    func `gives the published ciphertexts and tags`(vector: CipherVector) throws {
+    @Test(arguments: published, CipherImplementation.all)
+    func `gives the published ciphertexts and tags`(
+        vector: CipherVector,
+        implementation: CipherImplementation
+    ) throws {
         let sealed = try SealedBlock(
-            cipher: try Self.cipher(bytes(vector.key)),
+            cipher: try implementation.cipher(bytes(vector.key)),
             plain: bytes(vector.plain),
             nonce: BlockNonce(epoch: vector.nonce.0, position: vector.nonce.1),
             associated: bytes(vector.associated)
@@ -65,30 +97,34 @@ struct CipherVector: Sendable {
         #expect(try sealed.open() == bytes(vector.plain))
     }
 
-    private static func cipher(_ key: [UInt8]) throws -> any BlockCipher {
-        let secret = try makeSecret(key)
-        return try SoftwareAccelerator().cipher(key: secret)
-    }
-
-    private static func sealed(_ count: Int) throws -> SealedBlock {
+    private static func sealed(
+        _ count: Int,
+        _ implementation: CipherImplementation
+    ) throws -> SealedBlock {
         try SealedBlock(
-            cipher: try cipher(Shapes.random(32, seed: 21)),
+            cipher: try implementation.cipher(Shapes.random(32, seed: 21)),
             plain: Shapes.random(count, seed: 22),
             nonce: BlockNonce(epoch: 7, position: 4096),
             associated: Shapes.random(24, seed: 23)
         )
     }
 
-    @Test func `blocks of every size come back`() throws {
+    @Test(arguments: CipherImplementation.all)
+    func `blocks of every size come back`(
+        implementation: CipherImplementation
+    ) throws {
         for count in Array(0...70) + [4095, 4096, 4097, 65_536, 2 << 20] {
-            let sealed = try Self.sealed(count)
+            let sealed = try Self.sealed(count, implementation)
             #expect(try sealed.open() == Shapes.random(count, seed: 22), "\(count)")
             if count > 8 { #expect(sealed.bytes != Shapes.random(count, seed: 22)) }
         }
     }
 
-    @Test func `a change of any byte is found, and nothing is given out`() throws {
-        let sealed = try Self.sealed(600)
+    @Test(arguments: CipherImplementation.all)
+    func `a change of any byte is found, and nothing is given out`(
+        implementation: CipherImplementation
+    ) throws {
+        let sealed = try Self.sealed(600, implementation)
         for index in sealed.bytes.indices {
             var changed = sealed
             changed.bytes[index] ^= UInt8(1 << (index % 8))
@@ -120,8 +156,11 @@ struct CipherVector: Sendable {
         #expect(try sealed.open() == Shapes.random(600, seed: 22))
     }
 
-    @Test func `a shorter or longer block, or another key, is found`() throws {
-        let sealed = try Self.sealed(600)
+    @Test(arguments: CipherImplementation.all)
+    func `a shorter or longer block, or another key, is found`(
+        implementation: CipherImplementation
+    ) throws {
+        let sealed = try Self.sealed(600, implementation)
         for count in [0, 1, 599] {
             var changed = sealed
             changed.bytes = Array(sealed.bytes[..<count])
@@ -131,18 +170,51 @@ struct CipherVector: Sendable {
         longer.bytes += [0]
         #expect(throws: AccelerationError.notAuthentic) { try longer.open() }
         var other = sealed
-        other.cipher = try Self.cipher(Shapes.random(32, seed: 99))
+        other.cipher = try implementation.cipher(Shapes.random(32, seed: 99))
         #expect(throws: AccelerationError.notAuthentic) { try other.open() }
     }
 
-    @Test func `a failure does not spoil the next block`() throws {
-        let sealed = try Self.sealed(4096)
+    @Test(arguments: CipherImplementation.all)
+    func `a failure does not spoil the next block`(
+        implementation: CipherImplementation
+    ) throws {
+        let sealed = try Self.sealed(4096, implementation)
         for _ in 0..<20 {
             var changed = sealed
             changed.bytes[17] ^= 1
             #expect(throws: AccelerationError.notAuthentic) { try changed.open() }
             #expect(try sealed.open() == Shapes.random(4096, seed: 22))
         }
+    }
+
+    /// A disk that one processor wrote another reads.
+    @Test(arguments: CipherImplementation.all)
+    func `what one library seals every other opens`(
+        implementation: CipherImplementation
+    ) throws {
+        var random = SeededRandom(seed: 24)
+        for round in 0..<200 {
+            let key = Shapes.random(32, seed: UInt64(round))
+            let count = random.below(9000)
+            let plain = Shapes.random(count, seed: UInt64(1000 + round))
+            var sealed = try SealedBlock(
+                cipher: try implementation.cipher(key),
+                plain: plain,
+                nonce: BlockNonce(epoch: UInt32(random.below(1 << 30)), position: random.next()),
+                associated: Shapes.random(random.below(300), seed: UInt64(2000 + round))
+            )
+            for other in CipherImplementation.all {
+                sealed.cipher = try other.cipher(key)
+                #expect(try sealed.open() == plain, "\(count) bytes by \(other.testDescription)")
+            }
+        }
+    }
+
+    /// One that fails its proof would be left out above in silence.
+    @Test(.enabled(if: VectorLibrary.bestRank > 0, "no AVX2 and AES instructions"))
+    func `every library that this processor can run is proved`() {
+        #expect(VectorLibrary.all.count == VectorLibrary.bestRank)
+        #expect(VectorLibrary.shared?.description == VectorLibrary.all.first?.description)
     }
 
     @Test func `statistics outlive the cipher`() throws {
@@ -157,13 +229,21 @@ struct CipherVector: Sendable {
             )
             _ = try sealed.open()
             #expect(accelerator.statistics[.seal].count == 1)
+            var changed = sealed
+            changed.tag.first ^= 1
+            #expect(throws: AccelerationError.notAuthentic) { try changed.open() }
         }
         #expect(accelerator.statistics[.seal].count == 1)
-        #expect(accelerator.statistics[.open].inputBytes == 3)
+        let opened = accelerator.statistics[.open]
+        #expect(opened.count == 2 && opened.failureCount == 1)
+        #expect(opened.inputBytes == 6 && opened.outputBytes == 3)
     }
 
-    @Test func `threads share a key`() throws {
-        let sealed = try Self.sealed(4096)
+    @Test(arguments: CipherImplementation.all)
+    func `threads share a key`(
+        implementation: CipherImplementation
+    ) throws {
+        let sealed = try Self.sealed(4096, implementation)
         let failures = Locked(0)
         try concurrently(4) { index in
             for round in 0..<200 {

@@ -10,8 +10,10 @@ enum ImportRules {
         "FootingSystem": ["CFooting", "CZlib"],
         "FootingHost": ["FootingSystem", "CFooting"],
         "CQAT": [],
+        "CFootingGCM": [],
         "FootingAcceleration": [
-            "FootingHost", "FootingSystem", "CFooting", "CLZ4", "CDeflate", "CCrypto", "CQAT",
+            "FootingHost", "FootingSystem", "CFooting", "CFootingGCM", "CLZ4", "CDeflate",
+            "CCrypto", "CQAT",
         ],
         "FootingDisk": ["FootingAcceleration", "FootingSystem", "CFooting"],
         "FootingNBD": ["FootingDisk", "FootingSystem"],

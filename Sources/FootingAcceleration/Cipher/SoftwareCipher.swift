@@ -8,9 +8,29 @@ final class SoftwareCipher: BlockCipher {
         init(_ bytes: consuming SecretBytes) { self.bytes = bytes }
     }
 
+    /// Contexts for both directions, which count what is done with them.
+    private final class Pools: CipherCounters {
+        let sealing: ContextPool<CipherContext>
+        let opening: ContextPool<CipherContext>
+
+        init(_ key: Key, _ library: CryptoLibrary, _ clock: any TimeSource) {
+            sealing = ContextPool(clock: clock) { () throws(AccelerationError) in
+                try CipherContext(.seal, key: key.bytes, library)
+            }
+            opening = ContextPool(clock: clock) { () throws(AccelerationError) in
+                try CipherContext(.open, key: key.bytes, library)
+            }
+        }
+
+        var statistics: AcceleratorStatistics {
+            var sum = sealing.statistics
+            sum.add(opening.statistics)
+            return sum
+        }
+    }
+
     private let key: Key
-    private let sealing: ContextPool<CipherContext>
-    private let opening: ContextPool<CipherContext>
+    private let pools: Pools
     private let owner: CipherStatistics
 
     init(
@@ -19,32 +39,19 @@ final class SoftwareCipher: BlockCipher {
         statistics owner: CipherStatistics
     ) throws(AccelerationError) {
         let library = try CryptoLibrary.shared()
-        let held: Key
         do throws(Errno) {
-            held = Key(try key.copy())
+            self.key = Key(try key.copy())
         } catch {
             throw .unavailable("no memory for a key: \(error)")
         }
-        self.key = held
-        sealing = ContextPool(clock: clock) { () throws(AccelerationError) in
-            try CipherContext(.seal, key: held.bytes, library)
-        }
-        opening = ContextPool(clock: clock) { () throws(AccelerationError) in
-            try CipherContext(.open, key: held.bytes, library)
-        }
+        pools = Pools(self.key, library, clock)
         self.owner = owner
-        owner.add(self)
+        owner.add(pools)
     }
 
-    deinit { owner.remove(self, statistics) }
+    deinit { owner.remove(pools) }
 
     func lockKeys() -> Errno? { key.bytes.lock() }
-
-    var statistics: AcceleratorStatistics {
-        var sum = sealing.statistics
-        sum.add(opening.statistics)
-        return sum
-    }
 
     func seal(
         _ source: UnsafeRawBufferPointer,
@@ -52,9 +59,9 @@ final class SoftwareCipher: BlockCipher {
         nonce: BlockNonce,
         associatedData: UnsafeRawBufferPointer
     ) throws(AccelerationError) -> AuthenticationTag {
-        unsafe Self.check(source, target, associatedData)
+        unsafe BlockLimits.check(source, target, associatedData)
         var tag = AuthenticationTag(first: 0, last: 0)
-        _ = try sealing.run(.seal, inputBytes: source.count, plainBytes: source.count) {
+        _ = try pools.sealing.run(.seal, inputBytes: source.count, plainBytes: source.count) {
             (context) throws(AccelerationError) in
             tag = try unsafe context.seal(source, into: target, nonce, associatedData)
             return source.count
@@ -69,54 +76,48 @@ final class SoftwareCipher: BlockCipher {
         associatedData: UnsafeRawBufferPointer,
         tag: AuthenticationTag
     ) throws(AccelerationError) {
-        unsafe Self.check(source, target, associatedData)
-        _ = try opening.run(.open, inputBytes: source.count, plainBytes: source.count) {
+        unsafe BlockLimits.check(source, target, associatedData)
+        _ = try pools.opening.run(.open, inputBytes: source.count, plainBytes: source.count) {
             (context) throws(AccelerationError) in
             try unsafe context.open(source, into: target, nonce, associatedData, tag)
             return source.count
         }
     }
+}
 
-    private static func check(
-        _ source: UnsafeRawBufferPointer,
-        _ target: UnsafeMutableRawBufferPointer,
-        _ associatedData: UnsafeRawBufferPointer
-    ) {
-        precondition(source.count <= BlockLimits.bytesMaximum, "no block: \(source.count) bytes")
-        precondition(target.count == source.count, "a cipher keeps the size")
-        precondition(associatedData.count <= BlockLimits.bytesMaximum, "too much beside the block")
-    }
+/// What one cipher has done.
+protocol CipherCounters: AnyObject, Sendable {
+    var statistics: AcceleratorStatistics { get }
 }
 
 /// What the ciphers of an accelerator have done, those that are gone included.
+///
+/// It keeps their counters, not them: a weak reference to a cipher would make each call's counting
+/// of references a slow one.
 final class CipherStatistics: Sendable {
-    private struct Member {
-        weak var cipher: SoftwareCipher?
-    }
-
     private struct State {
         var gone = AcceleratorStatistics()
-        var members: [ObjectIdentifier: Member] = [:]
+        var members: [ObjectIdentifier: any CipherCounters] = [:]
     }
 
     private let state = Locked(State())
 
-    func add(_ cipher: SoftwareCipher) {
-        state.withLock { $0.members[ObjectIdentifier(cipher)] = Member(cipher: cipher) }
+    func add(_ counters: any CipherCounters) {
+        state.withLock { $0.members[ObjectIdentifier(counters)] = counters }
     }
 
-    func remove(_ cipher: SoftwareCipher, _ statistics: AcceleratorStatistics) {
+    /// Keeps the sum of a cipher that goes.
+    func remove(_ counters: any CipherCounters) {
+        let last = counters.statistics
         state.withLock { state in
-            state.members[ObjectIdentifier(cipher)] = nil
-            state.gone.add(statistics)
+            state.members[ObjectIdentifier(counters)] = nil
+            state.gone.add(last)
         }
     }
 
     var sum: AcceleratorStatistics {
-        // Taken out of the lock: the last reference to a cipher may be among them.
-        let (gone, ciphers) = state.withLock { state in
-            (state.gone, state.members.values.compactMap(\.cipher))
+        state.withLock { state in
+            state.members.values.reduce(into: state.gone) { $0.add($1.statistics) }
         }
-        return ciphers.reduce(into: gone) { $0.add($1.statistics) }
     }
 }

@@ -1,5 +1,6 @@
 internal import CCrypto
 internal import CDeflate
+internal import CFootingGCM
 internal import CLZ4
 internal import FootingSystem
 
@@ -12,6 +13,9 @@ final class BareLibraries {
     private let decompressor: OpaquePointer
     private let sealing: OpaquePointer
     private let opening: OpaquePointer
+    /// A key for Intel's library, which is called where the module calls it.
+    private let expanded: UnsafeMutableRawPointer?
+    private let kind = VectorLibrary.shared?.kind ?? FOOTING_GCM_NONE
     private var nonce: (UInt64, UInt32) = (1, 0)
 
     init(key: borrowing SecretBytes) throws(AccelerationError) {
@@ -32,6 +36,15 @@ final class BareLibraries {
             unsafe EVP_CipherInit_ex2(sealing, library.cipher, start, nil, 1, nil)
             unsafe EVP_CipherInit_ex2(opening, library.cipher, start, nil, 0, nil)
         }
+        guard kind != FOOTING_GCM_NONE else {
+            unsafe expanded = nil
+            return
+        }
+        unsafe expanded = .allocate(
+            byteCount: Int(FOOTING_GCM_KEY_BYTES),
+            alignment: Int(FOOTING_GCM_KEY_ALIGNMENT)
+        )
+        unsafe key.withBytes { unsafe footing_gcm_expand(kind, $0.baseAddress, expanded) }
     }
 
     deinit {
@@ -41,6 +54,7 @@ final class BareLibraries {
         unsafe libdeflate_free_decompressor(decompressor)
         unsafe EVP_CIPHER_CTX_free(sealing)
         unsafe EVP_CIPHER_CTX_free(opening)
+        unsafe expanded?.deallocate()
     }
 
     func compressLZ4(_ source: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer) {
@@ -93,6 +107,7 @@ final class BareLibraries {
 
     func seal(_ source: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer) {
         nonce.0 &+= 1
+        if unsafe expanded != nil { return unsafe sealByVector(source, target) }
         var tag: (UInt64, UInt64) = (0, 0)
         unsafe run(sealing, source, target)
         _ = unsafe withUnsafeMutableBytes(of: &tag) { bytes in
@@ -100,13 +115,56 @@ final class BareLibraries {
         }
     }
 
-    /// Decrypts without having the right tag: the work is the same.
-    func open(_ source: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer) {
-        var tag: (UInt64, UInt64) = (0, 0)
-        _ = unsafe withUnsafeMutableBytes(of: &tag) { bytes in
-            unsafe EVP_CIPHER_CTX_ctrl(opening, EVP_CTRL_AEAD_SET_TAG, 16, bytes.baseAddress)
+    /// Decrypts; libcrypto without the right tag: the work is the same.
+    func open(
+        _ source: UnsafeRawBufferPointer,
+        _ target: UnsafeMutableRawBufferPointer,
+        _ block: footing_gcm_block,
+        _ tag: AuthenticationTag
+    ) {
+        var proof = (tag.first, tag.last)
+        unsafe withUnsafeMutableBytes(of: &proof) { proof in
+            if unsafe expanded != nil {
+                var block = unsafe block
+                let tag = unsafe proof.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                let (from, to) = (source.baseAddress, target.baseAddress)
+                let isRight = unsafe footing_gcm_open(
+                    kind,
+                    expanded,
+                    &block,
+                    from,
+                    to,
+                    source.count,
+                    tag
+                )
+                precondition(isRight == 1, "a wrong tag wipes what was decrypted, which takes time")
+                return
+            }
+            _ = unsafe EVP_CIPHER_CTX_ctrl(opening, EVP_CTRL_AEAD_SET_TAG, 16, proof.baseAddress)
+            unsafe run(opening, source, target)
         }
-        unsafe run(opening, source, target)
+    }
+
+    private func sealByVector(
+        _ source: UnsafeRawBufferPointer,
+        _ target: UnsafeMutableRawBufferPointer
+    ) {
+        var address: (UInt64, UInt64) = (1, 2)
+        var tag: (UInt64, UInt64) = (0, 0)
+        unsafe withUnsafeBytes(of: &nonce) { nonce in
+            unsafe withUnsafeBytes(of: &address) { address in
+                unsafe withUnsafeMutableBytes(of: &tag) { tag in
+                    var block = unsafe footing_gcm_block(
+                        nonce: nonce.baseAddress,
+                        associated: address.baseAddress,
+                        associated_size: 16
+                    )
+                    let proof = unsafe tag.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                    let (from, to) = (source.baseAddress, target.baseAddress)
+                    unsafe footing_gcm_seal(kind, expanded, &block, from, to, source.count, proof)
+                }
+            }
+        }
     }
 
     private func run(

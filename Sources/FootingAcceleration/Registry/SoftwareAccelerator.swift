@@ -3,7 +3,7 @@ internal import CDeflate
 internal import CLZ4
 public import FootingSystem
 
-/// The processor: liblz4, libdeflate and libcrypto, always there.
+/// The processor: liblz4, libdeflate, libcrypto, and Intel's library where it is faster.
 public final class SoftwareAccelerator: Accelerator {
     private let clock: any TimeSource
     private let codecs: ContextPool<CodecContext>
@@ -26,7 +26,8 @@ public final class SoftwareAccelerator: Accelerator {
         let lz4 = unsafe LZ4_versionString().map { unsafe String(cString: $0) } ?? ""
         let crypto =
             unsafe OpenSSL_version(OPENSSL_VERSION).map { unsafe String(cString: $0) } ?? ""
-        return ["liblz4 \(lz4)", "libdeflate \(LIBDEFLATE_VERSION_STRING)", crypto]
+        let vector = VectorLibrary.shared.map { [$0.description] } ?? []
+        return ["liblz4 \(lz4)", "libdeflate \(LIBDEFLATE_VERSION_STRING)", crypto] + vector
     }
 
     /// Everything.
@@ -81,9 +82,12 @@ public final class SoftwareAccelerator: Accelerator {
         }
     }
 
-    /// Prepares a key for libcrypto.
+    /// Prepares a key for the faster library.
     public func cipher(key: borrowing SecretBytes) throws(AccelerationError) -> any BlockCipher {
-        try SoftwareCipher(key: key, clock: clock, statistics: ciphers)
+        if let library = VectorLibrary.shared {
+            return try VectorCipher(key: key, library, clock: clock, statistics: ciphers)
+        }
+        return try SoftwareCipher(key: key, clock: clock, statistics: ciphers)
     }
 }
 
@@ -91,4 +95,15 @@ public final class SoftwareAccelerator: Accelerator {
 enum BlockLimits {
     /// The libraries count in 32 bits.
     static let bytesMaximum = 1 << 30
+
+    /// Stops at what no caller of a cipher may ask for.
+    static func check(
+        _ source: UnsafeRawBufferPointer,
+        _ target: UnsafeMutableRawBufferPointer,
+        _ associatedData: UnsafeRawBufferPointer
+    ) {
+        precondition(source.count <= bytesMaximum, "no block: \(source.count) bytes")
+        precondition(target.count == source.count, "a cipher keeps the size")
+        precondition(associatedData.count <= bytesMaximum, "too much beside the block")
+    }
 }

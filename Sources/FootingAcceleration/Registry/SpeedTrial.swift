@@ -1,3 +1,4 @@
+internal import CFootingGCM
 public import FootingSystem
 
 /// Measures implementations on reference blocks, one thread, in turns.
@@ -246,7 +247,19 @@ public final class SpeedTrial {
             if stored.pieces[index].isEmpty { return }
             unsafe stored.pieces[index].withUnsafeBytes { unsafe bare.inflate($0, room) }
         case .seal: unsafe bare.seal(source, room)
-        case .open: unsafe stored.pieces[index].withUnsafeBytes { unsafe bare.open($0, room) }
+        case .open:
+            var nonce = BlockNonce(epoch: 1, position: UInt64(index)).words
+            let beside = unsafe block(16, 0)
+            unsafe withUnsafeBytes(of: &nonce) { nonce in
+                let block = unsafe footing_gcm_block(
+                    nonce: nonce.baseAddress,
+                    associated: beside.baseAddress,
+                    associated_size: beside.count
+                )
+                unsafe stored.pieces[index].withUnsafeBytes { piece in
+                    unsafe bare.open(piece, room, block, stored.tags[index])
+                }
+            }
         }
     }
 }
