@@ -73,7 +73,7 @@ static void ask_processor(void)
 	 * of AVX (bits 1 and 2), and the masks, upper halves and upper registers of AVX-512 (5 to
 	 * 7). */
 	uint32_t saved, upper;
-	__asm__("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+	__asm__ __volatile__("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
 	if ((saved & 0xe6) != 0xe6 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
 		return;
 	has_wide_multiply = (ebx & bit_AVX512F) && (ecx & bit_VPCLMULQDQ);

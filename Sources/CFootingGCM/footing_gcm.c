@@ -7,14 +7,19 @@
 #if defined(__x86_64__)
 
 #include <cpuid.h>
+#if __has_include(<intel-ipsec-mb.h>)
 #include <intel-ipsec-mb.h>
+#else
+#error "Intel's IPsec-MB is missing: run 'make deps', or install libipsec-mb-dev"
+#endif
 
 _Static_assert(sizeof(struct gcm_key_data) <= FOOTING_GCM_KEY_BYTES, "a larger expanded key");
 _Static_assert(_Alignof(struct gcm_key_data) <= FOOTING_GCM_KEY_ALIGNMENT, "a wider alignment");
 
 /* The library's manager would reach these by its tables, which refer to every algorithm of it: 13
- * MiB of the program. So they are called by name, of which its header has that of AVX2 alone; a
- * library without them does not link, and one with others does not give libcrypto's answers. */
+ * MiB of the program. So they are called by name, of which its header has that of AVX2 alone. A
+ * library without them does not link, and one where they are something else does not give
+ * libcrypto's answers, without which it is not used. */
 extern void aes_gcm_precomp_256_avx_gen4(struct gcm_key_data *key);
 extern void aes_gcm_precomp_256_vaes_avx512(struct gcm_key_data *key);
 extern void aes_gcm_enc_256_vaes_avx512(const struct gcm_key_data *, struct gcm_context_data *,
@@ -31,7 +36,7 @@ static int has(uint32_t value, int bit) { return value >> bit & 1; }
 static uint64_t kept_registers(void)
 {
 	uint32_t low, high;
-	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	__asm__ __volatile__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	return (uint64_t)high << 32 | low;
 }
 
@@ -50,8 +55,8 @@ enum footing_gcm_kind footing_gcm_kind(void)
 	if (!(has(basic, 1) && has(basic, 9) && has(basic, 19) && has(basic, 22) && has(basic, 25)
 	      && has(basic, 28) && has(b, 3) && has(b, 5) && has(b, 8)))
 		return FOOTING_GCM_NONE;
-	/* AVX-512 F, DQ, IFMA, CD, BW, VL, VBMI2; GFNI, VAES, VPCLMULQDQ: what the library itself
-	 * asks for. */
+	/* AVX-512 F, DQ, IFMA, CD, BW, VL, VBMI2; GFNI, VAES, VPCLMULQDQ: more than the functions
+	 * use, about what the library's own choice asks for. */
 	if ((kept & avx512_state) == avx512_state && has(b, 16) && has(b, 17) && has(b, 21)
 	    && has(b, 28) && has(b, 30) && has(b, 31) && has(c, 6) && has(c, 8) && has(c, 9)
 	    && has(c, 10))
@@ -82,6 +87,15 @@ static const uint8_t nothing[1];
 
 static const uint8_t *present(const void *bytes) { return bytes ? bytes : nothing; }
 
+/* What it refuses it leaves as it is, plain, and nobody would know. */
+static void check(const void *expanded, const struct footing_gcm_block *block, const void *source,
+	const void *target, size_t size)
+{
+	if (!expanded || !block->nonce || (block->associated_size > 0 && !block->associated)
+	    || (size > 0 && (!source || !target)))
+		abort();
+}
+
 void footing_gcm_seal(enum footing_gcm_kind kind, const void *expanded,
 	const struct footing_gcm_block *block, const void *source, void *target, size_t size,
 	uint8_t tag[16])
@@ -91,6 +105,7 @@ void footing_gcm_seal(enum footing_gcm_kind kind, const void *expanded,
 	uint8_t *to = target ? target : room;
 	const uint8_t *beside = present(block->associated);
 
+	check(expanded, block, source, target, size);
 	if (kind == FOOTING_GCM_AVX512)
 		aes_gcm_enc_256_vaes_avx512(expanded, &context, to, present(source), size,
 			block->nonce, beside, block->associated_size, tag, 16);
@@ -110,6 +125,7 @@ int footing_gcm_open(enum footing_gcm_kind kind, const void *expanded,
 	uint8_t *to = target ? target : room;
 	const uint8_t *beside = present(block->associated);
 
+	check(expanded, block, source, target, size);
 	if (kind == FOOTING_GCM_AVX512)
 		aes_gcm_dec_256_vaes_avx512(expanded, &context, to, present(source), size,
 			block->nonce, beside, block->associated_size, found, 16);

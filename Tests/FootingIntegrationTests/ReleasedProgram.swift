@@ -10,8 +10,14 @@ enum ReleasedProgram {
     static var exists: Bool { unsafe access(path, X_OK) == 0 }
 
     /// Runs the program through the shell and gives its status and what it printed.
-    static func run(_ words: String) throws -> (status: Int32, output: String) {
-        guard let stream = unsafe popen("'\(path)' \(words) </dev/null", "r") else {
+    ///
+    /// - Parameter environment: what stands before it, as `NAME=value`.
+    static func run(
+        _ words: String,
+        environment: String = ""
+    ) throws -> (status: Int32, output: String) {
+        let command = "\(environment) '\(path)' \(words) </dev/null"
+        guard let stream = unsafe popen(command, "r") else {
             throw Errno.current
         }
         var output: [UInt8] = []

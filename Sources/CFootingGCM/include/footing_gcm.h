@@ -6,7 +6,7 @@
 
 /* AES-256-GCM by Intel's Multi-Buffer Crypto for IPsec (Debian: libipsec-mb-dev, x86-64 alone),
  * which takes a third of the time of Debian 12's libcrypto where the processor encrypts 64 bytes at
- * once (docs/ACCELERATION.md). Where the instructions are missing there is none. */
+ * once (docs/BENCHMARKS.md). Where the instructions are missing there is none. */
 enum footing_gcm_kind {
 	FOOTING_GCM_NONE = 0,
 	/* AES-NI and AVX2: 16 bytes at once, Haswell and Zen and later. */
@@ -15,10 +15,10 @@ enum footing_gcm_kind {
 	FOOTING_GCM_AVX512 = 2,
 };
 
-/* The bytes of an expanded key, and what its memory is aligned to. */
-enum { FOOTING_GCM_KEY_BYTES = 1024, FOOTING_GCM_KEY_ALIGNMENT = 64 };
+/* Room for an expanded key (1008 bytes in version 1.3, 1264 in 2.0), and what it is aligned to. */
+enum { FOOTING_GCM_KEY_BYTES = 2048, FOOTING_GCM_KEY_ALIGNMENT = 64 };
 
-/* The best that this processor can do. Asks it some six questions, each of which is a trip to the
+/* The best that this processor can do. Asks it some four questions, each of which is a trip to the
  * hypervisor in a virtual machine: to be called once. */
 enum footing_gcm_kind footing_gcm_kind(void);
 
@@ -37,7 +37,8 @@ struct footing_gcm_block {
 };
 
 /* Encrypts, in place or to other memory, and makes the tag of 16 bytes. Any number of threads may
- * use one expanded key. */
+ * use one expanded key; the library's own error number, which they all write to and nobody reads,
+ * is one line of cache between them. What no caller may ask for ends the process. */
 void footing_gcm_seal(enum footing_gcm_kind kind, const void *expanded,
 	const struct footing_gcm_block *block, const void *source, void *target, size_t size,
 	uint8_t tag[16]);

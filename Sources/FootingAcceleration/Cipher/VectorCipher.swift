@@ -8,6 +8,7 @@ internal import Synchronization
 final class VectorCipher: BlockCipher {
     /// What one direction has done.
     private struct Direction: ~Copyable {
+        /// Calls that have begun.
         let count = Atomic<UInt64>(0)
         let bytes = Atomic<UInt64>(0)
         let failures = Atomic<UInt64>(0)
@@ -18,10 +19,12 @@ final class VectorCipher: BlockCipher {
 
         var statistics: OperationStatistics {
             var sum = OperationStatistics()
+            // Before what they are a part of.
+            sum.failureCount = failures.load(ordering: .acquiring)
+            let refused = refusedBytes.load(ordering: .acquiring)
             sum.count = count.load(ordering: .relaxed)
-            sum.failureCount = failures.load(ordering: .relaxed)
             sum.inputBytes = bytes.load(ordering: .relaxed)
-            sum.outputBytes = sum.inputBytes &- refusedBytes.load(ordering: .relaxed)
+            sum.outputBytes = sum.inputBytes - refused
             sum.timedNanoseconds = timedNanoseconds.load(ordering: .relaxed)
             sum.timedBytes = timedBytes.load(ordering: .relaxed)
             return sum
@@ -89,8 +92,8 @@ final class VectorCipher: BlockCipher {
         let isAuthentic = unsafe key.open(source, into: target, nonce, associatedData, tag)
         end(counters.opening, source.count, start)
         if isAuthentic { return }
-        counters.opening.failures.wrappingAdd(1, ordering: .relaxed)
-        counters.opening.refusedBytes.wrappingAdd(UInt64(source.count), ordering: .relaxed)
+        counters.opening.failures.wrappingAdd(1, ordering: .releasing)
+        counters.opening.refusedBytes.wrappingAdd(UInt64(source.count), ordering: .releasing)
         throw .notAuthentic
     }
 

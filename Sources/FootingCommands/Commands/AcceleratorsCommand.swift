@@ -17,6 +17,9 @@ enum AcceleratorsCommand {
         discussion: """
             Measures each implementation once for each model of processor, in about a third of a \
             second, and remembers the figures. They are for one thread.
+
+            FOOTING_CIPHER=libcrypto in the environment lets nothing else encrypt, here and in \
+            every other command.
             """,
         parameters: [
             bench.model, state.model, QATOptions.use.model, QATOptions.encrypts.model,

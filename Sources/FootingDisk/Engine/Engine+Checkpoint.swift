@@ -224,13 +224,17 @@ extension Engine {
         _ superblock: inout Superblock,
         _ ledger: Ledger
     ) throws(DiskError) {
-        // A copy made here and now: one that waits for the first change would be made beside the
-        // threads that go on changing the original.
-        var (entries, nextSequence) = state.withLock { state in
-            (state.segments.map { $0 }, state.nextSequence)
-        }
         let geometry = superblock.geometry
-        entries.grow(toCount: Int(geometry.segmentCount))
+        // A copy made here and now: one that waits for the first change would be made beside the
+        // threads that go on changing the original. Its memory is there and touched before.
+        let count = Int(geometry.segmentCount)
+        var entries = [SegmentEntry](repeating: SegmentEntry(), count: count)
+        let nextSequence = state.withLock { state in
+            entries.removeAll(keepingCapacity: true)
+            entries.append(contentsOf: state.segments)
+            return state.nextSequence
+        }
+        entries.grow(toCount: count)
         try ledger.apply(to: &entries)
         let offset = geometry.tableOffset(region: superblock.tableRegion)
         let generation = superblock.generation

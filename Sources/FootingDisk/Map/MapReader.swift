@@ -2,7 +2,9 @@ import FootingAcceleration
 import FootingSystem
 
 /// Reads map pages from the store or the cache, and verifies them.
-struct MapReader: Sendable {
+///
+/// A class: each read takes it along, and would count references to all of these otherwise.
+final class MapReader: Sendable {
     let store: any BlockStore
     let layout: DiskLayout
     let volume: UInt64
@@ -10,7 +12,23 @@ struct MapReader: Sendable {
     /// False only in tests that show that the checksums matter.
     let verifies: Bool
     /// Of an encrypted disk.
-    var cipher: VolumeCipher?
+    let cipher: VolumeCipher?
+
+    init(
+        store: any BlockStore,
+        layout: DiskLayout,
+        volume: UInt64,
+        cache: PageCache,
+        verifies: Bool,
+        cipher: VolumeCipher? = nil
+    ) {
+        self.store = store
+        self.layout = layout
+        self.volume = volume
+        self.cache = cache
+        self.verifies = verifies
+        self.cipher = cipher
+    }
 
     var geometry: Geometry { layout.geometry }
 

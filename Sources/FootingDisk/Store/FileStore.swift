@@ -313,12 +313,12 @@ extension FileStore {
 
     private func makeQueue(isForThisThread: Bool) -> RingReadQueue? {
         guard inputOutput.mode == .ring, let number = directNumber else { return nil }
-        // A queue that the store keeps must not keep the store.
+        // A queue that the store keeps must not keep the store; whoever reads by one does. A weak
+        // reference would make each count of references to the store a slow one.
         do throws(Errno) {
             return unsafe try RingReadQueue(file: number, isForThisThread: isForThisThread) {
-                [weak self] (offset, buffer) throws(Errno) in
-                guard let self else { throw .inputOutput }
-                unsafe try self.readDirectly(at: offset, into: buffer)
+                [unowned self] (offset, buffer) throws(Errno) in
+                unsafe try readDirectly(at: offset, into: buffer)
             }
         } catch {
             tell(of: error)
