@@ -46,7 +46,7 @@ struct AcceleratorTests {
     /// encrypt by tables, with a tenth of the speed.
     @Test(
         .enabled(if: hasInstructions, "the processor has no instructions for AES"),
-        arguments: ["", "FOOTING_CIPHER=libcrypto"]
+        arguments: ["", "FOOTING_CIPHER=libcrypto", "FOOTING_CIPHER=OpenSSL"]
     )
     func `encryption uses the processor's instructions`(environment: String) throws {
         let answer = try Self.run("--bench", environment: environment)[1]

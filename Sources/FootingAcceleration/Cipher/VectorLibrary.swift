@@ -20,7 +20,8 @@ struct VectorLibrary: Sendable {
 
     /// The best for this processor; nil if libcrypto is, or shall be.
     static let shared: VectorLibrary? = {
-        if Environment.value(variable) == "libcrypto" { return nil }
+        // Another value is a slip of somebody who wants libcrypto: there is nothing else to name.
+        if let chosen = Environment.value(variable), !chosen.isEmpty { return nil }
         let kind = footing_gcm_kind()
         return kind == FOOTING_GCM_NONE ? nil : VectorLibrary(proving: kind)
     }()
