@@ -56,6 +56,8 @@ final class Batch {
     /// By slot of the payload: its descriptor, and the unit where it begins.
     private var descriptorOfPayload: [UInt16]
     private var unitOfPayload: [UInt16]
+    /// Counts the blocks that were replaced in their place, which their map entries may not show.
+    private(set) var replacementCount: UInt64 = 0
 
     /// - Throws: `ENOMEM` where there is no memory for it.
     init(
@@ -242,6 +244,7 @@ final class Batch {
         guard let old = Descriptor.load(index, from: buffer), old.block == block,
             old.kind == .data
         else { preconditionFailure("another block's place") }
+        replacementCount += 1
         if old.units == form.units {
             unsafe self.bytes(Int(unitOfPayload[slot]), count: form.byteCount)
                 .copyMemory(from: bytes)

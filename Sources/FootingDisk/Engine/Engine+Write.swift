@@ -68,21 +68,35 @@ extension Engine {
     /// checkpoint they are relative to.
     struct EdgeVersion {
         var generation: UInt64
-        var entries: [(block: UInt64, entry: MapEntry?)]
+        var entries: [(block: UInt64, entry: MapEntry?, replacementCount: UInt64?)]
     }
 
     private func edgeVersion(_ edges: [UInt64]) -> EdgeVersion {
         state.withLock { state in
             var version = EdgeVersion(generation: state.superblock.generation, entries: [])
-            for edge in edges { version.entries.append((edge, overlayEntry(edge, state))) }
+            for edge in edges {
+                let entry = overlayEntry(edge, state)
+                version.entries.append((edge, entry, replacementCount(entry, state)))
+            }
             return version
         }
     }
 
+    /// What a block's entry does not show where it can be replaced in its place: an encrypted
+    /// disk's blocks have no checksum before they are written.
+    private func replacementCount(
+        _ entry: MapEntry?,
+        _ state: borrowing EngineState
+    ) -> UInt64? {
+        guard let entry, entry.isMapped else { return nil }
+        return memory(of: entry.location, state)?.batch.replacementCount
+    }
+
     private func isCurrent(_ version: EdgeVersion, _ state: borrowing EngineState) -> Bool {
         guard version.generation == state.superblock.generation else { return false }
-        for (block, entry) in version.entries where overlayEntry(block, state) != entry {
-            return false
+        for (block, old, oldCount) in version.entries {
+            let entry = overlayEntry(block, state)
+            if entry != old || replacementCount(entry, state) != oldCount { return false }
         }
         return true
     }
