@@ -74,7 +74,7 @@ final class Guest {
             "-mon", "chardev=qmp,mode=control",
         ]
         process = try ChildProcess(
-            limitSeconds: 300,
+            limitSeconds: 1200,
             [GuestKit.Part.emulator.path]
                 + machine.arguments(initramfs: initramfs, folder: folder.path) + channels + extra,
             descriptors: [
@@ -141,7 +141,7 @@ final class Guest {
 
     /// Waits until so many paths of the guest fit a pattern of `glob(3)`, as disks appear.
     func awaitPaths(_ pattern: String, count: Int) throws {
-        let found = try console.awaitPaths(pattern, count: count, limitSeconds: 20)
+        let found = try console.awaitPaths(pattern, count: count, limitSeconds: 60)
         if found >= count { return }
         let paths = try shell("echo \(pattern)")
         let messages = try shell("busybox dmesg | busybox tail -n 60")
