@@ -117,7 +117,7 @@ struct DiskThreads: ~Copyable {
 
     private static func seal(_ engine: Engine, _ isStopping: Stop) {
         while !isStopping.withLock({ $0.commits }) {
-            if engine.encryptAhead() { continue }
+            if engine.sealerStep() { continue }
             engine.state.withLock { state in
                 if state.isSealerWanted || isStopping.withLock({ $0.commits }) { return }
                 engine.state.wait(&state, on: Engine.Condition.sealer)

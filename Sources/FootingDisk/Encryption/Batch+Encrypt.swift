@@ -131,7 +131,10 @@ extension Engine {
         waits: Bool
     ) throws(DiskError) {
         let isMine = state.withLock { state in
-            while waits, batch.sealing == .busy { self.state.wait(&state, on: Condition.sealer) }
+            while waits, batch.sealing == .busy {
+                state.isSealingAwaited = true
+                self.state.wait(&state, on: Condition.sealer)
+            }
             if batch.sealing != .none { return false }
             batch.sealing = .busy
             return true
@@ -151,12 +154,16 @@ extension Engine {
         }
     }
 
-    /// Has commits that are to be written encrypted, beside the threads that receive and write: for
-    /// who has just brought much.
+    /// Has commits that are to be written encrypted, beside the thread that writes: for who has
+    /// just brought much.
     ///
     /// A small commit is encrypted by whoever writes it: waking a thread would take longer.
-    func callSealer() {
+    func encryptAhead() {
         guard drive == .threads, cipher != nil else { return }
+        guard options.encryptsBeside else {
+            while encryptNext() {}
+            return
+        }
         let isNews = state.withLock { state in
             guard !state.isSealerWanted, state.sealed.contains(where: { $0.sealing == .none })
             else { return false }
@@ -166,30 +173,35 @@ extension Engine {
         if isNews { state.wakeAll(on: Condition.sealer) }
     }
 
-    /// Encrypts the blocks of the next commit, if that was asked for and there is one.
+    /// Encrypts the blocks of the next commit, if that was asked of the thread for it and there is
+    /// one.
     ///
     /// - Returns: false if there is nothing more to do until it is asked for again.
-    func encryptAhead() -> Bool {
+    func sealerStep() -> Bool {
+        state.withLock { $0.isSealerWanted } && encryptNext()
+    }
+
+    /// Encrypts the blocks of the first sealed commit of which nobody has.
+    ///
+    /// - Returns: false if there is none, or no memory.
+    private func encryptNext() -> Bool {
         guard let cipher else { return false }
         let next = state.withLock { state -> Batch? in
-            guard state.isSealerWanted else { return nil }
-            guard let batch = state.sealed.first(where: { $0.sealing == .none }) else {
-                state.isSealerWanted = false
-                return nil
-            }
-            batch.sealing = .busy
+            let batch = state.sealed.first { $0.sealing == .none }
+            if let batch { batch.sealing = .busy } else { state.isSealerWanted = false }
             return batch
         }
         guard let batch = next else { return false }
         // Without memory it is left to the thread that writes, which tells of it.
         let isDone = (try? batch.encryptPayload(cipher)) != nil
-        state.withLock { state in
+        let isAwaited = state.withLock { state in
             batch.sealing = isDone ? .done : .none
             if !isDone { state.isSealerWanted = false }
+            defer { state.isSealingAwaited = false }
+            return state.isSealingAwaited
         }
-        // Whoever writes it may wait for it.
-        state.wakeAll(on: Condition.sealer)
-        return true
+        if isAwaited { state.wakeAll(on: Condition.sealer) }
+        return isDone
     }
 
     /// Takes in what has become of the blocks of a commit that was written.

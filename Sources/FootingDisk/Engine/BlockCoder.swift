@@ -86,15 +86,18 @@ struct BlockEncoder {
         encoding = policy.encodingOfWrites
     }
 
+    /// Whether it encodes any.
+    var encodes: Bool { encoding != .plain }
+
     /// Encodes a block if it is worth it.
     ///
-    /// - Parameter target: at least ``BlockCoder/encodedBytesMax`` bytes.
+    /// - Parameter target: at least ``BlockCoder/encodedBytesMax`` bytes, if it encodes any.
     /// - Returns: nil if it is to be stored as it is.
     mutating func encode(
         _ block: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer
     ) -> BlockForm? {
-        if encoding == .plain { return nil }
+        if !encodes { return nil }
         // A write of what cannot be compressed is most likely all of one kind.
         if failureCount >= Self.failureCountMax, failureCount % Self.retryInterval != 0 {
             failureCount += 1

@@ -66,27 +66,40 @@ extension Engine {
         }
     }
 
-    /// Puts a commit that was filled elsewhere into the log, if it fits where the log goes on.
-    func adopt(_ batch: Batch, _ first: UInt64, _ count: Int, _ state: inout EngineState) -> Bool {
+    /// Puts commits that were filled elsewhere into the log, if they fit where the log goes on.
+    ///
+    /// - Parameters:
+    ///   - batches: of one write; all but the last have `blocksPerBatch` blocks.
+    ///   - count: blocks of all of them.
+    func adopt(
+        _ batches: [Batch],
+        _ first: UInt64,
+        _ count: Int,
+        _ blocksPerBatch: Int,
+        _ state: inout EngineState
+    ) -> Bool {
         seal(.user, continues: false, &state)
-        let pages = batch.pageCount(ofContent: count)
-        guard state.user.head.page + 1 + pages <= geometry.pagesPerSegment else { return false }
-        state.user.serial += 1
+        let counts = batches.indices.map { min(blocksPerBatch, count - $0 * blocksPerBatch) }
+        let pages = zip(batches, counts).reduce(0) { $0 + 1 + $1.0.pageCount(ofContent: $1.1) }
+        guard state.user.head.page + pages <= geometry.pagesPerSegment else { return false }
         let now = clock.nanoseconds
-        batch.begin(
-            serial: state.user.serial,
-            geometry: geometry,
-            segment: state.user.head.segment,
-            page: state.user.head.page,
-            nanoseconds: now
-        )
-        batch.adoptContent(count)
-        state.user.open = batch
-        state.lastWriteNanoseconds = now
-        for index in 0..<count {
-            state.active.set(first + UInt64(index), batch.entry(index))
+        var next = first
+        for (batch, count) in zip(batches, counts) {
+            state.user.serial += 1
+            batch.begin(
+                serial: state.user.serial,
+                geometry: geometry,
+                segment: state.user.head.segment,
+                page: state.user.head.page,
+                nanoseconds: now
+            )
+            batch.adoptContent(count)
+            state.user.open = batch
+            for index in 0..<count { state.active.set(next + UInt64(index), batch.entry(index)) }
+            next += UInt64(count)
+            seal(.user, continues: batch !== batches.last, &state)
         }
-        seal(.user, continues: false, &state)
+        state.lastWriteNanoseconds = now
         return true
     }
 

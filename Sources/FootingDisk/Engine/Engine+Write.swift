@@ -26,7 +26,7 @@ extension Engine {
             }
             done += count
         }
-        if bytes.count >= options.stagedBlockCountMin * 4096 { callSealer() }
+        if bytes.count >= options.stagedBlockCountMin * 4096 { encryptAhead() }
         return true
     }
 

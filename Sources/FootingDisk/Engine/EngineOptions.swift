@@ -41,6 +41,11 @@ public struct EngineOptions: Sendable {
     package var replay = ReplayLimits()
     /// Blocks from which on a write gets a commit of its own: the header page is then 1.5 % of it.
     package var stagedBlockCountMin = 64
+    /// Blocks of it that go into one of its commits at most, where the format allows more.
+    package var stagedBlocksPerCommitMax = Int.max
+    /// Whether large writes are encrypted by a thread of their own: with two processors it costs
+    /// more to wake it, and to fetch the bytes from another's cache, than it gains.
+    package var encryptsBeside = ((try? ProcessorAffinity.current().count) ?? 1) > 2
     /// How far is read ahead for those who read in sequence.
     package var readAhead = ReadAheadLimits()
     /// Whether the cache takes in what is written, as far as it has free frames; false only where

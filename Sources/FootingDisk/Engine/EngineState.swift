@@ -38,6 +38,8 @@ struct EngineState: ~Copyable {
     var isWithinWrite = false
     /// Much has been written that is to be encrypted.
     var isSealerWanted = false
+    /// Whoever writes commits waits for one that another thread encrypts.
+    var isSealingAwaited = false
     var durableLSN: UInt64
     /// Commits on their way to the store, in LSN order.
     ///

@@ -48,8 +48,9 @@ import Testing
         try Disk.create(path: file.path, options)
     }
 
-    private func open() throws(DiskError) -> Disk {
+    private func open(besides: Bool = true) throws(DiskError) -> Disk {
         var options = EngineOptions()
+        options.encryptsBeside = besides
         options.key = EncryptedDisk.key
         options.accelerator = ledger
         options.memoryBudgetBytes = 96 << 20
@@ -217,13 +218,14 @@ import Testing
         #expect(problems.isEmpty, "\(problems.count): \(problems.prefix(5))")
     }
 
-    /// Also where it was not closed, and its log is replayed.
+    /// Also where it was not closed, and its log is replayed; by a thread of its own, and by who
+    /// brings the writes.
     @Test(arguments: [true, false])
     func `What is encrypted ahead is encrypted once, and what is refused is tried again`(
         closes: Bool
     ) throws {
         defer { file.remove() }
-        var disk: Disk? = try open()
+        var disk: Disk? = try open(besides: closes)
         do {
             let disk = try #require(disk)
             try runClients(disk)

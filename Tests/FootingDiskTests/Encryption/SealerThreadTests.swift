@@ -9,9 +9,12 @@ import Testing
 /// The thread that encrypts beside the one that writes.
 @Suite(.timeLimit(.minutes(2))) struct SealerThreadTests {
     /// A disk on a store in memory, with its threads.
-    private func open(_ store: HookedStore) throws -> Disk {
+    ///
+    /// - Parameter besides: whether a thread of its own encrypts large writes, or who brings them.
+    private func open(_ store: HookedStore, besides: Bool = true) throws -> Disk {
         var options = EngineOptions()
         options.key = EncryptedDisk.key
+        options.encryptsBeside = besides
         return try Disk(store: store, options: options, clock: SystemClock())
     }
 
@@ -53,9 +56,10 @@ import Testing
         }
     }
 
-    @Test func `While the device works, the next commits are encrypted`() throws {
+    @Test(arguments: [false, true])
+    func `While the device works, the next commits are encrypted`(besides: Bool) throws {
         let store = try store()
-        let disk = try open(store)
+        let disk = try open(store, besides: besides)
         let isHeld = Locked(true)
         store.onNextWrite { isHeld.withLock { held in while held { isHeld.wait(&held) } } }
         defer {

@@ -80,7 +80,9 @@ package struct Profile: Sendable {
         options.readAhead.cachePart = 2
         options.readAhead.mappedPart = 2
         options.pageSource = AnyPages(isHuge: false)
-        options.memoryBudgetBytes = 0
+        // Only with more commits than the fewest do large writes get some of their own.
+        let hasMore = geometry.segmentCount.isMultiple(of: 3)
+        options.memoryBudgetBytes = hasMore ? 40 << 20 : 0
         options.unflushedBytesMax = (32 << 10) << random.below(5)
         options.checkpointLogBytes = (128 << 10) << random.below(5)
         options.deltaCountMax = 32 << random.below(6)
@@ -89,6 +91,7 @@ package struct Profile: Sendable {
         options.replay.deltaCountMax = 8 * max(options.deltaCountMax, 64)
         options.replay.trimRangeCountMax = 8 * options.trimRangeCountMax
         options.stagedBlockCountMin = 2
+        options.stagedBlocksPerCommitMax = 5
         options.preparesSegments = geometry.segmentCount.isMultiple(of: 2)
         compression = CompressionPolicy.allCases[random.below(CompressionPolicy.allCases.count)]
         trouble = .crashesOnly
