@@ -49,7 +49,10 @@ import Testing
         simulation.isEncrypted = true
         simulation.isAboutSnapshots = true
         var (resizes, compactions, returned, rollbacks) = (0, 0, 0, 0) as (Int, Int, UInt64, Int)
-        for seed in 8000..<8000 + Sanitizer.rounds(12, sanitized: 4) as Range<UInt64> {
+        // Until all of it has happened: a tenth of the disks has room to give back.
+        let isMissing = { resizes == 0 || compactions == 0 || returned == 0 || rollbacks == 0 }
+        for seed in 8003..<8060 as Range<UInt64>
+        where isMissing() || seed < 8003 + Sanitizer.rounds(12, sanitized: 1) {
             let summary = try simulation.run(seed: seed)
             #expect(summary.nonceCount > 0)
             resizes += summary.resizeCount
