@@ -26,7 +26,7 @@ public struct ProofReport: Sendable {
     public let path: String
     /// The profile whose rules were tried, beside the candidates.
     public let profile: String
-    /// Pairs for each trial.
+    /// Pairs for each trial; twice as many for one that seemed to harm something after these.
     public let rounds: Int
     /// How long all of it took.
     public let elapsedNanoseconds: UInt64

@@ -2,6 +2,7 @@ public import FootingSystem
 
 /// Tries changes one group after the other, each A/B/A/B/A, and keeps what helps.
 ///
+/// What helps, and seems to harm something else, is measured as often again before that is believed.
 /// What is kept stays on while the next group is tried. Any failure, of a measurement, of a write
 /// or of the journal, undoes everything that this run has changed, also what had been kept.
 public struct Prover {
@@ -77,7 +78,11 @@ public struct Prover {
                 skipped += group.rules.map { .init(rule: $0, reason: "nothing is left to change") }
                 continue
             }
-            let series = try measure(group, trial, &run, &measurer, index, all.groups.count)
+            let series = try measure(group, trial, &run, &measurer) { isOn, done in
+                let name = group.rules.joined(separator: ", ")
+                let share = (Double(index) + done) / Double(all.groups.count)
+                progress("\(name) \(isOn ? "on" : "off")", share)
+            }
             let decision = ProofDecision.decide(series, chosen: group.figure)
             if decision == .keep {
                 try run.turnOn(trial)
@@ -123,51 +128,49 @@ public struct Prover {
         }
     }
 
+    /// Measures off, on, off, on, ..., off; as often again where something seems to be harmed.
     private func measure<Measurer: ProofMeasurer>(
         _ group: ProofPlan.Group,
         _ trial: TuningRun.Trial,
         _ run: inout TuningRun,
         _ measurer: inout Measurer,
-        _ index: Int,
-        _ count: Int
+        _ tell: (_ isOn: Bool, _ done: Double) -> Void
     ) throws(TuningError) -> [FigureSeries] {
         var without: [[Double]] = []
         var with: [[Double]] = []
-        func tell(_ isOn: Bool) {
+        func values(_ isOn: Bool) throws(TuningError) -> [Double] {
             let done = Double(without.count + with.count) / Double(2 * limits.rounds + 1)
-            let name = group.rules.joined(separator: ", ")
-            progress("\(name) \(isOn ? "on" : "off")", (Double(index) + done) / Double(count))
-        }
-        do throws(MeasureError) {
-            tell(false)
-            without.append(try measurer.measure())
-        } catch {
-            throw run.abandon(error.description)
-        }
-        for _ in 0..<limits.rounds {
-            tell(true)
-            try run.turnOn(trial)
-            do throws(MeasureError) { with.append(try measurer.measure()) } catch {
-                throw run.abandon(error.description)
-            }
-            tell(false)
-            try run.turnOff(trial)
-            do throws(MeasureError) { without.append(try measurer.measure()) } catch {
+            tell(isOn, min(done, 1))
+            do throws(MeasureError) { return try measurer.measure() } catch {
                 throw run.abandon(error.description)
             }
         }
-        var series: [FigureSeries] = []
-        for (index, figure) in measurer.figures.enumerated() {
-            guard without.allSatisfy({ $0.count == measurer.figures.count }),
-                with.allSatisfy({ $0.count == measurer.figures.count }),
-                let one = FigureSeries(
-                    figure,
-                    without: without.map { $0[index] },
-                    with: with.map { $0[index] }
-                )
-            else { throw run.abandon("\(figure.name): no usable values") }
-            series.append(one)
+        func addRounds() throws(TuningError) -> [FigureSeries] {
+            for _ in 0..<limits.rounds {
+                try run.turnOn(trial)
+                with.append(try values(true))
+                try run.turnOff(trial)
+                without.append(try values(false))
+            }
+            return try measurer.figures.enumerated().map {
+                (index, figure) throws(TuningError) in
+                guard without.allSatisfy({ $0.count == measurer.figures.count }),
+                    with.allSatisfy({ $0.count == measurer.figures.count }),
+                    let one = FigureSeries(
+                        figure,
+                        without: without.map { $0[index] },
+                        with: with.map { $0[index] }
+                    )
+                else { throw run.abandon("\(figure.name): no usable values") }
+                return one
+            }
         }
-        return series
+        without.append(try values(false))
+        let series = try addRounds()
+        // Of many figures some become worse by chance, and hardly one of them twice.
+        guard case .harms = ProofDecision.decide(series, chosen: group.figure) else {
+            return series
+        }
+        return try addRounds()
     }
 }

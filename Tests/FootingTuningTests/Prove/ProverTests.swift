@@ -138,7 +138,28 @@ import Testing
         }
         let run = try Self.prove(tree, place) { $0.rules = ["read-ahead"] }
         #expect(run.report?.trials.first?.decision == .harms(["durable-write-latency"]))
+        #expect(
+            run.report?.trials.first?.series.map(\.with.count) == Array(repeating: 10, count: 8)
+        )
+        #expect(run.measurements == 21)
         #expect(try tree.values() == before)
+    }
+
+    @Test func `what another figure loses by chance is measured again`() throws {
+        let tree = try TuningTree([.virtio()])
+        let neighbour = Locked(0)
+        var place = SimulatedPlace(tree) {
+            let isRight = try Self.isRight($0)
+            // Somebody else writes during the first five measurements of the change.
+            let isBusy = isRight && neighbour.withLock { $0 } < 11
+            return [.cachedReadRate: isRight ? 2 : 1, .durableWriteLatency: isBusy ? 0.7 : 1]
+        }
+        place.noise = 0.03
+        place.before = { count in neighbour.withLock { $0 = count } }
+        let run = try Self.prove(tree, place) { $0.rules = ["read-ahead"] }
+        #expect(run.report?.trials.first?.decision == .keep, "\(run.error ?? "")")
+        #expect(run.measurements == 21)
+        #expect(try Self.isRight(tree))
     }
 
     @Test func `what is kept stays on while the next is tried`() throws {

@@ -28,7 +28,7 @@ enum ProofText {
     static func text(_ report: ProofReport) -> String {
         var text = "\(report.path): \(report.trials.count) tried, \(report.rounds) pairs each, in "
         text += "\(DurationText.text(.nanoseconds(Int64(clamping: report.elapsedNanoseconds))))\n"
-        for trial in report.trials { text += "\n" + Self.text(trial) }
+        for trial in report.trials { text += "\n" + Self.text(trial, report.rounds) }
         if !report.skipped.isEmpty { text += "\n" + skipped(report.skipped) }
         return text + "\n" + closing(report)
     }
@@ -53,8 +53,11 @@ enum ProofText {
         }
     }
 
-    private static func text(_ trial: ProofReport.Trial) -> String {
-        var text = "\(trial.rules.joined(separator: ", ")): \(verdict(trial))\n"
+    private static func text(_ trial: ProofReport.Trial, _ rounds: Int) -> String {
+        var text = "\(trial.rules.joined(separator: ", ")): \(verdict(trial))"
+        // What seems to harm something else is measured once more.
+        if let own = trial.own, own.with.count > rounds { text += " (\(own.with.count) pairs)" }
+        text += "\n"
         for step in trial.steps { text += "  \(step.target): \(step.from) -> \(step.to)\n" }
         var table = TextTable([
             ("", .left), ("off", .right), ("on", .right), ("better by", .right),
