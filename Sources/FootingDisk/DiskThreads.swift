@@ -32,14 +32,21 @@ struct DiskThreads: ~Copyable {
                 Self.maintain(engine, isStopping)
             }
             reader = try Thread(name: "footing-ahead") { Self.readAhead(engine) }
-            if engine.cipher != nil {
+            if engine.cipher != nil, engine.options.encryptsBeside ?? Self.hasManyProcessors() {
                 sealer = try Thread(name: "footing-seal") { Self.seal(engine, isStopping) }
+                engine.state.withLock { $0.hasSealer = true }
             }
         } catch {
             _ = stopMaintenance()
             stopCommitter()
             throw DiskError(.failed, "start threads", "", cause: error)
         }
+    }
+
+    /// Whether it pays to encrypt in a thread of its own: with two processors, one of them a
+    /// client's, waking it and fetching the bytes from another's cache costs more than it gains.
+    private static func hasManyProcessors() -> Bool {
+        ((try? ProcessorAffinity.current().count) ?? 1) > 2
     }
 
     /// Ends the maintenance thread; false if that was done before.
@@ -56,7 +63,10 @@ struct DiskThreads: ~Copyable {
 
     mutating func stopCommitter() {
         guard let thread = committer.take() else { return }
-        engine.state.withLock { _ in isStopping.withLock { $0.commits = true } }
+        engine.state.withLock { state in
+            state.hasSealer = false
+            isStopping.withLock { $0.commits = true }
+        }
         engine.state.wakeAll(on: Engine.Condition.sealer)
         // What it leaves is encrypted by whoever writes it.
         sealer.take()?.join()

@@ -158,19 +158,22 @@ extension Engine {
     /// just brought much.
     ///
     /// A small commit is encrypted by whoever writes it: waking a thread would take longer.
-    func encryptAhead() {
+    ///
+    /// - Parameter blocks: how many were brought. Where no thread is there for it, as many are
+    ///   encrypted at once, and no more: others may bring more all the time.
+    func encryptAhead(blocks: Int) {
         guard drive == .threads, cipher != nil else { return }
-        guard options.encryptsBeside else {
-            while encryptNext() {}
-            return
-        }
-        let isNews = state.withLock { state in
+        let (hasSealer, isNews) = state.withLock { state -> (Bool, Bool) in
+            guard state.hasSealer else { return (false, false) }
             guard !state.isSealerWanted, state.sealed.contains(where: { $0.sealing == .none })
-            else { return false }
+            else { return (true, false) }
             state.isSealerWanted = true
-            return true
+            return (true, true)
         }
         if isNews { state.wakeAll(on: Condition.sealer) }
+        if hasSealer { return }
+        var left = 1 + blocks / geometry.descriptorsPerCommit
+        while left > 0, encryptNext() { left -= 1 }
     }
 
     /// Encrypts the blocks of the next commit, if that was asked of the thread for it and there is

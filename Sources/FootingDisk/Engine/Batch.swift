@@ -56,8 +56,8 @@ final class Batch {
     /// By slot of the payload: its descriptor, and the unit where it begins.
     private var descriptorOfPayload: [UInt16]
     private var unitOfPayload: [UInt16]
-    /// Counts the blocks that were replaced in their place, which their map entries may not show.
-    private(set) var replacementCount: UInt64 = 0
+    /// By slot of the payload, over all commits: how often what is there was replaced in its place.
+    private var replacementsOfPayload: [UInt64]
 
     /// - Throws: `ENOMEM` where there is no memory for it.
     init(
@@ -70,6 +70,7 @@ final class Batch {
         buffer = try buffers.buffer(count: Self.sizeBytesMax, isHuge: isHuge)
         descriptorOfPayload = Array(repeating: 0, count: Geometry.entriesPerPageMax)
         unitOfPayload = descriptorOfPayload
+        replacementsOfPayload = Array(repeating: 0, count: Geometry.entriesPerPageMax)
     }
 
     /// Starts a commit at a place in the log.
@@ -133,6 +134,9 @@ final class Batch {
     func location(_ slot: Int) -> Location {
         base.advanced(byUnits: Int(unitOfPayload[slot]))
     }
+
+    /// How often a block was replaced in its place, which its map entry may not show.
+    func replacementCount(_ slot: Int) -> UInt64 { replacementsOfPayload[slot] }
 
     /// A block of the payload, as it is stored; nil if it is void.
     func stored(_ slot: Int) -> (form: BlockForm, bytes: UnsafeMutableRawBufferPointer)? {
@@ -244,8 +248,8 @@ final class Batch {
         guard let old = Descriptor.load(index, from: buffer), old.block == block,
             old.kind == .data
         else { preconditionFailure("another block's place") }
-        replacementCount += 1
         if old.units == form.units {
+            replacementsOfPayload[slot] += 1
             unsafe self.bytes(Int(unitOfPayload[slot]), count: form.byteCount)
                 .copyMemory(from: bytes)
             Descriptor.store(Descriptor(block, form), index, in: buffer)

@@ -97,7 +97,8 @@ extension Engine {
             state.user.open = batch
             for index in 0..<count { state.active.set(next + UInt64(index), batch.entry(index)) }
             next += UInt64(count)
-            seal(.user, continues: batch !== batches.last, &state)
+            let isLast = batch === batches.last || options.leavesOut == .whole
+            seal(.user, continues: !isLast, &state)
         }
         state.lastWriteNanoseconds = now
         return true

@@ -26,7 +26,8 @@ extension Engine {
             }
             done += count
         }
-        if bytes.count >= options.stagedBlockCountMin * 4096 { encryptAhead() }
+        let blocks = bytes.count / 4096
+        if blocks >= options.stagedBlockCountMin { encryptAhead(blocks: blocks) }
         return true
     }
 
@@ -89,7 +90,7 @@ extension Engine {
         _ state: borrowing EngineState
     ) -> UInt64? {
         guard let entry, entry.isMapped else { return nil }
-        return memory(of: entry.location, state)?.batch.replacementCount
+        return memory(of: entry.location, state).map { $0.batch.replacementCount($0.slot) }
     }
 
     private func isCurrent(_ version: EdgeVersion, _ state: borrowing EngineState) -> Bool {

@@ -43,9 +43,9 @@ public struct EngineOptions: Sendable {
     package var stagedBlockCountMin = 64
     /// Blocks of it that go into one of its commits at most, where the format allows more.
     package var stagedBlocksPerCommitMax = Int.max
-    /// Whether large writes are encrypted by a thread of their own: with two processors it costs
-    /// more to wake it, and to fetch the bytes from another's cache, than it gains.
-    package var encryptsBeside = ((try? ProcessorAffinity.current().count) ?? 1) > 2
+    /// Whether large writes are encrypted by a thread of their own; nil where it depends on the
+    /// processors that there are when threads are started.
+    package var encryptsBeside: Bool?
     /// How far is read ahead for those who read in sequence.
     package var readAhead = ReadAheadLimits()
     /// Whether the cache takes in what is written, as far as it has free frames; false only where
@@ -78,6 +78,7 @@ public struct EngineOptions: Sendable {
         let floor = min(EngineLimits.atomicBlockCount, geometry.pagesPerSegment)
         options.deltaCountMax = min(max(deltaCountMax, floor), EngineLimits.deltaCountMax)
         options.trimRangeCountMax = max(trimRangeCountMax, 1)
+        options.stagedBlocksPerCommitMax = max(stagedBlocksPerCommitMax, 1)
         return options
     }
 }
@@ -94,6 +95,8 @@ package enum SnapshotRule: String, Sendable, CaseIterable {
     case attempt
     /// No segment is used again while a read may still be under way in it; snapshots or not.
     case readers
+    /// All commits of a large write take effect or none does; snapshots or not.
+    case whole
 }
 
 /// What keeps a nonce from being used twice.
@@ -115,7 +118,8 @@ package struct ReplayLimits: Sendable {
     package var deltaCountMax = 8 * EngineLimits.deltaCountMax
     /// Ranges trimmed.
     package var trimRangeCountMax = 8 * EngineLimits.trimRangeCountMax
-    /// Commits of one write that goes on: it needs three, and the collector's may stand between.
+    /// Commits of one write that goes on: it needs three, more where each has less than it could,
+    /// and the collector's may stand between.
     package var groupCountMax = 64
     /// Pages looked at to tell a torn end from damage, in all: 4 GiB.
     package var searchedPageCountMax = 1 << 20

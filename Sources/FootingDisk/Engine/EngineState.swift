@@ -138,8 +138,10 @@ struct EngineState: ~Copyable {
     var userBatchCount = 0
     var collectorBatchCount = 0
     var hugeBatchCount = 0
-    /// Those of them that clients are filling, each for one large write.
+    /// Those of them that clients are filling, for one large write each.
     var stagedBatchCount = 0
+    /// Whether a thread encrypts beside the one that writes.
+    var hasSealer = false
     /// The cache has less than its share, because something else has more for the moment.
     var isCacheSqueezed = false
     /// Counts the calls for the maintenance thread.
@@ -196,6 +198,8 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var mapCache = CacheStatistics()
     /// Ranges that were read ahead.
     public internal(set) var readsAhead: UInt64 = 0
+    /// Commits that large writes had beside their first ones, filled as they arrived.
+    public internal(set) var stagedCommits: UInt64 = 0
 
     /// Bytes written to the container for each that clients wrote; nil before they wrote any.
     public var writeAmplification: Double? {

@@ -96,20 +96,21 @@ public final class StagedWrite {
                 return false
             }
             state.stagedBatchCount -= batches.count
+            state.statistics.stagedCommits += UInt64(batches.count - 1)
             for batch in batches { batch.forEachForm { state.statistics.count($0) } }
             return true
         }
         // The segment ends too soon for it: as any other write, then, in two commits.
         guard admission == .done else { return try commitCopy() }
         batches = []
-        engine.encryptAhead()
+        engine.encryptAhead(blocks: blockCount)
     }
 
     private func commitCopy() throws(DiskError) {
         try copy()
         engine.giveBack(batches)
         batches = []
-        engine.encryptAhead()
+        engine.encryptAhead(blocks: blockCount)
     }
 
     private func copy() throws(DiskError) {

@@ -2,7 +2,7 @@ public import FootingSystem
 
 /// Tries changes one group after the other, each A/B/A/B/A, and keeps what helps.
 ///
-/// What helps, and seems to harm something else, is measured as often again before that is believed.
+/// What helps and seems to harm something else is measured as often again before that is believed.
 /// What is kept stays on while the next group is tried. Any failure, of a measurement, of a write
 /// or of the journal, undoes everything that this run has changed, also what had been kept.
 public struct Prover {
@@ -84,12 +84,7 @@ public struct Prover {
                 progress("\(name) \(isOn ? "on" : "off")", share)
             }
             let decision = ProofDecision.decide(series, chosen: group.figure)
-            if decision == .keep {
-                try run.turnOn(trial)
-                run.keep(trial)
-            } else {
-                try run.drop(trial)
-            }
+            try run.settle(trial, decision)
             trials.append(
                 .init(
                     rules: group.rules,
@@ -138,9 +133,9 @@ public struct Prover {
     ) throws(TuningError) -> [FigureSeries] {
         var without: [[Double]] = []
         var with: [[Double]] = []
+        var total = 2 * limits.rounds + 1
         func values(_ isOn: Bool) throws(TuningError) -> [Double] {
-            let done = Double(without.count + with.count) / Double(2 * limits.rounds + 1)
-            tell(isOn, min(done, 1))
+            tell(isOn, Double(without.count + with.count) / Double(total))
             do throws(MeasureError) { return try measurer.measure() } catch {
                 throw run.abandon(error.description)
             }
@@ -171,6 +166,19 @@ public struct Prover {
         guard case .harms = ProofDecision.decide(series, chosen: group.figure) else {
             return series
         }
+        total += 2 * limits.rounds
         return try addRounds()
+    }
+}
+
+extension TuningRun {
+    /// Keeps what was tried, or has it no more.
+    fileprivate mutating func settle(
+        _ trial: Trial,
+        _ decision: ProofDecision
+    ) throws(TuningError) {
+        guard decision == .keep else { return try drop(trial) }
+        try turnOn(trial)
+        keep(trial)
     }
 }

@@ -218,18 +218,30 @@ import Testing
         #expect(problems.isEmpty, "\(problems.count): \(problems.prefix(5))")
     }
 
+    /// What clients filled came back, every commit of it.
+    private func expectNothingTaken(_ disk: Disk) {
+        disk.engine.state.withLock { state in
+            let open = state.user.open == nil ? 0 : 1
+            let sealed = state.sealed.count { $0.stream == .user }
+            #expect(state.stagedBatchCount == 0)
+            #expect(state.user.free.count + sealed + open == state.userBatchCount)
+        }
+    }
+
     /// Also where it was not closed, and its log is replayed; by a thread of its own, and by who
     /// brings the writes.
-    @Test(arguments: [true, false])
+    @Test(arguments: [true, false], [true, false])
     func `What is encrypted ahead is encrypted once, and what is refused is tried again`(
-        closes: Bool
+        closes: Bool,
+        besides: Bool
     ) throws {
         defer { file.remove() }
-        var disk: Disk? = try open(besides: closes)
+        var disk: Disk? = try open(besides: besides)
         do {
             let disk = try #require(disk)
             try runClients(disk)
             try disk.flush()
+            expectNothingTaken(disk)
             expectEverything(disk)
             if closes { try disk.close() }
         }

@@ -77,6 +77,14 @@ import Testing
         #expect(count > 0)
     }
 
+    @Test func `Some of the seeds fill several commits while a write arrives`() throws {
+        var count: UInt64 = 0
+        for seed in 1..<41 as Range<UInt64> where count == 0 {
+            count += try Simulation().run(seed: seed).stagedCommits
+        }
+        #expect(count > 0)
+    }
+
     @Test func `Some of the seeds compress, and some compress again what is cold`() throws {
         var (once, again) = (0, 0) as (UInt64, UInt64)
         for seed in 1..<41 as Range<UInt64> {
@@ -131,7 +139,15 @@ struct SabotageTests {
         #expect(isNoticed(simulation, seeds: 1..<200))
     }
 
-    @Test(arguments: SnapshotRule.allCases)
+    @Test func `A large write that takes effect in part is noticed`() {
+        var simulation = Simulation()
+        // A crash between two of its commits, of which both are new, is rare.
+        #expect(!isNoticed(simulation, seeds: 200..<215))
+        simulation.leavesOut = .whole
+        #expect(isNoticed(simulation, seeds: 200..<215, by: "in no state it was ever in"))
+    }
+
+    @Test(arguments: SnapshotRule.allCases.filter { $0 != .whole })
     func `A broken rule of snapshots is noticed`(_ rule: SnapshotRule) {
         var simulation = Simulation()
         simulation.trouble = rule == .attempt ? .fullHost : .crashesOnly

@@ -79,7 +79,7 @@ struct Deadline {
     /// runners are, can be without them for a minute.
     private static let patience: UInt64 = 4
 
-    /// So many seconds from now, where the processors are the tests' own; some more elsewhere.
+    /// Four times so many seconds from now.
     static func after(seconds: Int) -> Deadline {
         let limit = UInt64(seconds) * patience * 1_000_000_000
         return Deadline(nanoseconds: SystemClock().nanoseconds + limit)

@@ -131,6 +131,7 @@ struct Run {
             summary.compressedBlocks += engine.statistics.compressedBlocks
             summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
+            summary.stagedCommits += engine.statistics.stagedCommits
             try checkTraffic(engine)
         }
         try check()

@@ -20,6 +20,8 @@ package struct Simulation: Sendable {
         package var compressedBlocks: UInt64 = 0
         /// Blocks that the collector made smaller.
         package var recompressedBlocks: UInt64 = 0
+        /// Commits that large writes had beside their first ones, filled as they arrived.
+        package var stagedCommits: UInt64 = 0
         /// Ranges that were read ahead.
         package var readsAhead: UInt64 = 0
         /// Snapshots that were made, and rollbacks to one.

@@ -54,8 +54,7 @@ enum ProofPage {
             """
         let time = DurationText.text(.nanoseconds(Int64(clamping: report.elapsedNanoseconds)))
         page += "<p>\(UTCText.text(unixSeconds: report.unixSeconds)): "
-        page += "\(report.trials.count) tried, "
-        page += "\(report.rounds) pairs each, in \(escaped(time)). A change is kept if its figure "
+        page += "\(ProofText.tried(report)), in \(escaped(time)). A change is kept if its figure "
         page += "(*) becomes better by more than 10 % and three times the noise, and no other "
         page += "becomes worse by as much.</p>\n"
         for trial in report.trials { page += section(trial) }

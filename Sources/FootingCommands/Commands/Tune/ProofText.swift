@@ -26,11 +26,18 @@ enum ProofText {
     }
 
     static func text(_ report: ProofReport) -> String {
-        var text = "\(report.path): \(report.trials.count) tried, \(report.rounds) pairs each, in "
+        var text = "\(report.path): \(tried(report)), in "
         text += "\(DurationText.text(.nanoseconds(Int64(clamping: report.elapsedNanoseconds))))\n"
-        for trial in report.trials { text += "\n" + Self.text(trial, report.rounds) }
+        for trial in report.trials { text += "\n" + Self.text(trial) }
         if !report.skipped.isEmpty { text += "\n" + skipped(report.skipped) }
         return text + "\n" + closing(report)
+    }
+
+    /// How many rules, and how often each of them.
+    static func tried(_ report: ProofReport) -> String {
+        let isSome = report.trials.contains { ($0.own?.with.count ?? 0) > report.rounds }
+        let more = isSome ? ", twice as many where something seemed to be harmed" : ""
+        return "\(report.trials.count) tried, \(report.rounds) pairs each\(more)"
     }
 
     /// What became of the values: what an earlier run had left is told apart from what was kept.
@@ -53,11 +60,8 @@ enum ProofText {
         }
     }
 
-    private static func text(_ trial: ProofReport.Trial, _ rounds: Int) -> String {
-        var text = "\(trial.rules.joined(separator: ", ")): \(verdict(trial))"
-        // What seems to harm something else is measured once more.
-        if let own = trial.own, own.with.count > rounds { text += " (\(own.with.count) pairs)" }
-        text += "\n"
+    private static func text(_ trial: ProofReport.Trial) -> String {
+        var text = "\(trial.rules.joined(separator: ", ")): \(verdict(trial))\n"
         for step in trial.steps { text += "  \(step.target): \(step.from) -> \(step.to)\n" }
         var table = TextTable([
             ("", .left), ("off", .right), ("on", .right), ("better by", .right),
