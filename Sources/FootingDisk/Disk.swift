@@ -1,3 +1,4 @@
+public import FootingAcceleration
 public import FootingSystem
 
 /// A virtual disk in a container, open for reading and writing.
@@ -87,6 +88,9 @@ public final class Disk: Sendable {
 
     /// Counters since it was opened.
     public var statistics: EngineStatistics { engine.statistics }
+
+    /// What was compressed, decompressed, encrypted and decrypted since it was opened.
+    public var acceleration: AcceleratorStatistics { engine.options.accelerator.statistics }
 
     /// How it asks its device.
     public var inputOutput: InputOutput { engine.store.inputOutput }

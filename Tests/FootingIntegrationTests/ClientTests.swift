@@ -152,14 +152,21 @@ struct ClientTests {
             "--rw=randwrite --bsrange=512-64k --blockalign=512 --size=24m",
             "--rw=write --bs=1m --iodepth=4 --size=96m",
             "--rw=randtrimwrite --bs=4k --size=32m --trim_verify_zero=1",
+        ],
+        [
+            "", "--compression auto", "--encrypt --key-file key",
+            "--compression lz4 --encrypt --key-file key",
         ]
     )
-    func `fio finds every checksum it wrote`(options: String) throws {
+    func `fio finds every checksum it wrote`(options: String, disk: String) throws {
+        let key = disk.contains("--encrypt") ? "--key-file key" : ""
         let result = try Script.run(
             """
-            create 96M
-            serve
+            (umask 077; head -c 64 /dev/urandom >key)
+            create 96M \(disk)
+            serve --socket="$socket" \(key)
             fio --name=test --ioengine=nbd --uri="$uri" --iodepth=16 \(options) \\
+                --buffer_compress_percentage=50 --buffer_compress_chunk=4k \\
                 --verify=crc32c --verify_fatal=1 --do_verify=1 --minimal
             stop
             """

@@ -36,6 +36,19 @@ struct MetricsTests {
         #expect(result.status == 0, "\(result.output)")
     }
 
+    @Test func `what is compressed and encrypted is counted`() throws {
+        let result = try Script.run(
+            """
+            (umask 077; head -c 64 /dev/urandom >key)
+            create 16M --compression lz4 --encrypt --key-file key
+            serve --memory 64M --key-file key "--socket=$socket"
+            python3 "$clients/metrics.py" "$uri" accelerated "$footing" disk.footing
+            stop
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
     @Test func `metrics are read by HTTP, and two kinds of output are one too many`() throws {
         let result = try Script.run(
             """

@@ -17,6 +17,8 @@ enum QATOptions {
         let accelerator: QATAccelerator
         /// Why the twin, which could load the library, does not take over.
         let twinProblem: String?
+        /// What is missing before the library is loaded, whether it was asked for or not.
+        let missing: QATObstacle?
 
         /// One line for people.
         var text: String {
@@ -24,25 +26,29 @@ enum QATOptions {
                 let names = accelerator.operations.map(\.name).sorted()
                 return "experimental: " + names.joined(separator: ", ")
             }
-            if use == .off { return "not asked for" }
+            if use == .off {
+                return "not asked for; " + (missing?.text ?? "there is one, --qat all starts it")
+            }
             return twinProblem ?? accelerator.obstacle?.text ?? "nothing is offered"
         }
 
         var json: JSONValue {
             let names = accelerator.operations.map(\.name).sorted()
-            var obstacle = JSONValue.null
-            if let found = accelerator.obstacle {
-                obstacle = [
-                    "step": .string(found.step.rawValue),
-                    "problem": .string(twinProblem ?? found.problem),
-                    "remedy": .string(found.remedy),
-                ]
-            }
+            let obstacle = accelerator.obstacle.map { Self.json($0, twinProblem) } ?? .null
             return [
                 "use": .string(use.rawValue),
                 "isExperimental": true,
                 "operations": .array(names.map { .string($0) }),
                 "obstacle": obstacle,
+                "missing": missing.map { Self.json($0, nil) } ?? .null,
+            ]
+        }
+
+        private static func json(_ obstacle: QATObstacle, _ problem: String?) -> JSONValue {
+            [
+                "step": .string(obstacle.step.rawValue),
+                "problem": .string(problem ?? obstacle.problem),
+                "remedy": .string(obstacle.remedy),
             ]
         }
     }
@@ -63,7 +69,11 @@ enum QATOptions {
         return Device(
             use: input[use],
             accelerator: QATAccelerator(configuration, root: root, software: software),
-            twinProblem: problem
+            twinProblem: problem,
+            missing: QATObstacle.first(
+                root: root,
+                configuration: QATConfiguration(use: .all, encrypts: input[encrypts])
+            )
         )
     }
 }

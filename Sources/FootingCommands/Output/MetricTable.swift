@@ -1,3 +1,4 @@
+internal import FootingAcceleration
 internal import FootingSystem
 
 /// What of a status is a metric, under which name.
@@ -29,7 +30,8 @@ enum MetricTable {
         "read", "write", "flush", "trim", "writeZeroes", "blockStatus", "cache",
     ]
 
-    static let all: [Metric] = clients + container + space + upkeep + caches + memory
+    static let all: [Metric] =
+        clients + container + acceleration + space + upkeep + caches + memory
 
     private static let clients: [Metric] = [
         Metric(
@@ -148,6 +150,7 @@ enum MetricTable {
             "Blocks of 4096 bytes that clients wrote.",
             "blocksWritten"
         ),
+        count("footing_blocks_compressed", "Of those, how many shrank.", "compressedBlocks"),
         count("footing_blocks_moved", "Blocks that the collector moved.", "blocksMoved"),
         count("footing_segments_collected", "Segments emptied.", "segmentsCollected"),
         count("footing_commits", "Commits to the log.", "commits"),
@@ -168,6 +171,37 @@ enum MetricTable {
 
     private static func count(_ name: String, _ help: String, _ member: String) -> Metric {
         Metric(name: name, kind: .counter, help: help, points: [Point(path: ["disk", member])])
+    }
+
+    private static let acceleration: [Metric] = [
+        Metric(
+            name: "footing_acceleration_operations",
+            kind: .counter,
+            help: "Blocks that were compressed, encrypted, or brought back, and attempts.",
+            points: accelerated("count")
+        ),
+        Metric(
+            name: "footing_acceleration_bytes",
+            kind: .counter,
+            unit: .bytes,
+            help: "Bytes that went into them.",
+            points: accelerated("inputBytes")
+        ),
+        Metric(
+            name: "footing_acceleration_failures",
+            kind: .counter,
+            help: "Those that were refused, as what does not authenticate.",
+            points: accelerated("failures")
+        ),
+    ]
+
+    private static func accelerated(_ member: String) -> [Point] {
+        AccelerationOperation.allCases.map { operation in
+            Point(
+                labels: "operation=\"\(operation.name)\"",
+                path: ["acceleration", operation.name, member]
+            )
+        }
     }
 
     private static let space: [Metric] = [

@@ -1,6 +1,6 @@
 """Metrics of a running disk, against what this client did.
 
-metrics.py URI counted|parsed|fetched PROGRAM CONTAINER
+metrics.py URI counted|parsed|accelerated|fetched PROGRAM CONTAINER
 """
 
 import glob
@@ -138,6 +138,34 @@ def parsed():
     handle.shutdown()
 
 
+def accelerated():
+    """Of a disk with LZ4 and encryption: every block is tried, stored, and brought back."""
+    handle = nbd.NBD()
+    handle.connect_uri(uri)
+    count = 64
+    for index in range(count):
+        text = bytes([index]) * 3000 + os.urandom(1096)
+        handle.pwrite(text, index * 4096)
+    handle.flush()
+    disk = json.loads(status("--json"))["disks"][0]
+    done = disk["acceleration"]
+    packed, sealed = done["lz4.compress"], done["aes-256-gcm.seal"]
+    assert packed["count"] == count, packed
+    assert packed["inputBytes"] == count * 4096 > packed["outputBytes"] > 0, packed
+    assert packed["failures"] == packed["standIns"] == sealed["failures"] == 0, done
+    # Each block, and headers of commits besides.
+    assert sealed["count"] > count, sealed
+    assert sealed["inputBytes"] == sealed["outputBytes"] > 0, sealed
+    assert sealed["bytesPerSecond"] > 0, sealed
+    assert done["deflate.compress"]["count"] == 0, done
+    assert done["deflate.compress"]["bytesPerSecond"] is None, done
+    text = status("--openmetrics")
+    name = 'footing_acceleration_operations_total{.*operation="lz4.compress"} (.*)'
+    assert re.search(name, text)[1] == str(count), text
+    assert re.search("footing_blocks_compressed_total{.*} (.*)", text)[1] == str(count), text
+    handle.shutdown()
+
+
 class Connection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
@@ -162,4 +190,4 @@ def fetched():
         assert connection.getresponse().status == expected
 
 
-{"counted": counted, "parsed": parsed, "fetched": fetched}[what]()
+{"counted": counted, "parsed": parsed, "accelerated": accelerated, "fetched": fetched}[what]()

@@ -1,3 +1,4 @@
+internal import FootingAcceleration
 internal import FootingDisk
 internal import FootingLifecycle
 internal import FootingMemory
@@ -129,6 +130,7 @@ final class RunningDisk: Sendable {
             "limits": limits.json,
             "requests": requests,
             "disk": engine,
+            "acceleration": disk.acceleration.json,
             "io": disk.inputOutput.json,
             "container": container,
             "snapshots": snapshots,
@@ -212,6 +214,25 @@ final class RunningDisk: Sendable {
             "blockCache": engine.blockCache.json,
             "mapCache": engine.mapCache.json,
         ]
+    }
+}
+
+extension AcceleratorStatistics {
+    /// By operation; speeds are those of one thread, where some calls were timed.
+    var json: JSONValue {
+        var members: [String: JSONValue] = [:]
+        for operation in AccelerationOperation.allCases {
+            let done = self[operation]
+            members[operation.name] = [
+                "count": JSONValue(done.count),
+                "inputBytes": JSONValue(done.inputBytes),
+                "outputBytes": JSONValue(done.outputBytes),
+                "failures": JSONValue(done.failureCount),
+                "standIns": JSONValue(done.fallbackCount),
+                "bytesPerSecond": done.bytesPerSecond.map { JSONValue($0) } ?? .null,
+            ]
+        }
+        return JSONValue(members)
     }
 }
 
