@@ -74,6 +74,21 @@ import Testing
         #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
     }
 
+    @Test func `limits that a place has, and nobody asked for, are named`() throws {
+        for profile in BuiltInProfiles.all {
+            // The builder's is a base for one's own.
+            let isBoard = profile.name.hasPrefix("edge-") && profile.name != "edge-builder"
+            #expect((ServeLimits.unused(profile) != nil) == isBoard, "\(profile.name)")
+            #expect((DiskCreateProfile.unused(profile) != nil) == isBoard, "\(profile.name)")
+        }
+        let board = try #require(BuiltInProfiles.named("edge-raspberry-pi"))
+        #expect(
+            ServeLimits.unused(board)
+                == "the limits of this place's profile do not hold (connections = 10, "
+                + "bandwidth = 10M, memory-ceiling = 256M): --profile edge-raspberry-pi makes them"
+        )
+    }
+
     @Test(arguments: ["edge-raspberry-pi", "edge-generic", "edge-industrial-gateway"])
     func `a preset's ceiling holds its disk, its clients and the program`(_ name: String) throws {
         let limits = try limits(["profile=\(name)"])

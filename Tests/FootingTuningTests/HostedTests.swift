@@ -95,6 +95,27 @@ import Testing
         #expect(plan.hosted.decisions.contains { $0.mechanism == "alignment" && !$0.isOn })
     }
 
+    @Test(arguments: [(2048, 4096, true), (63, 4096, false), (63, 512, true)])
+    func `a partition that begins within a block of the device is told`(
+        _ start: Int,
+        _ physical: Int,
+        _ isAligned: Bool
+    ) throws {
+        var disk = TuningTree.Disk.virtio()
+        disk.queue["physical_block_size"] = String(physical)
+        disk.attributes["vda1/partition"] = "1"
+        disk.attributes["vda1/start"] = String(start)
+        disk.attributes["vda1/size"] = "1048576"
+        disk.attributes["vda1/dev"] = "254:1"
+        let tree = try TuningTree([disk], mount: "ext4 /dev/vda1 rw")
+        try tree.mountPartition("vda1", of: disk, minor: 1)
+        let plan = try tree.plan()
+        #expect(plan.chain == ["vda1", "vda"])
+        let found = try #require(plan.hosted.decisions.first { $0.mechanism == "alignment" })
+        #expect(found.isOn == isAligned, "\(found.reason)")
+        #expect(found.reason.hasPrefix("vda1 begins within") == !isAligned)
+    }
+
     // MARK: - The file
 
     private func disk(_ tree: TuningTree, _ name: String = "disk.footing") throws -> FileIdentity {

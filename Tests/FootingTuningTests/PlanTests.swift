@@ -81,6 +81,53 @@ import Testing
     }
 
     @Test(arguments: [
+        (
+            TuningTree.Disk.foreign(
+                "sda",
+                at: "pci0000:00/0000:00:15.0/host0/target0:0:0/0:0:0:0",
+                drivers: ["0000:00:15.0": "vmw_pvscsi", "0:0:0:0": "sd"]
+            ), ["vmw_pvscsi.cmd_per_lun=254", "vmw_pvscsi.ring_pages=32"]
+        ),
+        (
+            .foreign(
+                "sdb",
+                at: "VMBUS:01/vmbus_1/host1/target1:0:0/1:0:0:0",
+                drivers: ["vmbus_1": "hv_storvsc", "1:0:0:0": "sd"]
+            ),
+            ["hv_storvsc.storvsc_ringbuffer_size=262144"]
+        ),
+        (
+            .foreign("xvda", at: "vbd-51712", drivers: ["vbd-51712": "vbd"]),
+            ["xen_blkfront.max_ring_page_order=4"]
+        ), (.nvme("[none]"), ["nvme.poll_queues=1"]), (.virtio(), []),
+    ])
+    func `each driver's words for the next start are shown, and never chosen`(
+        _ disk: TuningTree.Disk,
+        _ words: [String]
+    ) throws {
+        let tree = try TuningTree([disk], mount: "xfs /dev/\(disk.name) rw,noatime")
+        let plan = try tree.plan()
+        let boot = plan.manual.filter { $0.risk == .needsReboot }
+        #expect(boot.map { "\($0.target.text)=\($0.proposed)" } == words)
+        #expect(boot.allSatisfy { !$0.isChosen && !$0.undo.isEmpty })
+        if let first = words.first {
+            // What is there already is no change.
+            try tree.write("proc/cmdline", "quiet \(first)")
+            #expect(try tree.plan().manual.count == plan.manual.count - 1)
+        }
+    }
+
+    @Test func `a virtual machine without a paravirtual disk is told so`() throws {
+        let disk = TuningTree.Disk.nvme("[none]")
+        let tree = try TuningTree([disk], mount: "xfs /dev/nvme0n1 rw")
+        let note = "No disk under the path is paravirtual: the hypervisor emulates them."
+        #expect(try !tree.plan().notes.contains(note))
+        try tree.write("sys/class/dmi/id/sys_vendor", "VMware, Inc.")
+        try tree.write("sys/class/dmi/id/product_name", "VMware Virtual Platform")
+        #expect(try tree.plan().notes.contains(note))
+    }
+
+    @Test(arguments: [
         ("ext4 /dev/vda rw,data=journal", ["data-journal", "no-access-times"]),
         ("ext4 /dev/vda rw,data=ordered", ["no-access-times"]),
         ("btrfs /dev/vda rw", ["no-access-times"]),

@@ -34,6 +34,10 @@ import Testing
         #expect(profile.unheeded == ["offline-buffer = 256M"])
         try profile.set("offline-buffer", "none")
         #expect(profile.unheeded == [])
+        try profile.set("features", "snapshots remote")
+        #expect(profile.unheeded == ["features = remote"])
+        try profile.set("features", "all")
+        #expect(profile.unheeded == [])
     }
 
     @Test func `features are allowed by name, all or none`() throws {

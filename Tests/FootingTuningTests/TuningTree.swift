@@ -68,6 +68,14 @@ final class TuningTree {
         }
     }
 
+    /// Has the root file system on a partition, whose attributes the disk has already.
+    func mountPartition(_ name: String, of disk: Disk, minor: Int) throws {
+        let own = "devices/\(disk.place)/block/\(disk.name)/\(name)"
+        try link("sys/class/block/\(name)", "../../\(own)")
+        try link("sys/dev/block/254:\(minor)", "../../\(own)")
+        try write("proc/self/mountinfo", "36 1 254:\(minor) / / rw,relatime - ext4 /dev/\(name) rw")
+    }
+
     /// Takes a disk away, as a hot unplug would.
     func remove(_ name: String) throws {
         let link = try HostRoot(path: path).link("sys/block/\(name)")
@@ -156,6 +164,22 @@ extension TuningTree.Disk {
                 "add_random": "1", "io_timeout": "30000", "write_cache": "write back",
             ],
             attributes: ["serial": serial]
+        )
+    }
+
+    /// A disk of another hypervisor, at the place where its kernel shows it.
+    static func foreign(
+        _ name: String,
+        at place: String,
+        drivers: [String: String]
+    ) -> Self {
+        .init(
+            name: name,
+            place: place,
+            drivers: drivers,
+            queue: ["scheduler": "[none]", "nr_requests": "64", "write_cache": "write through"],
+            queues: 0,
+            attributes: ["device/queue_depth": "64"]
         )
     }
 

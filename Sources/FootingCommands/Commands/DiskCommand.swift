@@ -120,6 +120,8 @@ enum DiskCreateCommand {
             let flash = DiskCreateProfile.flash(try ServeCommand.detect(path).report)
             let reason = try profile.apply(to: &options, input, path: path, flash: flash)
             if let reason { console.remark(reason) }
+        } else {
+            try DiskCreateProfile.tellUnused(path, console)
         }
         options.encryption = try encryption(input, console)
         if !input[device], isBlockDevice(path) {

@@ -103,6 +103,38 @@ public struct HostedOptimizer: Sendable {
         }
     }
 
+    /// The first partition under a path that begins within a block of its device.
+    private static func crooked(_ disks: [BlockDevice], _ path: PathFacts) -> Decision? {
+        for disk in disks {
+            guard let unit = disk.physicalBlockBytes.value, unit > 0 else { continue }
+            for partition in disk.partitions where path.chain.contains(partition.name) {
+                guard let start = partition.startBytes.value, start % UInt64(unit) != 0 else {
+                    continue
+                }
+                return Decision(
+                    mechanism: "alignment",
+                    isOn: false,
+                    reason: "\(partition.name) begins within a block of \(disk.name): each write "
+                        + "of \(unit) bytes changes two, which the device reads before; only "
+                        + "another partition table mends that",
+                    evidence: [
+                        Evidence(
+                            source: "sys/block/\(disk.name)/\(partition.name)/start",
+                            value: String(start / 512),
+                            says: "sectors of 512 bytes before \(partition.name)"
+                        ),
+                        Evidence(
+                            source: "sys/block/\(disk.name)/queue/physical_block_size",
+                            value: String(unit),
+                            says: "bytes that \(disk.name) writes at a time"
+                        ),
+                    ]
+                )
+            }
+        }
+        return nil
+    }
+
     /// Whether the disk's blocks fall on the blocks of what is under them.
     private static func alignment(_ report: HostReport, _ path: PathFacts) -> Decision? {
         let names = path.disks.value ?? []
@@ -111,6 +143,7 @@ public struct HostedOptimizer: Sendable {
             disk.physicalBlockBytes.value.map { (disk.name, $0) }
         }
         guard !sizes.isEmpty else { return nil }
+        if let crooked = crooked(disks, path) { return crooked }
         let larger = sizes.filter { $0.1 > 4096 }
         return Decision(
             mechanism: "alignment",

@@ -1,7 +1,8 @@
 internal import FootingHost
 internal import FootingSystem
 
-/// What the file system under a disk does to its writes; never changed by `footing apply`.
+/// What the file system under a disk does to its writes: the attribute of the disk's own file is
+/// written by `footing apply`, mount options never are.
 extension TuningRule {
     static let pathRules: [TuningRule] = [
         TuningRule(name: "file-data-journal") { ground in

@@ -119,11 +119,15 @@ extension TuningPlan {
         if !words.isEmpty {
             text += "  on the kernel's command line: \(words.joined(separator: " "))\n"
         }
-        let others = candidates + manual.filter { !$0.isChosen }
-        if !others.isEmpty {
-            text += "\nLeft alone: nothing shows that it helps here. Measure before you use one"
-            text += " ('footing apply --rules NAME'):\n"
-            text += others.map { Self.short($0) }.joined()
+        if !candidates.isEmpty {
+            text += "\nLeft alone: nothing shows that it helps here. 'footing prove' measures which"
+            text += " do, 'footing apply --rules NAME' believes you:\n"
+            text += candidates.map { Self.short($0) }.joined()
+        }
+        let yours = manual.filter { !$0.isChosen }
+        if !yours.isEmpty {
+            text += "\nThe same, but for you to change: nothing here writes it:\n"
+            text += yours.map { Self.short($0) }.joined()
         }
         if !hosted.decisions.isEmpty {
             text += "\nThe file under the disk:\n"

@@ -258,7 +258,7 @@ extension ProfileField {
             words: ["auto", "off"],
             help: "Whether segments are written once before the log comes to them; auto follows "
                 + "the file system.",
-            usedBy: server,
+            usedBy: "\(server) and \(create)",
             standard: "auto"
         ),
         ProfileField(
@@ -266,7 +266,7 @@ extension ProfileField {
             kind: .names(TuningRule.all.map(\.name)),
             words: ["none"],
             help: "What 'footing apply' may change; every other rule is a candidate.",
-            usedBy: "'footing plan' and 'footing apply'",
+            usedBy: "'footing plan', 'footing apply' and 'footing prove'",
             standard: "none"
         ),
     ]

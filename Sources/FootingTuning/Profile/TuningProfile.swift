@@ -106,12 +106,17 @@ public struct TuningProfile: Sendable, Equatable {
 
     /// What the profile asks for and nothing heeds yet, as `bandwidth = 10M`.
     public var unheeded: [String] {
-        zip(ProfileField.all, values).compactMap { field, value in
+        var fields = zip(ProfileField.all, values).compactMap { field, value -> String? in
             guard field.usedBy == nil else { return nil }
             let standard = (try? field.value(field.standard)).map { field.text($0) }
             let text = field.text(value)
             return text == standard ? nil : "\(field.name) = \(text)"
         }
+        // 'all' is what there is; who names it expects it.
+        if case .names(let names) = self["features"], names.contains(Feature.remote.rawValue) {
+            fields.append("features = \(Feature.remote.rawValue)")
+        }
+        return fields
     }
 
     /// The profile as a file, which ``ProfileParser/parse(_:)`` reads as the same.

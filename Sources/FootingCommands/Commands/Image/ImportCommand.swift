@@ -115,6 +115,8 @@ enum ImportCommand {
             let flash = DiskCreateProfile.flash(try ServeCommand.detect(path).report)
             let reason = try profile.apply(to: &options, input, path: path, flash: flash)
             if let reason { console.remark(reason) }
+        } else {
+            try DiskCreateProfile.tellUnused(input[target], console)
         }
         options.encryption = try DiskCreateCommand.encryption(input, console)
         do throws(DiskError) {

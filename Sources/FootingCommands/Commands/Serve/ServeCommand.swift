@@ -43,7 +43,8 @@ enum ServeCommand {
         optional: "profile",
         .text,
         placeholder: "profile",
-        help: "A built-in profile's name, or a file's path; by default the place decides."
+        help: "A built-in profile's name, or a file's path; without it the place decides how the "
+            + "disk works, and nothing else of a profile holds."
     )
 
     static let fixedMemory = Flag(
@@ -84,12 +85,12 @@ enum ServeCommand {
             when the machine is short of it or a balloon grows, and takes it again later; 'footing \
             status' tells.
 
-            What a profile says of connections, bandwidth, memory and features holds, unless an \
-            option or --set says otherwise. A client beyond --connections is refused with the \
-            reason. With --bandwidth reads and writes wait for their turn, each client's for an \
-            equal share, and flushes do not. --memory-ceiling is kept by budgets; what the kernel \
-            enforces is the limit of a control group, which systemd and containers set, or \
-            --own-group does.
+            What the profile that --profile names says of connections, bandwidth, memory and \
+            features holds, unless an option or --set says otherwise. A client beyond \
+            --connections is refused with the reason. With --bandwidth reads and writes wait for \
+            their turn, each client's for an equal share, and flushes do not. --memory-ceiling is \
+            kept by budgets; what the kernel enforces is the limit of a control group, which \
+            systemd and containers set, or --own-group does.
             """,
         parameters: [
             path.model, socket.model, port.model, address.model, connections.model,
@@ -117,6 +118,9 @@ enum ServeCommand {
         defer { leave(group, console) }
         let detection = tuned(try detect(input[path]), limits.profile)
         tellUnheeded(limits.profile, console)
+        if limits.profile == nil, let unused = ServeLimits.unused(.choose(detection)) {
+            console.remark(unused)
+        }
         try check(input[path], limits.profile)
         let placement = place(detection, console)
         var options = options(input, limits.profile, detection, placement)

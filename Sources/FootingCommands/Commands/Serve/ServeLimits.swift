@@ -90,6 +90,18 @@ struct ServeLimits: Sendable {
         }
     }
 
+    /// What is said where a place's own profile has limits, which nobody asked for.
+    ///
+    /// - Returns: nil where it has none.
+    static func unused(_ profile: TuningProfile) -> String? {
+        guard profile["bandwidth"].number != nil || profile["memory-ceiling"].number != nil else {
+            return nil
+        }
+        let limits = ["connections", "bandwidth", "memory-ceiling"].map(profile.text(of:))
+        return "the limits of this place's profile do not hold (\(limits.joined(separator: ", "))):"
+            + " --profile \(profile.name) makes them"
+    }
+
     /// The limits for a status.
     var json: JSONValue {
         [

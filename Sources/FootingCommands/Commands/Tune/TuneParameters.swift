@@ -38,7 +38,10 @@ enum TuneParameters {
         .directory,
         help: "Where the journal lies; by default where the user's programs keep their state."
     )
-    static let dryRun = Flag("dry-run", help: "Show what would be written, and write nothing.")
+    static let dryRun = Flag(
+        "dry-run",
+        help: "Show what would be written or tried, and write nothing."
+    )
     static let force = Flag("force", help: "Also change what somebody else has changed since.")
 
     /// The profile that was asked for, or the place's own.
