@@ -120,13 +120,13 @@ extension TuningPlan {
             text += "  on the kernel's command line: \(words.joined(separator: " "))\n"
         }
         if !candidates.isEmpty {
-            text += "\nLeft alone: nothing shows that it helps here. 'footing prove' measures which"
-            text += " do, 'footing apply --rules NAME' believes you:\n"
+            text += "\nLeft alone: nothing shows that these help here. 'footing prove' measures"
+            text += " which do, 'footing apply --rules NAME' takes your word for it:\n"
             text += candidates.map { Self.short($0) }.joined()
         }
         let yours = manual.filter { !$0.isChosen }
         if !yours.isEmpty {
-            text += "\nThe same, but for you to change: nothing here writes it:\n"
+            text += "\nLeft alone as well, and never written by 'footing':\n"
             text += yours.map { Self.short($0) }.joined()
         }
         if !hosted.decisions.isEmpty {
