@@ -78,10 +78,13 @@ extension Engine {
         _ blocksPerBatch: Int,
         _ state: inout EngineState
     ) -> Bool {
-        seal(.user, continues: false, &state)
         let counts = batches.indices.map { min(blocksPerBatch, count - $0 * blocksPerBatch) }
         let pages = zip(batches, counts).reduce(0) { $0 + 1 + $1.0.pageCount(ofContent: $1.1) }
-        guard state.user.head.page + pages <= geometry.pagesPerSegment else { return false }
+        // The open commit comes first; it stays open where the write does not fit behind it, as
+        // there may be no other place for it than that.
+        let open = state.user.open.map { $0.isEmpty ? 0 : 1 + $0.payloadCount } ?? 0
+        guard state.user.head.page + open + pages <= geometry.pagesPerSegment else { return false }
+        seal(.user, continues: false, &state)
         let now = clock.nanoseconds
         var next = first
         for (batch, count) in zip(batches, counts) {

@@ -77,6 +77,11 @@ import Testing
         #expect(count > 0)
     }
 
+    /// The open commit was closed for it, and then there was no other place.
+    @Test func `A large write that does not fit behind the open commit takes what that has left`() {
+        run(3854..<3855)
+    }
+
     @Test func `Some of the seeds fill several commits while a write arrives`() throws {
         var count: UInt64 = 0
         for seed in 1..<41 as Range<UInt64> where count == 0 {
