@@ -82,6 +82,14 @@ import Testing
             #expect((DiskCreateProfile.unused(profile) != nil) == isBoard, "\(profile.name)")
         }
         let board = try #require(BuiltInProfiles.named("edge-raspberry-pi"))
+        let size = try #require(board["segment-size"].number)
+        #expect(board["hosted-optimizer"] == .word("off"))
+        #expect(
+            DiskCreateProfile.unused(board)
+                == "this place's profile was not asked: --profile edge-raspberry-pi has segments "
+                + "of \(ByteSize.text(size)), or of what the flash erases, and writes no zeros "
+                + "beforehand"
+        )
         #expect(
             ServeLimits.unused(board)
                 == "the limits of this place's profile do not hold (connections = 10, "

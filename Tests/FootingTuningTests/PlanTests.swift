@@ -31,6 +31,14 @@ import Testing
         )
         #expect(changes(plan.manual) == ["no-access-times: / access times relatime -> noatime"])
         #expect(plan.notes.contains { $0.hasPrefix("vda: write_cache stays as it is.") })
+        // What can be applied by name is told apart from what is never written.
+        let text = plan.text()
+        let parts = text.split(separator: "\nLeft alone")
+        #expect(parts.count == 3, "\(text)")
+        #expect(parts[1].contains("footing apply --rules NAME") && parts[1].contains("read-ahead"))
+        #expect(!parts[1].contains("no-access-times"))
+        #expect(parts[2].contains("never written by 'footing'"))
+        #expect(parts[2].contains("no-access-times"))
     }
 
     @Test func `a rule that is named is followed`() throws {

@@ -13,17 +13,17 @@ struct DiskCreateProfile {
         self.profile = profile
     }
 
-    /// Says where the place's own profile would have made another disk, and nobody asked for it.
+    /// Says where the place's own profile has something to say of new disks, and nobody asked it.
     static func tellUnused(_ path: String, _ console: Console) throws(CommandError) {
         let remark = unused(.choose(try ServeCommand.detect(path)))
         if let remark { console.remark(remark) }
     }
 
-    /// - Returns: nil where it would not.
+    /// - Returns: nil where it has not.
     static func unused(_ profile: TuningProfile) -> String? {
         guard let size = profile["segment-size"].number else { return nil }
-        return "the disk is not made as this place's profile would have it (segments of "
-            + "\(ByteSize.text(size)), or what its flash erases): --profile \(profile.name) does so"
+        return "this place's profile was not asked: --profile \(profile.name) has segments of "
+            + "\(ByteSize.text(size)), or of what the flash erases, and writes no zeros beforehand"
     }
 
     /// Refuses what the profile does not allow, and fills in what the command line left open.

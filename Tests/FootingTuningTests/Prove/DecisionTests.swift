@@ -129,6 +129,44 @@ import Testing
         #expect(Double(kept) < rounds.share * Double(runs), "\(kept) of \(runs)")
     }
 
+    /// As docs/prove.md says: seven figures that nothing happened to, beside one that doubled.
+    @Test(arguments: [(3, 0.25, 0.035), (5, 0.12, 0.015)])
+    func `a harm by chance is seldom seen twice`(
+        _ rounds: Int,
+        _ once: Double,
+        _ twice: Double
+    ) throws {
+        var random = SeededRandom(seed: 5)
+        func values(_ count: Int, _ factor: Double = 1) -> [Double] {
+            (0..<count).map { _ in factor * (700 + Double(random.below(600_001)) / 1000) }
+        }
+        let runs = 2000
+        var harms = (once: 0, twice: 0)
+        for _ in 0..<runs {
+            let names = ["own"] + (0..<7).map { "other\($0)" }
+            let all = names.map { name in
+                let figure = Figure(name: name, unit: .operationsPerSecond)
+                let with = values(2 * rounds, name == "own" ? 2 : 1)
+                return (figure, without: values(2 * rounds + 1), with: with)
+            }
+            func isHarmed(_ rounds: Int) throws -> Bool {
+                let found = try all.map { figure, without, with in
+                    try series(figure, Array(without[...rounds]), Array(with[..<rounds]))
+                }
+                if case .harms = ProofDecision.decide(found, chosen: "own") { return true }
+                return false
+            }
+            guard try isHarmed(rounds) else { continue }
+            harms.once += 1
+            if try isHarmed(2 * rounds) { harms.twice += 1 }
+        }
+        print("\(rounds) rounds: harms seen once \(harms.once), twice \(harms.twice) of \(runs)")
+        #expect(Double(harms.once) < once * Double(runs), "\(harms)")
+        #expect(Double(harms.twice) < twice * Double(runs), "\(harms)")
+        // Else the second look would be for nothing.
+        #expect(harms.once > 4 * harms.twice, "\(harms)")
+    }
+
     @Test func `too few values, and none at all, decide nothing`() {
         let one = [100.0, 100, 100, 100]
         #expect(FigureSeries(Self.rate, without: one, with: [100, 100]) == nil)
