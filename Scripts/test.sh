@@ -64,7 +64,7 @@ tests() {
     failed=$((failed + wrong))
     if ((wrong > 0)); then
         echo "$name tests:" >>"$failures"
-        grep --extended-regexp '^✘|: (error|warning|fatal error): |^SUMMARY: |WARNING: Thread' \
+        grep --extended-regexp '^(✘|↳)|: (error|warning|fatal error): |^SUMMARY: |WARNING: Thread' \
             "$reports/$name.log" | cut --characters=1-300 | head -n 20 >>"$failures"
         ((status != 124)) || echo "did not end within $limit_seconds s" >>"$failures"
     fi

@@ -70,20 +70,26 @@ import Testing
     /// The bar: within 5 % of the limit over 10 s, and each of the clients its share.
     ///
     /// More than the limit is a fault whenever it is seen. Less, or another share, can also be a
-    /// client that got no processor: it is a fault if it is seen again and again.
+    /// client that got no processor: it is a fault where all had theirs. What the arithmetic alone
+    /// grants is held at all times, by `BandwidthQueueTests`.
     @Test func `Clients have the limit together and equal shares of it`() throws {
-        let rate = 16 * Self.mebibyte
-        var seen: [[Int]] = []
-        for _ in 0..<3 {
+        // Few enough requests that a machine with many more threads than processors serves them.
+        let rate = 4 * Self.mebibyte
+        var seen: [(shares: [Int], lateness: Double)] = []
+        for _ in 0..<4 {
+            let witness = try ProcessorWitness()
             let shares = try shares(rate: rate)
-            seen.append(shares)
+            seen.append((shares, witness.end()))
             let share = Double(shares.reduce(0, +)) / Double(rate * 10)
             #expect(share <= 1.05, "\(shares)")
             let parts = shares.map { Double($0) * 3 / Double(rate * 10) }
             if share >= 0.95, parts.allSatisfy((0.7...1.3).contains) { return }
         }
-        // Under a sanitizer, beside all other tests, a client may never get its processor.
-        if !Sanitizer.isOn { Issue.record("\(seen)") }
+        if seen.contains(where: { $0.lateness < 0.05 }), !Sanitizer.isOn {
+            Issue.record("\(seen)")
+        } else {
+            try Test.cancel("this machine has no processor to judge by: \(seen)")
+        }
     }
 
     @Test func `A flush does not wait behind reads that do`() throws {
