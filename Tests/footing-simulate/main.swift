@@ -6,7 +6,7 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--encrypted]
+//                    [--encrypted] [--upkeep]
 //                    [--without release|pins|split|attempt|segment|epoch|abandon|readers]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
@@ -15,11 +15,11 @@ import Glibc
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
 // and the command that replays it. --snapshots: disks that are full and have some. --encrypted: all
-// disks are. --without: breaks a rule of snapshots or of encryption, to see that it is noticed.
-// --cache-policies: the hit ratios of the engine's cache and of others on fixed traces. --memory: a
-// real disk in a folder under load while its budget changes; fails if the process has more memory
-// than that. --amplification: what random overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8
-// or 16.
+// disks are. --upkeep: all keep themselves in order while clients work. --without: breaks a rule of
+// snapshots or of encryption, to see that it is noticed. --cache-policies: the hit ratios of the
+// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while
+// its budget changes; fails if the process has more memory than that. --amplification: what random
+// overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8 or 16.
 
 func say(_ text: String) {
     print(text)
@@ -28,7 +28,7 @@ func say(_ text: String) {
 
 func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
-    say("                        [--snapshots] [--encrypted] [--without <rule>]")
+    say("                        [--snapshots] [--encrypted] [--upkeep] [--without <rule>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     say("       footing-simulate --amplification 1|2|4|8|16")
     exit(64)
@@ -68,6 +68,7 @@ struct Arguments: Sendable {
                 simulation.trouble = kind
             case "--snapshots": simulation.isAboutSnapshots = true
             case "--encrypted": simulation.isEncrypted = true
+            case "--upkeep": simulation.hasUpkeep = true
             case "--without": leaveOut(rest.popFirst() ?? "")
             case "--cache-policies":
                 say(CacheComparison.table(slabCount: 8))
@@ -112,6 +113,8 @@ struct Progress {
     var resizeCount = 0
     var compactionCount = 0
     var returnedBytes: UInt64 = 0
+    var rearrangedBlocks: UInt64 = 0
+    var returnedAtRestBytes: UInt64 = 0
     var lateReadCount = 0
     var scrubbedPassCount = 0
     var damageFoundCount = 0
@@ -176,6 +179,8 @@ let start = clock.nanoseconds
                 progress.resizeCount += summary.resizeCount
                 progress.compactionCount += summary.compactionCount
                 progress.returnedBytes += summary.returnedBytes
+                progress.rearrangedBlocks += summary.rearrangedBlocks
+                progress.returnedAtRestBytes += summary.returnedAtRestBytes
                 progress.lateReadCount += summary.lateReadCount
                 progress.scrubbedPassCount += summary.scrubbedPassCount
                 progress.damageFoundCount += summary.damageFoundCount
@@ -213,6 +218,8 @@ progress.withLock { total in
         \(total.nonceCount) nonces, \(total.rotationCount) keys changed; \
         \(total.resizeCount) resizes, \(total.compactionCount) compactions that gave back \
         \(total.returnedBytes >> 20) MiB; \
+        \(total.rearrangedBlocks) blocks put in order, \
+        \(total.returnedAtRestBytes >> 20) MiB given back at rest; \
         \(total.lateReadCount) reads beside other steps; \
         \(total.scrubbedPassCount) scrubs, \(total.damageFoundCount) damages found; \
         \(Int(Double(total.doneCount) / seconds)) runs per second
@@ -225,6 +232,8 @@ progress.withLock { total in
             ("compressed once more", total.recompressedBlocks),
             ("rolled back", UInt64(total.rollbackCount)),
             ("encrypted", UInt64(total.nonceCount)),
+            ("put in order", total.rearrangedBlocks),
+            ("given back at rest", total.returnedAtRestBytes),
             ("resized", UInt64(total.resizeCount)), ("given back", total.returnedBytes),
             ("read beside other steps", UInt64(total.lateReadCount)),
             ("scrubbed", UInt64(total.scrubbedPassCount)),

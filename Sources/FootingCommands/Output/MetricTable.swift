@@ -152,6 +152,14 @@ enum MetricTable {
         ),
         count("footing_blocks_compressed", "Of those, how many shrank.", "compressedBlocks"),
         count("footing_blocks_moved", "Blocks that the collector moved.", "blocksMoved"),
+        count("footing_blocks_rearranged", "Blocks put in order at rest.", "rearrangedBlocks"),
+        Metric(
+            name: "footing_returned_at_rest_bytes",
+            kind: .counter,
+            unit: .bytes,
+            help: "Bytes that the host had back, unasked, after trims.",
+            points: [Point(path: ["disk", "returnedAtRestBytes"])]
+        ),
         count("footing_segments_collected", "Segments emptied.", "segmentsCollected"),
         count("footing_commits", "Commits to the log.", "commits"),
         count("footing_commits_refused", "Commits without memory.", "refusedCommits"),

@@ -117,6 +117,8 @@ extension Engine {
             Descriptor(kind: .trim, block: range.lowerBound, value: UInt32(range.count))
         )
         state.active.trim(range)
+        state.trimCount &+= 1
+        state.trimmedBytes &+= UInt64(range.count) * 4096
     }
 
     /// The open batch of a stream, begun where the log goes on if there is none.

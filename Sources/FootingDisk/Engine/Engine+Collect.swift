@@ -2,9 +2,8 @@ import FootingSystem
 
 // Winning space back: move what is live out of a segment, so that a checkpoint can free it.
 extension Engine {
-    /// Segments fuller than this are not worth the work: 31/32.
-    private static let worthwhileNumerator = 31
-    private static let worthwhileDenominator = 32
+    /// Segments fuller than this are not worth the work.
+    static let worthwhileFill = SegmentFill(used: 31, of: 32)
     /// After so many rounds without more free segments than ever there are none to be won.
     ///
     /// One round can win less than a segment, or cost some: a checkpoint writes pages.
@@ -25,6 +24,7 @@ extension Engine {
             case .collect(let segment): try collect(segment)
             case .release: try release()
             case .finishCompaction: finishCompaction()
+            case .rearrange(let blocks): try rearrange(blocks)
             case .stick:
                 let now = clock.nanoseconds
                 state.withLock { state in
@@ -67,6 +67,7 @@ extension Engine {
         case collect(UInt32)
         case release
         case finishCompaction
+        case rearrange(Range<UInt64>)
         case stick
     }
 
@@ -92,9 +93,11 @@ extension Engine {
                 guard case .none = task else { return task }
             }
             if state.isStuck { return .none }
-            let task = compactionTask(&state)
-            guard case .none = task else { return task }
-            return preparationTask(&state)
+            for next in [compactionTask, preparationTask] {
+                let task = next(&state)
+                guard case .none = task else { return task }
+            }
+            return upkeepTask(now, &state)
         }
     }
 
@@ -239,11 +242,14 @@ extension Engine {
     /// While writers wait, the emptiest: with little room to move, old but nearly full segments
     /// would keep the collector busy and win nothing.
     ///
-    /// - Parameter sequenceEnd: for a compaction: only segments whose use began before, and the
-    ///   emptiest first.
+    /// - Parameters:
+    ///   - sequenceEnd: for a compaction: only segments whose use began before, and the emptiest
+    ///     first.
+    ///   - fullest: those that are fuller are not worth the work.
     func chooseVictim(
         _ state: borrowing EngineState,
-        before sequenceEnd: UInt64? = nil
+        before sequenceEnd: UInt64? = nil,
+        fullest: SegmentFill = Engine.worthwhileFill
     ) -> UInt32? {
         let isTight = sequenceEnd != nil || state.ready.count <= segmentsReserved(state)
         var best: (segment: UInt32, score: Double)?
@@ -258,7 +264,7 @@ extension Engine {
                 ? geometry.pagesPerSegment : Int(geometry.payloadPerSegment)
             let capacity = pages * Int(Geometry.unitsPerBlock)
             guard entry.state != .free, !entry.isQuarantined, live > 0, !isPinned(index, state),
-                live * Self.worthwhileDenominator < capacity * Self.worthwhileNumerator,
+                fullest.exceeds(UInt64(live), UInt64(capacity)),
                 state.lastLSN[index] <= state.superblock.lsn,
                 entry.sequence < sequenceEnd ?? .max,
                 !isHead(segment, state), !state.evacuated.contains(segment),

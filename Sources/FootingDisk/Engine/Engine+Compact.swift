@@ -45,6 +45,8 @@ struct Compaction: Sendable {
     /// How many of these it did not win itself.
     var otherCount = 0
     var isStopping = false
+    /// Nobody asked for it: it goes on while clients leave the disk alone.
+    var isUnasked = false
     /// Rounds in a row in which there was no room to empty a segment.
     var waitCount = 0
 
@@ -65,7 +67,7 @@ extension Engine {
     func startCompaction() throws(DiskError) {
         try state.withLock { (state) throws(DiskError) in
             try requireWritable(state)
-            if state.compaction.status.isRunning { return }
+            if state.compaction.status.isRunning, !state.compaction.isUnasked { return }
             state.compaction = Compaction()
             state.compaction.status.isRunning = true
             state.compaction.status.totalCount = worthwhileCount(state)
@@ -86,7 +88,8 @@ extension Engine {
 
     var compaction: CompactionStatus {
         state.withLock { state in
-            var status = state.compaction.status
+            let isUnasked = state.compaction.isUnasked
+            var status = isUnasked ? state.askedCompaction : state.compaction.status
             guard status.isRunning, state.failure != nil || state.isClosed else { return status }
             status.isRunning = false
             status.failure = state.failure ?? DiskError(.closed, "compact", "the disk was closed")
@@ -107,6 +110,9 @@ extension Engine {
     /// What a compaction does next, while nothing is more urgent.
     func compactionTask(_ state: inout EngineState) -> MaintenanceTask {
         guard state.compaction.status.isRunning else { return .none }
+        if state.compaction.isUnasked, !isAtRest(clock.nanoseconds, &state) {
+            return state.evacuated.isEmpty ? .none : .release
+        }
         if !state.compaction.hasBegun {
             state.compaction.hasBegun = true
             return .checkpoint
@@ -128,7 +134,10 @@ extension Engine {
         if state.evacuated.count >= Self.releaseCount || (isLow && !state.evacuated.isEmpty) {
             return .release
         }
-        guard let victim = chooseVictim(state, before: state.compaction.sequenceEnd) else {
+        let isUnasked = state.compaction.isUnasked
+        let fullest = isUnasked ? Self.returnFullest : Self.worthwhileFill
+        let sequenceEnd = state.compaction.sequenceEnd
+        guard let victim = chooseVictim(state, before: sequenceEnd, fullest: fullest) else {
             return nil
         }
         if !isLow {
@@ -136,6 +145,7 @@ extension Engine {
             state.compaction.waitCount = 0
             return .collect(victim)
         }
+        if isUnasked { return nil }
         state.compaction.waitCount += 1
         guard state.compaction.waitCount < Compaction.waitCountMax else { return nil }
         if !state.active.isEmpty || !state.frozen.isEmpty || !state.touches.isEmpty {
@@ -152,18 +162,23 @@ extension Engine {
         if let piece = state.withLock({ nextUnused(&$0) }) {
             // A refusal costs the host space, nothing else.
             try? store.discard(piece)
-            state.withLock { $0.compaction.status.discardedBytes += UInt64(piece.count) }
+            state.withLock { state in
+                state.compaction.status.discardedBytes += UInt64(piece.count)
+                guard state.compaction.isUnasked else { return }
+                state.statistics.returnedAtRestBytes += UInt64(piece.count)
+            }
         }
         state.wakeAll(on: Condition.progress)
     }
 
     private func beginReturning() {
         let (surplus, others) = state.withLock { state -> ([UInt32], [UInt32]) in
+            let isUnasked = state.compaction.isUnasked
             let surplus = takeSurplus(&state) { self.segmentsWanted($0) }
             let bytes = UInt64(surplus.count) * geometry.segmentSizeBytes
             state.compaction.status.returnedBytes = bytes
             // What is free and not to be written soon may have space from an earlier opening.
-            let others = state.virgin
+            let others = isUnasked ? [] : state.virgin
             state.virgin += surplus
             return (surplus, others)
         }
@@ -207,7 +222,10 @@ extension Engine {
     func discardFreeSegments() {
         _ = returnSurplus(keeping: { _ in 0 })
         // A compaction that came to its end has told of the others.
-        let virgin = state.withLock { $0.compaction.unused?.isEmpty == true ? [] : $0.virgin }
+        let virgin = state.withLock { state in
+            let isDone = state.compaction.unused?.isEmpty == true && !state.compaction.isUnasked
+            return isDone ? [] : state.virgin
+        }
         discard(virgin)
     }
 }

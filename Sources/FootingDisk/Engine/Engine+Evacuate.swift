@@ -10,7 +10,7 @@ extension Engine {
     }
 
     /// Blocks moved under one look at the map: clients wait for no longer than that takes.
-    private static let movedBlockCount = 16
+    static let movedBlockCount = 16
 
     /// Empties a segment.
     func collect(_ segment: UInt32) throws(DiskError) {
@@ -126,12 +126,12 @@ extension Engine {
         return liveCount == Int(victim.entry.liveUnits)
     }
 
-    /// A block of the victim that the map still points to.
-    private struct Live {
+    /// A block that the map points to, and that is to be moved.
+    struct Live {
         var block: UInt64
         var form: BlockForm
         var entry: MapEntry
-        /// Where it is in the commit's payload.
+        /// Where it is in the commit's payload, or in what was read.
         var units: Range<Int>
     }
 
@@ -221,7 +221,7 @@ extension Engine {
     ///
     /// - Returns: nil if it is damaged.
     /// - Throws: kind `noMemory`.
-    private func reveal(
+    func reveal(
         _ item: Live,
         _ bytes: UnsafeRawBufferPointer,
         _ memory: UnsafeMutableRawBufferPointer,
@@ -264,10 +264,21 @@ extension Engine {
         if count > 0 { state.withLock { $0.statistics.recompressedBlocks += count } }
     }
 
-    private func append(_ numbers: [UInt64], _ blocks: [EncodedBlock]) throws(DiskError) {
+    /// Appends copies of blocks to the collector's commits, but for those that clients changed.
+    ///
+    /// - Parameter generation: of the tree that they were found in, if it may be another by now:
+    ///   then nothing more is appended.
+    func append(
+        _ numbers: [UInt64],
+        _ blocks: [EncodedBlock],
+        ifStill generation: UInt64? = nil
+    ) throws(DiskError) {
         var next = 0
         while next < numbers.count {
             let isBlocked = state.withLock { state -> Bool in
+                if let generation, state.superblock.generation != generation {
+                    next = numbers.count
+                }
                 while next < numbers.count {
                     guard unsafe append(numbers[next], blocks[next], &state) else { return true }
                     next += 1

@@ -167,6 +167,9 @@ extension Engine {
                 return .unknown
             }
             if runs.isEmpty { return .done }
+            if view == nil {
+                noteScattered(first..<first + UInt64(count), runCount: runs.count)
+            }
             let made = unsafe BlockFetch(self, parity, target, mode, first, entries, runs)
             fetch = made
             return .fetch(made)

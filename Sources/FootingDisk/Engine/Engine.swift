@@ -63,6 +63,8 @@ final class Engine: Sendable {
     let cipher: VolumeCipher?
     /// How writes are compressed: the superblock that allows it is durable.
     let compression: Locked<CompressionPolicy>
+    /// What was read as a whole, and lies all over the log.
+    let scattered: Locked<ScatteredRanges>
     /// The leaf that scrubbing is at.
     let scrubLeaf = Locked<ScrubLeaf?>(nil)
     /// Held while the budget changes.
@@ -83,6 +85,7 @@ final class Engine: Sendable {
         self.clock = clock
         self.drive = drive
         let places = DiskLayout(state.superblock.geometry)
+        scattered = Locked(ScatteredRanges(places.geometry, options.upkeep))
         self.layout = places
         self.options = options
         let ahead = Locked(ReadAhead(limits: options.readAhead))

@@ -30,6 +30,8 @@ public struct EngineOptions: Sendable {
     public var deltaCountMax = EngineLimits.deltaCountMax
     /// How long the log is idle before the changes of the map are written out.
     public var checkpointIdleNanoseconds: UInt64 = 5_000_000_000
+    /// What it does for itself while clients leave it alone.
+    public var upkeep = UpkeepOptions()
     /// Whether free segments are written once before the log comes to them, while commits are
     /// small: right where a file system changes metadata with the first write to a block.
     public var preparesSegments = false

@@ -122,6 +122,13 @@ struct EngineState: ~Copyable {
     var resizeTarget: Geometry?
     var resizeFailure: DiskError?
     var compaction = Compaction()
+    /// What became of the last one that somebody asked for, while there is another.
+    var askedCompaction = CompactionStatus()
+    /// Trims so far, and what was trimmed since the host last had something back.
+    var trimCount: UInt64 = 0
+    var trimmedBytes: UInt64 = 0
+    /// For how long clients have left the disk alone.
+    var rest = RestWatch()
     /// Where scrubbing goes on, and what it found.
     var scrub = ScrubNotes()
     /// The memory of the free commits was given back; they have not been used since.
@@ -176,6 +183,10 @@ public struct EngineStatistics: Sendable, Equatable {
     public internal(set) var blocksMoved: UInt64 = 0
     /// Blocks of those that it compressed anew.
     public internal(set) var recompressedBlocks: UInt64 = 0
+    /// Blocks that were written anew, one behind the other, as they were read as a whole.
+    public internal(set) var rearrangedBlocks: UInt64 = 0
+    /// Bytes of segments that the host had back, unasked, after trims.
+    public internal(set) var returnedAtRestBytes: UInt64 = 0
     /// Segments that the collector emptied.
     public internal(set) var segmentsCollected: UInt64 = 0
     /// Checkpoints.

@@ -70,6 +70,17 @@ struct SegmentWindow: ~Copyable {
         )
     }
 
+    /// Memory for something else than a segment's pages, which are forgotten.
+    ///
+    /// - Parameters:
+    ///   - index: each has two pages of its own.
+    ///   - count: bytes of it, in pages.
+    mutating func scratch(_ index: Int, count: Int) -> UnsafeMutableRawBufferPointer {
+        precondition(count <= 2 * 4096 && index < Self.pageCountMax / 2, "more than a place")
+        reset()
+        return unsafe buffer.slice(index * 8192..<index * 8192 + count)
+    }
+
     /// A page that is there.
     func page(_ index: Int) -> UnsafeRawBufferPointer {
         precondition(pages.contains(index), "a page that was not read")

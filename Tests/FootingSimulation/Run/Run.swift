@@ -132,6 +132,8 @@ struct Run {
             summary.recompressedBlocks += engine.statistics.recompressedBlocks
             summary.readsAhead += engine.statistics.readsAhead
             summary.stagedCommits += engine.statistics.stagedCommits
+            summary.rearrangedBlocks += engine.statistics.rearrangedBlocks
+            summary.returnedAtRestBytes += engine.statistics.returnedAtRestBytes
             try checkTraffic(engine)
         }
         try check()

@@ -36,6 +36,9 @@ package struct Simulation: Sendable {
         /// Compactions, and bytes that they gave back.
         package var compactionCount = 0
         package var returnedBytes: UInt64 = 0
+        /// Blocks written anew in order, and bytes given back after trims, while clients rested.
+        package var rearrangedBlocks: UInt64 = 0
+        package var returnedAtRestBytes: UInt64 = 0
         /// Reads that ended after the engine had gone on.
         package var lateReadCount = 0
         /// Passes of scrubbing beside everything else, and damages that others found.
@@ -61,6 +64,9 @@ package struct Simulation: Sendable {
     package var isEncrypted: Bool?
     /// A rule of encryption that is broken, to show that it is noticed.
     package var leavesOutOfEncryption: EncryptionRule?
+    /// Whether the disk keeps itself in order beside everything else: one in three by default,
+    /// where nothing is broken on purpose.
+    package var hasUpkeep: Bool?
     /// Makes runs short: a small disk and few operations.
     package var isShort = false
 
@@ -83,6 +89,7 @@ package struct Simulation: Sendable {
         // Apart from all else that is drawn: what a seed stands for stays the same.
         var other = SeededRandom(seed: seed &* 0x9e37_79b9_7f4a_7c15)
         if isEncrypted ?? other.oneIn(3) { profile.encrypt() }
+        profile.keepUp(hasUpkeep ?? (other.oneIn(3) && isWhole))
         profile.options.leavesOutOfEncryption = leavesOutOfEncryption
         profile.options.verifiesChecksums = verifiesChecksums
         profile.options.leavesOut = leavesOut
@@ -97,6 +104,11 @@ package struct Simulation: Sendable {
 }
 
 extension Simulation {
+    /// Nothing is left out that keeps a disk's content.
+    private var isWhole: Bool {
+        sabotage == .none && verifiesChecksums && leavesOut == nil && leavesOutOfEncryption == nil
+    }
+
     /// Runs a short seed again and again, crashing at every write and sync it makes.
     ///
     /// - Returns: how many runs that took.
@@ -139,6 +151,18 @@ extension Profile {
         startsFull = true
         isInterleaved = true
         operationCount = 200 + random.below(200)
+    }
+
+    /// Lets a disk keep itself in order at any time, or never: no clock makes clients rest.
+    fileprivate mutating func keepUp(_ isOn: Bool) {
+        options.upkeep.rearranges = isOn
+        options.upkeep.returnsTrimmedSpace = isOn
+        options.upkeep.restNanoseconds = 0
+        options.upkeep.restBlocksPerSecondMax = .max
+        options.upkeep.rereadNanoseconds = 0
+        options.upkeep.scatteredBlockCountMin = 2
+        options.upkeep.trimmedBytesMin = geometry.segmentSizeBytes
+        options.upkeep.returnedSegmentCountMin = 1
     }
 
     /// A disk of a few segments and a handful of operations.

@@ -205,6 +205,8 @@ final class RunningDisk: Sendable {
             "synchronizations": JSONValue(engine.synchronizations),
             "checkpoints": JSONValue(engine.checkpoints),
             "mapPagesWritten": JSONValue(engine.mapPagesWritten),
+            "rearrangedBlocks": JSONValue(engine.rearrangedBlocks),
+            "returnedAtRestBytes": JSONValue(engine.returnedAtRestBytes),
             "segmentsCollected": JSONValue(engine.segmentsCollected),
             "throttledWrites": JSONValue(engine.throttledWrites),
             "throttledNanoseconds": JSONValue(engine.throttledNanoseconds),

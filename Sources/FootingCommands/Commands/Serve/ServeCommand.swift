@@ -96,7 +96,8 @@ enum ServeCommand {
             path.model, socket.model, port.model, address.model, connections.model,
             ServeLimits.bandwidth.model, memory.model, fixedMemory.model,
             ServeLimits.memoryCeiling.model, ServeLimits.ownGroup.model, inputOutput.model,
-            busyPoll.model, profile.model, TuneParameters.set.model, encryption.model,
+            busyPoll.model, IdleUpkeep.option.model, profile.model, TuneParameters.set.model,
+            encryption.model,
             SharedParameters.json.model,
         ] + KeyOptions.current.models,
         run: run
@@ -165,6 +166,7 @@ enum ServeCommand {
         options.pageSource = placement.source()
         options.inputOutput = input[inputOutput]
         options.requiresEncryption = input[encryption]
+        options.upkeep = input[IdleUpkeep.option].options(detection, profile)
         if let memory = input[memory] { options.memoryBudgetBytes = Int(clamping: memory) }
         if let root = try? HostRoot() {
             options.preparesSegments = preparesSegments(profile, detection, root)
