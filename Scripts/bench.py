@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 
 import bench_detect
 import bench_disk
@@ -103,7 +104,8 @@ class Workload:
         self.is_cold = is_cold
         # Least ratio by peer; "best" is whichever peer is fastest.
         self.bars = bars
-        # Runs over the whole image before the sample; None for a third of a sample of the same.
+        # Runs over the whole image before the sample, and seconds of rest between them; None for a
+        # third of a sample of the same.
         self.prepare = prepare
 
     @property
@@ -118,6 +120,7 @@ COLD_MEMORY = ["--memory", "32M"]
 REWRITE = ["--rw=write", *LARGE, "--end_fsync=1"]
 # More than once: what memory a cache has no page for yet, it gets on the side, while it reads.
 READ_ALL = ["--rw=read", *LARGE, "--loops=4"]
+READ_ONCE = ["--rw=read", *LARGE]
 # A quarter of the image written at random: what lies side by side is scattered then.
 SCATTER = ["--rw=randwrite", *RANDOM, "--fsync=8", "--io_size=256m", "--end_fsync=1"]
 # Each block once, in random order.
@@ -187,6 +190,13 @@ WORKLOADS = [
         {"nbdkit-file": 0.6},
         prepare=[SCATTER_ALL],
     ),
+    Workload(
+        "1 MiB sequential read, the same, read twice since and a minute at rest",
+        ["--rw=read", *LARGE],
+        {"nbdkit-file": 1.0},
+        prepare=[SCATTER_ALL, READ_ONCE, 12, READ_ONCE, 60],
+        is_cold=True,
+    ),
 ]
 CAPPED = Workload(
     f"4 KiB random write, flush every 8, 16 in flight, {CAPPED_WRITES} writes/s",
@@ -203,7 +213,10 @@ def sample(server, workload, group=None):
         if workload.prepare is None:
             fio(server, workload.options + ["--end_fsync=1"], SAMPLE_SECONDS / 3)
         for options in workload.prepare or []:
-            fio(server, options)
+            if isinstance(options, int):
+                time.sleep(options)
+            else:
+                fio(server, options)
         server.settle()
         before = server.processor_seconds()
         job = fio(server, workload.options, SAMPLE_SECONDS)

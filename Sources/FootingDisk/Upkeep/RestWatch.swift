@@ -1,7 +1,7 @@
 /// Tells for how long clients have left a disk nearly alone.
 ///
-/// By a counter that is kept anyway, and looked at now and then: no read or write costs anything for
-/// it. A value without a clock: the time is passed in.
+/// By a counter that is kept anyway, and looked at now and then: no read or write costs anything
+/// for it. A value without a clock: the time is passed in.
 struct RestWatch: Sendable {
     /// How often the rate is judged.
     private static let periodNanoseconds: UInt64 = 1_000_000_000

@@ -3,8 +3,8 @@
 /// By chunks of neighbouring blocks. What is read once in sequence may never be again, a backup for
 /// example: a chunk is due when it was read so for the second time.
 struct ScatteredRanges: Sendable {
-    /// Chunks remembered at a time, which is half a mebibyte: what does not come again before so many
-    /// others is forgotten.
+    /// Chunks remembered at a time, which is half a mebibyte: what does not come again before so
+    /// many others is forgotten.
     static let countMax = 16384
 
     /// Blocks of a chunk.
