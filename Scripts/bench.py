@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import bench_codec
 import bench_detect
 import bench_disk
 import bench_kubevirt
@@ -25,7 +26,7 @@ from bench_server import FOOTING, IMAGE_BYTES, LARGE, MIB, RANDOM, Server, all_s
 
 ALL_PARTS = (
     *("detect", "nbd", "lz4", "aes", "capped", "amplification", "snapshots", "recovery"),
-    *("memory", "kubevirt", "tuning"),
+    *("memory", "codec", "kubevirt", "tuning"),
 )
 
 
@@ -445,6 +446,8 @@ def main():
             raise SystemExit(f"{folder} has less than 16 GiB free: set TMPDIR")
         if "detect" in PARTS:
             bench_detect.measure(report, FOOTING, ROUNDS)
+        if "codec" in PARTS:
+            bench_codec.measure(report, FOOTING, ROUNDS)
         if "kubevirt" in PARTS:
             bench_kubevirt.measure(report, f"{FOOTING}-kubevirt", folder, ROUNDS)
         if "tuning" in PARTS:

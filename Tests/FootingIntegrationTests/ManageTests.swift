@@ -106,7 +106,7 @@ struct ManageTests {
             }
             create 256M --segment 2M --snapshot-reserve 0
             for upkeep in off on; do
-                serve --idle-upkeep $upkeep
+                serve --socket=disk.sock --idle-upkeep $upkeep
                 qemu-io -f raw "$uri" -c 'write -P 1 0 200M' -c flush >/dev/null
                 full=$(allocated)
                 # Every second half of a mebibyte: no segment is empty.

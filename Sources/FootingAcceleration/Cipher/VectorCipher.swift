@@ -8,9 +8,12 @@ internal import Synchronization
 final class VectorCipher: BlockCipher {
     /// What one direction has done.
     private struct Direction: ~Copyable {
-        /// Calls that have begun.
-        let count = Atomic<UInt64>(0)
-        let bytes = Atomic<UInt64>(0)
+        /// Calls that have begun with a disk's whole block: nearly all. One number for the call and
+        /// its bytes, as each takes a fiftieth of the call.
+        let blockCount = Atomic<UInt64>(0)
+        /// The others.
+        let otherCount = Atomic<UInt64>(0)
+        let otherBytes = Atomic<UInt64>(0)
         let failures = Atomic<UInt64>(0)
         /// Bytes of calls that gave none.
         let refusedBytes = Atomic<UInt64>(0)
@@ -22,8 +25,9 @@ final class VectorCipher: BlockCipher {
             // Before what they are a part of.
             sum.failureCount = failures.load(ordering: .acquiring)
             let refused = refusedBytes.load(ordering: .acquiring)
-            sum.count = count.load(ordering: .relaxed)
-            sum.inputBytes = bytes.load(ordering: .relaxed)
+            let blocks = blockCount.load(ordering: .relaxed)
+            sum.count = blocks &+ otherCount.load(ordering: .relaxed)
+            sum.inputBytes = blocks &* 4096 &+ otherBytes.load(ordering: .relaxed)
             sum.outputBytes = sum.inputBytes - refused
             sum.timedNanoseconds = timedNanoseconds.load(ordering: .relaxed)
             sum.timedBytes = timedBytes.load(ordering: .relaxed)
@@ -99,8 +103,13 @@ final class VectorCipher: BlockCipher {
 
     /// Counts a call; when it began, if it is among those that are timed.
     private func begin(_ direction: borrowing Direction, _ bytes: Int) -> UInt64? {
-        direction.bytes.wrappingAdd(UInt64(bytes), ordering: .relaxed)
-        let count = direction.count.wrappingAdd(1, ordering: .relaxed).newValue
+        let count: UInt64
+        if bytes == 4096 {
+            count = direction.blockCount.wrappingAdd(1, ordering: .relaxed).newValue
+        } else {
+            direction.otherBytes.wrappingAdd(UInt64(bytes), ordering: .relaxed)
+            count = direction.otherCount.wrappingAdd(1, ordering: .relaxed).newValue
+        }
         return count % Self.timingInterval == 0 ? clock.nanoseconds : nil
     }
 
