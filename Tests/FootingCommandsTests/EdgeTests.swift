@@ -62,6 +62,24 @@ import Testing
         #expect(ServeCommand.preparesSegments(profile, place, root) == isOn)
     }
 
+    @Test(
+        arguments: [
+            (.auto, [], true), (.auto, ["profile=hypervisor"], true), (.off, [], false),
+            (.auto, ["profile=edge-generic"], false), (.on, ["profile=edge-generic"], true),
+        ] as [(IdleUpkeep, [String], Bool)]
+    )
+    func `disks keep themselves in order at rest but at the edge`(
+        _ upkeep: IdleUpkeep,
+        _ words: [String],
+        _ isOn: Bool
+    ) throws {
+        let tree = try TunedTree(in: TemporaryDirectory())
+        let profile = try limits(words).profile
+        let place = Detection(root: try HostRoot(path: tree.root), path: "/disk")
+        let options = upkeep.options(place, profile)
+        #expect(options.rearranges == isOn && options.returnsTrimmedSpace == isOn)
+    }
+
     @Test(arguments: [
         (["set=connections=5"], "--set needs --profile"),
         (["bandwidth=1K"], "--bandwidth: from 64K"), (["bandwidth=2T"], "--bandwidth: from 64K"),

@@ -78,6 +78,7 @@ import Testing
         var seen: [(shares: [Int], lateness: Double)] = []
         for _ in 0..<4 {
             let witness = try ProcessorWitness()
+            defer { _ = witness.end() }
             let shares = try shares(rate: rate)
             seen.append((shares, witness.end()))
             let share = Double(shares.reduce(0, +)) / Double(rate * 10)

@@ -119,6 +119,7 @@ extension Engine {
         state.active.trim(range)
         state.trimCount &+= 1
         state.trimmedBytes &+= UInt64(range.count) * 4096
+        state.trimLSN = state.sealedLSN + 1
     }
 
     /// The open batch of a stream, begun where the log goes on if there is none.

@@ -313,8 +313,11 @@ extension Engine {
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.
     private func freeDeadSegments(_ state: inout EngineState) {
         let inUse = segmentsOfStreams(state)
+        var liveUnits: UInt64 = 0
+        defer { state.shrinkage.note(liveUnits: liveUnits) }
         for index in state.segments.indices {
             let entry = state.segments[index]
+            liveUnits += UInt64(entry.liveUnits)
             let segment = UInt32(index)
             guard entry.state != .free, entry.liveUnits == 0, !isPinned(index, state),
                 state.lastLSN[index] <= state.superblock.lsn, !inUse.contains(segment)

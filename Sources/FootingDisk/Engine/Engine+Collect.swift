@@ -93,11 +93,11 @@ extension Engine {
                 guard case .none = task else { return task }
             }
             if state.isStuck { return .none }
-            for next in [compactionTask, preparationTask] {
-                let task = next(&state)
-                guard case .none = task else { return task }
-            }
-            return upkeepTask(now, &state)
+            let compaction = compactionTask(&state)
+            guard case .none = compaction else { return compaction }
+            let preparation = preparationTask(&state)
+            guard case .none = preparation else { return preparation }
+            return upkeepTask(&state)
         }
     }
 
@@ -263,12 +263,8 @@ extension Engine {
                 entry.state == .map
                 ? geometry.pagesPerSegment : Int(geometry.payloadPerSegment)
             let capacity = pages * Int(Geometry.unitsPerBlock)
-            guard entry.state != .free, !entry.isQuarantined, live > 0, !isPinned(index, state),
-                fullest.exceeds(UInt64(live), UInt64(capacity)),
-                state.lastLSN[index] <= state.superblock.lsn,
-                entry.sequence < sequenceEnd ?? .max,
-                !isHead(segment, state), !state.evacuated.contains(segment),
-                !state.touchedSegments.contains(segment)
+            guard entry.state != .free, live > 0, fullest.exceeds(UInt64(live), UInt64(capacity)),
+                entry.sequence < sequenceEnd ?? .max, canBeEmptied(index, state)
             else { continue }
             deadPages += pages - live / Int(Geometry.unitsPerBlock)
             let used = Double(live) / Double(capacity)
@@ -278,6 +274,15 @@ extension Engine {
         }
         // Less than a segment in all of them: moving everything would not free one.
         return deadPages < geometry.pagesPerSegment ? nil : best?.segment
+    }
+
+    /// Whether a segment is not needed as it is: by a snapshot, by the log, or by who empties it
+    /// already.
+    func canBeEmptied(_ index: Int, _ state: borrowing EngineState) -> Bool {
+        let segment = UInt32(index)
+        return !state.segments[index].isQuarantined && !isPinned(index, state)
+            && state.lastLSN[index] <= state.superblock.lsn && !isHead(segment, state)
+            && !state.evacuated.contains(segment) && !state.touchedSegments.contains(segment)
     }
 
     /// How many segments were begun since one was.

@@ -47,6 +47,13 @@ struct Compaction: Sendable {
     var isStopping = false
     /// Nobody asked for it: it goes on while clients leave the disk alone.
     var isUnasked = false
+    /// Somebody has asked for another since, which takes its place.
+    var isAskedFor = false
+    /// For one that nobody asked for: what it wins at most, and has won.
+    var wonUnitsMax: UInt64 = 0
+    var wonUnits: UInt64 = 0
+    /// And the free segments that there were: only more than these are given back.
+    var keptCount = 0
     /// Rounds in a row in which there was no room to empty a segment.
     var waitCount = 0
 
@@ -55,7 +62,10 @@ struct Compaction: Sendable {
 
     /// There is no space to go on with.
     mutating func giveUp(_ error: DiskError) {
-        guard status.isRunning else { return }
+        guard status.isRunning || isAskedFor else { return }
+        if isAskedFor { status = CompactionStatus() }
+        isUnasked = isUnasked && !isAskedFor
+        isAskedFor = false
         status.isRunning = false
         status.failure = error
     }
@@ -67,15 +77,26 @@ extension Engine {
     func startCompaction() throws(DiskError) {
         try state.withLock { (state) throws(DiskError) in
             try requireWritable(state)
-            if state.compaction.status.isRunning, !state.compaction.isUnasked { return }
-            state.compaction = Compaction()
-            state.compaction.status.isRunning = true
-            state.compaction.status.totalCount = worthwhileCount(state)
-            state.compaction.sequenceEnd = state.nextSequence
+            if state.compaction.status.isRunning {
+                guard state.compaction.isUnasked, !state.compaction.isAskedFor else { return }
+                // Maintenance may be at work on the other just now, without the lock.
+                state.compaction.isAskedFor = true
+                state.compaction.isStopping = false
+            } else {
+                state.compaction = askedCompaction(state)
+            }
             // What found no space to be won may find some in fuller segments.
             state.isStuck = false
             callMaintenance(&state)
         }
+    }
+
+    private func askedCompaction(_ state: borrowing EngineState) -> Compaction {
+        var compaction = Compaction()
+        compaction.status.isRunning = true
+        compaction.status.totalCount = worthwhileCount(state)
+        compaction.sequenceEnd = state.nextSequence
+        return compaction
     }
 
     /// Ends it soon: what was won is kept.
@@ -90,6 +111,10 @@ extension Engine {
         state.withLock { state in
             let isUnasked = state.compaction.isUnasked
             var status = isUnasked ? state.askedCompaction : state.compaction.status
+            if state.compaction.isAskedFor {
+                status = CompactionStatus()
+                status.isRunning = true
+            }
             guard status.isRunning, state.failure != nil || state.isClosed else { return status }
             status.isRunning = false
             status.failure = state.failure ?? DiskError(.closed, "compact", "the disk was closed")
@@ -109,8 +134,13 @@ extension Engine {
 
     /// What a compaction does next, while nothing is more urgent.
     func compactionTask(_ state: inout EngineState) -> MaintenanceTask {
+        if state.compaction.isAskedFor {
+            let isStopping = state.compaction.isStopping
+            state.compaction = askedCompaction(state)
+            state.compaction.isStopping = isStopping
+        }
         guard state.compaction.status.isRunning else { return .none }
-        if state.compaction.isUnasked, !isAtRest(clock.nanoseconds, &state) {
+        if state.compaction.isUnasked, !isAtRest(&state) {
             return state.evacuated.isEmpty ? .none : .release
         }
         if !state.compaction.hasBegun {
@@ -137,11 +167,15 @@ extension Engine {
         let isUnasked = state.compaction.isUnasked
         let fullest = isUnasked ? Self.returnFullest : Self.worthwhileFill
         let sequenceEnd = state.compaction.sequenceEnd
+        if isUnasked, state.compaction.wonUnits >= state.compaction.wonUnitsMax { return nil }
         guard let victim = chooseVictim(state, before: sequenceEnd, fullest: fullest) else {
             return nil
         }
         if !isLow {
             state.compaction.status.doneCount += 1
+            let capacity = UInt64(geometry.payloadPerSegment) * Geometry.unitsPerBlock
+            let live = UInt64(state.segments[Int(victim)].liveUnits)
+            state.compaction.wonUnits += capacity - min(live, capacity)
             state.compaction.waitCount = 0
             return .collect(victim)
         }
@@ -174,7 +208,9 @@ extension Engine {
     private func beginReturning() {
         let (surplus, others) = state.withLock { state -> ([UInt32], [UInt32]) in
             let isUnasked = state.compaction.isUnasked
-            let surplus = takeSurplus(&state) { self.segmentsWanted($0) }
+            let surplus = takeSurplus(&state) { state in
+                max(self.segmentsWanted(state), isUnasked ? state.compaction.keptCount : 0)
+            }
             let bytes = UInt64(surplus.count) * geometry.segmentSizeBytes
             state.compaction.status.returnedBytes = bytes
             // What is free and not to be written soon may have space from an earlier opening.

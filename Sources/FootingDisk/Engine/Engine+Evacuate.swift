@@ -265,20 +265,10 @@ extension Engine {
     }
 
     /// Appends copies of blocks to the collector's commits, but for those that clients changed.
-    ///
-    /// - Parameter generation: of the tree that they were found in, if it may be another by now:
-    ///   then nothing more is appended.
-    func append(
-        _ numbers: [UInt64],
-        _ blocks: [EncodedBlock],
-        ifStill generation: UInt64? = nil
-    ) throws(DiskError) {
+    func append(_ numbers: [UInt64], _ blocks: [EncodedBlock]) throws(DiskError) {
         var next = 0
         while next < numbers.count {
             let isBlocked = state.withLock { state -> Bool in
-                if let generation, state.superblock.generation != generation {
-                    next = numbers.count
-                }
                 while next < numbers.count {
                     guard unsafe append(numbers[next], blocks[next], &state) else { return true }
                     next += 1

@@ -124,9 +124,13 @@ struct EngineState: ~Copyable {
     var compaction = Compaction()
     /// What became of the last one that somebody asked for, while there is another.
     var askedCompaction = CompactionStatus()
-    /// Trims so far, and what was trimmed since the host last had something back.
+    /// Trims so far, what was trimmed since a checkpoint was made for that, and where in the log
+    /// the last trim is at most.
     var trimCount: UInt64 = 0
     var trimmedBytes: UInt64 = 0
+    var trimLSN: UInt64 = 0
+    /// By how much what the disk holds has become less.
+    var shrinkage = Shrinkage()
     /// For how long clients have left the disk alone.
     var rest = RestWatch()
     /// Where scrubbing goes on, and what it found.

@@ -41,8 +41,10 @@ struct MemoryPlan: Equatable, Sendable {
     /// Two tables of changes at their smallest.
     private static let changeBytesMin = 64 << 10
     private static let deltaCountMin = 1024
-    /// The collector's window, the buffer of a checkpoint's pages, and reads under way.
-    static let workBytes = (2 << 20) + (256 << 10) + (2 << 20)
+    /// The collector's window, the buffer of a checkpoint's pages, reads under way, and which of
+    /// them were scattered.
+    static let workBytes =
+        (2 << 20) + (256 << 10) + (2 << 20) + ScatteredRanges.byteCountMax
     /// The fewest commits that clients get along with: three must be free for a write, while one is
     /// on its way.
     static let userBatchCountMin = 4

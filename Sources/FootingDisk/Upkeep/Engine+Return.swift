@@ -5,26 +5,38 @@ extension Engine {
     /// Segments fuller than this are left alone: to win a byte takes three written at most.
     static let returnFullest = SegmentFill(used: 3, of: 4)
 
-    /// Begins a compaction that nobody asked for, if enough was trimmed since the last one.
+    /// Begins a compaction that nobody asked for, if what the disk holds has become less.
     ///
-    /// It goes on only while clients leave the disk alone, and leaves alone what is nearly full.
+    /// It goes on only while clients leave the disk alone, leaves alone what is nearly full, and
+    /// wins no more than the disk holds less: other outdated blocks are room that the log needs.
     ///
-    /// - Returns: whether one is to begin.
-    func startReturn(_ state: inout EngineState) -> Bool {
-        guard state.trimmedBytes >= options.upkeep.trimmedBytesMin,
-            !state.compaction.status.isRunning, !state.hasPendingSnapshot
-        else { return false }
-        // Looked at once: what the trims left in fuller segments stays until more are trimmed.
-        state.trimmedBytes = 0
+    /// - Returns: nil if there is nothing to be done.
+    func returnTask(_ state: inout EngineState) -> MaintenanceTask? {
+        guard !state.compaction.status.isRunning, !state.hasPendingSnapshot else { return nil }
+        let bytesMin = options.upkeep.trimmedBytesMin
+        if state.trimmedBytes >= bytesMin {
+            state.trimmedBytes = 0
+            // Only a checkpoint tells what they left; while clients write a little now and then,
+            // none comes by itself.
+            if state.trimLSN > state.superblock.lsn { return .checkpoint }
+        }
+        let wonUnitsMax = state.shrinkage.units
+        let part = state.shrinkage.peakUnits / 32
+        guard wonUnitsMax >= max(bytesMin / Geometry.unitSizeBytes, part) else { return nil }
+        // Looked at once: what is left in fuller segments stays until there is more of it.
+        state.shrinkage.forget()
         guard returnableSegmentCount(state) >= options.upkeep.returnedSegmentCountMin else {
-            return false
+            return nil
         }
         if !state.compaction.isUnasked { state.askedCompaction = state.compaction.status }
         state.compaction = Compaction()
         state.compaction.isUnasked = true
         state.compaction.status.isRunning = true
+        state.compaction.hasBegun = true
         state.compaction.sequenceEnd = state.nextSequence
-        return true
+        state.compaction.wonUnitsMax = wonUnitsMax
+        state.compaction.keptCount = state.ready.count
+        return compactionTask(&state)
     }
 
     /// Segments that would be free if what is live in emptier ones were put together.
@@ -33,14 +45,31 @@ extension Engine {
         var deadUnits: UInt64 = 0
         for (index, entry) in state.segments.enumerated() where entry.state == .data {
             let live = UInt64(entry.liveUnits)
-            if !isPinned(index, state), Self.returnFullest.exceeds(live, capacity) {
+            if Self.returnFullest.exceeds(live, capacity), canBeEmptied(index, state) {
                 deadUnits += capacity - live
             }
         }
-        // Those that are free already count as well: they were won without any work.
-        let surplus = max(state.ready.count - segmentsWanted(state), 0)
-        return Int(deadUnits / max(capacity, 1)) + surplus
+        return Int(deadUnits / max(capacity, 1))
     }
+}
+
+/// By how much what a disk holds has become less.
+struct Shrinkage: Sendable {
+    /// What the tree of the last checkpoint refers to, and the most that there was.
+    private var liveUnits: UInt64 = 0
+    private(set) var peakUnits: UInt64 = 0
+
+    /// How much less it is than the most.
+    var units: UInt64 { peakUnits - liveUnits }
+
+    /// Takes in what a checkpoint has found.
+    mutating func note(liveUnits: UInt64) {
+        self.liveUnits = liveUnits
+        peakUnits = max(peakUnits, liveUnits)
+    }
+
+    /// Begins anew with what there is.
+    mutating func forget() { peakUnits = liveUnits }
 }
 
 /// How full a segment is, as a fraction.

@@ -3,18 +3,26 @@
 /// By chunks of neighbouring blocks. What is read once in sequence may never be again, a backup for
 /// example: a chunk is due when it was read so for the second time.
 struct ScatteredRanges: Sendable {
-    /// Chunks remembered at a time, which is half a mebibyte: what does not come again before so
-    /// many others is forgotten.
-    static let countMax = 16384
+    /// Chunks remembered at a time: those that came first, so that of a disk that is read from its
+    /// beginning to its end again and again some are put in order each time.
+    static let countMax = 4096
+    /// What was not read again for a day makes room for others.
+    private static let keptSeconds: UInt32 = 86_400
+    /// Instead of the time of its first read: a chunk that is due.
+    private static let due: UInt32 = .max
+    /// Bytes that all of it takes at most: a table half full of two numbers, and a list.
+    static let byteCountMax = countMax * (4 * 8 + 4)
 
     /// Blocks of a chunk.
     let chunkBlockCount: UInt64
     /// How long after one another two reads of a chunk count as two.
-    private let rereadNanoseconds: UInt64
-    /// When the chunks that were read once were; nil for those that are due.
-    private var firstReads: [UInt64: UInt64?] = [:]
+    private let rereadSeconds: UInt32
+    /// When the chunks were first read so, in seconds.
+    private var firstReads: [UInt32: UInt32] = [:]
+    /// When the first of them was.
+    private var beginSeconds: UInt32 = 0
     /// Those that are due, in their order.
-    private var due: [UInt64] = []
+    private var dueChunks: [UInt32] = []
     private var takenCount = 0
 
     /// Nothing was read.
@@ -23,10 +31,10 @@ struct ScatteredRanges: Sendable {
     /// the log is.
     init(_ geometry: Geometry, _ options: UpkeepOptions) {
         chunkBlockCount = UInt64(max(min(256, geometry.pagesPerSegment / 2), 1))
-        rereadNanoseconds = options.rereadNanoseconds
+        rereadSeconds = UInt32(clamping: options.rereadNanoseconds / 1_000_000_000)
     }
 
-    /// Whether a read of so many blocks that took so many requests would be faster in order.
+    /// Whether blocks that lie in so many places are read faster in order.
     static func isScattered(blockCount: Int, runCount: Int) -> Bool {
         runCount * 8 > blockCount && runCount > 1
     }
@@ -34,34 +42,49 @@ struct ScatteredRanges: Sendable {
     /// Notes such a read.
     mutating func note(_ blocks: Range<UInt64>, now: UInt64) {
         guard let last = blocks.last else { return }
-        for chunk in blocks.lowerBound / chunkBlockCount...last / chunkBlockCount {
-            if let known = firstReads[chunk] {
-                guard let first = known, now &- first >= rereadNanoseconds else { continue }
-                firstReads[chunk] = .some(nil)
-                due.append(chunk)
-            } else {
-                if firstReads.count >= Self.countMax {
-                    firstReads = firstReads.filter { $0.value == nil }
-                }
-                guard firstReads.count < Self.countMax else { return }
-                firstReads[chunk] = .some(now)
+        let seconds = UInt32(truncatingIfNeeded: now / 1_000_000_000)
+        for index in blocks.lowerBound / chunkBlockCount...last / chunkBlockCount {
+            guard let chunk = UInt32(exactly: index) else { return }
+            if let first = firstReads[chunk] {
+                guard first != Self.due, seconds &- first >= rereadSeconds else { continue }
+                firstReads[chunk] = Self.due
+                dueChunks.append(chunk)
+                continue
             }
+            if firstReads.count >= Self.countMax, !makeRoom(seconds) { return }
+            if firstReads.isEmpty { beginSeconds = seconds }
+            firstReads[chunk] = seconds
         }
     }
 
+    /// Forgets what was read once, once a day at most: it takes a while.
+    private mutating func makeRoom(_ seconds: UInt32) -> Bool {
+        guard seconds &- beginSeconds >= Self.keptSeconds else { return false }
+        beginSeconds = seconds
+        firstReads = firstReads.filter { $0.value == Self.due }
+        return firstReads.count < Self.countMax
+    }
+
     /// Whether there is one that is due.
-    var hasDue: Bool { takenCount < due.count }
+    var hasDue: Bool { takenCount < dueChunks.count }
 
     /// The next chunk that is due, as blocks; it begins anew.
     mutating func take() -> Range<UInt64>? {
         guard hasDue else { return nil }
-        let chunk = due[takenCount]
+        let chunk = dueChunks[takenCount]
         takenCount += 1
         if !hasDue {
-            due.removeAll(keepingCapacity: true)
+            dueChunks.removeAll(keepingCapacity: true)
             takenCount = 0
         }
         firstReads[chunk] = nil
-        return chunk * chunkBlockCount..<(chunk + 1) * chunkBlockCount
+        return UInt64(chunk) * chunkBlockCount..<(UInt64(chunk) + 1) * chunkBlockCount
+    }
+
+    /// Gives back a chunk that could not be put in order now: it is due with its next read.
+    mutating func giveBack(_ blocks: Range<UInt64>) {
+        guard firstReads.count < Self.countMax else { return }
+        let chunk = UInt32(truncatingIfNeeded: blocks.lowerBound / chunkBlockCount)
+        if firstReads[chunk] == nil { firstReads[chunk] = 0 }
     }
 }

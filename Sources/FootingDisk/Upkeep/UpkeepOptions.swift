@@ -6,8 +6,7 @@ public struct UpkeepOptions: Sendable {
     /// Whether segments from which much was trimmed are emptied, so that the host has their space
     /// back.
     public var returnsTrimmedSpace = true
-    /// For how long clients must have left the disk alone: longer than until the changes of the
-    /// map are written out, which tell what is outdated.
+    /// For how long clients must have left the disk alone.
     package var restNanoseconds: UInt64 = 10_000_000_000
     /// Blocks a second that count as being left alone: a system at rest writes its logs.
     package var restBlocksPerSecondMax: UInt64 = 64
@@ -16,7 +15,8 @@ public struct UpkeepOptions: Sendable {
     package var rereadNanoseconds: UInt64 = 10_000_000_000
     /// Blocks of a read from which on it is worth its while that they lie together.
     package var scatteredBlockCountMin = 32
-    /// Trimmed bytes from which on the host is to have something back.
+    /// By how many bytes less the disk must hold for the host to have something back; and by a
+    /// thirty-second of it.
     package var trimmedBytesMin: UInt64 = 64 << 20
     /// Segments that must be won for it.
     package var returnedSegmentCountMin = 4

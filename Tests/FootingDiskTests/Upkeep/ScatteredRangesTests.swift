@@ -42,21 +42,47 @@ import Testing
         #expect(ranges.take() == nil)
     }
 
-    @Test func `Of more than can be remembered the oldest are forgotten`() {
+    @Test func `Of more than can be remembered the first are, each time some of them`() {
         var ranges = ranges()
-        ranges.note(0..<256, now: 1)
-        ranges.note(0..<256, now: 20 * Self.second)
-        for chunk in 1...UInt64(ScatteredRanges.countMax) {
-            ranges.note(chunk * 256..<chunk * 256 + 256, now: 21 * Self.second)
+        let count = UInt64(ScatteredRanges.countMax)
+        func scan(_ seconds: UInt64) {
+            for chunk in 0..<count * 3 / 2 {
+                ranges.note(chunk * 256..<chunk * 256 + 256, now: seconds * Self.second)
+            }
         }
-        // Begun anew with the last of them.
-        let last = UInt64(ScatteredRanges.countMax)
-        for chunk in [1, last] {
-            ranges.note(chunk * 256..<chunk * 256 + 256, now: 60 * Self.second)
+        scan(1)
+        scan(20)
+        for chunk in 0..<count { #expect(ranges.take()?.lowerBound == chunk * 256) }
+        #expect(ranges.take() == nil)
+        // These are in order; now the others have room.
+        for seconds in [40, 60] as [UInt64] {
+            for chunk in count..<count * 3 / 2 {
+                ranges.note(chunk * 256..<chunk * 256 + 256, now: seconds * Self.second)
+            }
+        }
+        for chunk in count..<count * 3 / 2 { #expect(ranges.take()?.lowerBound == chunk * 256) }
+    }
+
+    @Test func `What does not come again makes room after a day`() {
+        var ranges = ranges()
+        let count = UInt64(ScatteredRanges.countMax)
+        ranges.note(0..<count * 256, now: 1)
+        ranges.note(0..<256, now: 20 * Self.second)
+        let other = count * 256..<count * 256 + 256
+        for seconds in [100, 86_000, 86_500, 86_600] as [UInt64] {
+            ranges.note(other, now: seconds * Self.second)
         }
         #expect(ranges.take() == 0..<256)
-        #expect(ranges.take()?.lowerBound == last * 256)
+        #expect(ranges.take() == other)
         #expect(ranges.take() == nil)
+    }
+
+    @Test func `What could not be put in order is due with its next read`() {
+        var ranges = ranges()
+        ranges.giveBack(512..<768)
+        #expect(ranges.take() == nil)
+        ranges.note(600..<601, now: 50 * Self.second)
+        #expect(ranges.take() == 512..<768)
     }
 
     @Test func `Few requests for many blocks are no reason`() {

@@ -89,7 +89,8 @@ package struct Simulation: Sendable {
         // Apart from all else that is drawn: what a seed stands for stays the same.
         var other = SeededRandom(seed: seed &* 0x9e37_79b9_7f4a_7c15)
         if isEncrypted ?? other.oneIn(3) { profile.encrypt() }
-        profile.keepUp(hasUpkeep ?? (other.oneIn(3) && isWhole))
+        let isKept = other.oneIn(3) && isWhole
+        profile.keepUp(hasUpkeep ?? isKept, &other)
         profile.options.leavesOutOfEncryption = leavesOutOfEncryption
         profile.options.verifiesChecksums = verifiesChecksums
         profile.options.leavesOut = leavesOut
@@ -153,12 +154,17 @@ extension Profile {
         operationCount = 200 + random.below(200)
     }
 
-    /// Lets a disk keep itself in order at any time, or never: no clock makes clients rest.
-    fileprivate mutating func keepUp(_ isOn: Bool) {
+    /// Lets a disk keep itself in order at any time, or where clients happen to do little for a
+    /// moment, or never.
+    fileprivate mutating func keepUp(_ isOn: Bool, _ random: inout SeededRandom) {
         options.upkeep.rearranges = isOn
         options.upkeep.returnsTrimmedSpace = isOn
         options.upkeep.restNanoseconds = 0
         options.upkeep.restBlocksPerSecondMax = .max
+        if random.oneIn(2) {
+            options.upkeep.restNanoseconds = 1_000_000
+            options.upkeep.restBlocksPerSecondMax = 4 << random.below(6)
+        }
         options.upkeep.rereadNanoseconds = 0
         options.upkeep.scatteredBlockCountMin = 2
         options.upkeep.trimmedBytesMin = geometry.segmentSizeBytes

@@ -24,7 +24,8 @@ enum IdleUpkeep: String, Sendable, CaseIterable {
     ///
     /// - Parameter profile: the one that was asked for; nil for the place's own.
     func options(_ detection: Detection, _ profile: TuningProfile?) -> UpkeepOptions {
-        let isEdge = (profile ?? TuningProfile.choose(detection)).name.hasPrefix("edge-")
+        let isEdge =
+            detection.context.kind == .edge || profile?.name.hasPrefix("edge-") == true
         let isOn = self == .on || (self == .auto && !isEdge)
         var options = UpkeepOptions()
         options.rearranges = isOn
