@@ -302,9 +302,10 @@ static int verify(unsigned long step)
 	for (unsigned long number = 0; number < SLOTS; number++) {
 		unsigned long behind = (number + SLOTS - (step + 1) % SLOTS) % SLOTS;
 		if (behind >= STEPS_OPEN && !is_right(number)) {
-			printf("writer %lu, step %lu: file %lu is not what was kept: %s/file, %zu bytes\n",
-				writer, step, number, folder_of(number, slots[number].folder),
-				slots[number].exists ? slots[number].size : 0);
+			const struct slot *slot = &slots[number];
+			printf("writer %lu, step %lu: %s/file is not as kept: %s, %zu bytes\n",
+				writer, step, folder_of(number, slot->folder),
+				slot->exists ? "there" : "removed", slot->size);
 			is_whole = 0;
 		} else if (behind < STEPS_OPEN) {
 			/* From here on it is known again. */
