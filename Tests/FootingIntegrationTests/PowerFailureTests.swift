@@ -46,11 +46,11 @@ struct PowerFailureTests {
     ]
 
     static let short = [
-        Load(testDescription: "plain", disk: "4M --segment 64K", operations: 160, images: "all"),
+        Load(testDescription: "plain", disk: "4M --segment 64K", operations: 300, images: "all"),
         Load(
             testDescription: "encrypted",
             disk: "4M --segment 64K",
-            operations: 160,
+            operations: 300,
             images: "all",
             isEncrypted: true
         ),
