@@ -60,42 +60,4 @@ struct CrashTests {
         }
         #expect(result.status == 0, "\(result.output)")
     }
-
-    @Test(
-        .enabled(if: Script.hasLibnbd, "python3-libnbd is missing: run 'make deps'"),
-        .enabled(if: Script.has(.storageDaemon, .nbdfuse), "run 'make deps'"),
-        .enabled(if: Script.canMountFiles, "it takes root and /dev/fuse"),
-        arguments: [(1200, "none"), (300, "auto")]
-    )
-    func `a power failure at any write loses nothing that was flushed`(
-        operations: Int,
-        compression: String
-    ) throws {
-        let result = try Script.run(Self.blackBox(operations, compression))
-        #expect(result.status == 0, "\(result.output)")
-        #expect(result.output.contains(" crashes judged, "))
-    }
-
-    @Test(
-        .enabled(if: Script.hasLibnbd, "python3-libnbd is missing: run 'make deps'"),
-        .enabled(if: Script.has(.storageDaemon, .nbdfuse), "run 'make deps'"),
-        .enabled(if: Script.canMountFiles, "it takes root and /dev/fuse")
-    )
-    func `the same check notices a device that forgets what was flushed`() throws {
-        let result = try Script.run(Self.blackBox(200, "none") + " forget")
-        #expect(result.status == 1)
-        #expect(result.output.contains("AssertionError: "), "\(result.output)")
-        #expect(result.output.contains(" after entry "), "\(result.output)")
-    }
-
-    /// Records some load, and judges what crashes would have left.
-    private static func blackBox(_ operations: Int, _ compression: String) -> String {
-        """
-        mounted=$PWD/disk.footing.shown
-        leave_mount() { mountpoint --quiet "$mounted" || mounted=; leave; }
-        trap leave_mount EXIT
-        create 24M --compression \(compression)
-        python3 "$clients/crash_black_box.py" "$footing" disk.footing "$socket" \(operations) 60 1
-        """
-    }
 }

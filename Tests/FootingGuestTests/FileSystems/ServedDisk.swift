@@ -16,21 +16,32 @@ final class ServedDisk {
 
     var socket: String { "\(folder.path)/disk.sock" }
 
+    /// What opens it, for `serve`.
+    private let keyOptions: [String]
+
     /// Makes a disk; nothing is served yet.
-    init(sizeMebibytes: Int, _ options: String...) throws {
+    ///
+    /// - Parameter options: more for `disk create`.
+    init(sizeMebibytes: Int, isEncrypted: Bool = false, options: [String] = []) throws {
         folder = try ScratchFolder()
+        let key = "\(folder.path)/key"
+        keyOptions = isEncrypted ? ["--key-file", key] : []
+        if isEncrypted {
+            try folder.write("key", Array("a key of which nothing is secret".utf8))
+        }
         let container = "\(folder.path)/disk.footing"
         let create = [
             GuestKit.Part.program.path, "disk", "create", container, "--size", "\(sizeMebibytes)M",
         ]
-        let (status, log) = try run(create + options, limitSeconds: 60)
+        let encrypt = isEncrypted ? ["--encrypt"] + keyOptions : []
+        let (status, log) = try run(create + options + encrypt, limitSeconds: 60)
         guard status == 0 else { throw GuestError("disk create: \(log)") }
     }
 
     /// Serves it, and returns once it can be used.
     func start() throws {
         _ = unsafe unlink(socket)
-        let words = ["serve", "\(folder.path)/disk.footing", "--socket", socket]
+        let words = ["serve", "\(folder.path)/disk.footing", "--socket", socket] + keyOptions
         server = try ChildProcess(
             limitSeconds: 150,
             [GuestKit.Part.program.path] + words,

@@ -33,6 +33,53 @@ def content(number, first, count):
     return b"".join(struct.pack("<QQ", number, first + i) * 32 for i in range(count))
 
 
+def numbers(handle):
+    """The number in every sector of an export; 0 for zeros."""
+    result = []
+    step = 2048
+    sectors = handle.get_size() // SECTOR
+    for start in range(0, sectors, step):
+        count = min(step, sectors - start)
+        data = bytes(handle.pread(count * SECTOR, start * SECTOR))
+        for i in range(count):
+            sector = data[i * SECTOR : (i + 1) * SECTOR]
+            number, place = struct.unpack_from("<QQ", sector)
+            assert sector == sector[:16] * 32, f"sector {start + i} is torn"
+            assert not number or place == start + i, f"sector {start + i} holds {place}'s"
+            result.append(number)
+    return result
+
+
+def resolve(found, durable, issued, kinds, whole=WHOLE_SECTORS):
+    """Compares the numbers in all sectors with the least and the most that each may have.
+
+    A sector of zeros gets the number of the operation that explains it. Writes of so many sectors
+    as are 'whole' are there in all of them or in none.
+    """
+    # Zeros have no number: the newest operation in question that zeroes explains them.
+    zeroed = {}
+    for number, (kind, first, count) in kinds.items():
+        if kind != WRITE:
+            for sector in range(first, first + count):
+                zeroed[sector] = number
+    for sector, number in enumerate(found):
+        if number == 0:
+            number = found[sector] = zeroed.get(sector, 0)
+        least, most = durable[sector], issued[sector]
+        assert least <= number <= most, (
+            f"sector {sector} holds operation {number} {kinds.get(number)}, flushed was "
+            f"{least} {kinds.get(least)}, the last was {most} {kinds.get(most)}"
+        )
+    for number in set(found):
+        kind, first, count = kinds[number]
+        if kind == WRITE and count <= whole:
+            old = [s for s in range(first, first + count) if found[s] < number]
+            assert not old, (
+                f"of operation {number}, sectors {first} to {first + count - 1}, {len(old)} "
+                f"are older: from {old[0]} to {old[-1]}"
+            )
+
+
 class Loop:
     def __init__(self, server, disk, seed):
         self.server = server
@@ -40,7 +87,9 @@ class Loop:
         self.random = random.Random(seed)
         self.number = 0
         self.kinds = {0: (ZERO, 0, 0)}
+        self.whole = WHOLE_SECTORS
         self.flushes = 0
+        self.forced = 0
         self.survivors = 0
 
     def connect(self):
@@ -92,6 +141,7 @@ class Loop:
                 self.acknowledged[first : first + count] = [number] * count
                 if isForced:
                     self.durable[first : first + count] = [number] * count
+                    self.forced += 1
             return 1
 
         if kind == WRITE:
@@ -141,43 +191,11 @@ class Loop:
 
     def found(self):
         """The number in every sector; 0 for zeros."""
-        result = []
-        step = 2048
-        for start in range(0, self.sectors, step):
-            count = min(step, self.sectors - start)
-            data = bytes(self.handles[0].pread(count * SECTOR, start * SECTOR))
-            for i in range(count):
-                sector = data[i * SECTOR : (i + 1) * SECTOR]
-                number, place = struct.unpack_from("<QQ", sector)
-                assert sector == sector[:16] * 32, f"sector {start + i} is torn"
-                assert not number or place == start + i, f"sector {start + i} holds {place}'s"
-                result.append(number)
-        return result
+        return numbers(self.handles[0])
 
     def judge(self):
         found = self.found()
-        # Zeros have no number: the newest operation in question that zeroes explains them.
-        zeroed = {}
-        for number, (kind, first, count) in self.kinds.items():
-            if kind != WRITE:
-                for sector in range(first, first + count):
-                    zeroed[sector] = number
-        for sector, number in enumerate(found):
-            if number == 0:
-                number = found[sector] = zeroed.get(sector, 0)
-            least, most = self.durable[sector], self.issued[sector]
-            assert least <= number <= most, (
-                f"sector {sector} holds operation {number} {self.kinds.get(number)}, flushed was "
-                f"{least} {self.kinds.get(least)}, the last was {most} {self.kinds.get(most)}"
-            )
-        for number in set(found):
-            kind, first, count = self.kinds[number]
-            if kind == WRITE and count <= WHOLE_SECTORS:
-                old = [s for s in range(first, first + count) if found[s] < number]
-                assert not old, (
-                    f"of operation {number}, sectors {first} to {first + count - 1}, {len(old)} "
-                    f"are older: from {old[0]} to {old[-1]}"
-                )
+        resolve(found, self.durable, self.issued, self.kinds, self.whole)
         self.survivors += sum(a > b for a, b in zip(found, self.durable))
         # What was read once stays, whatever comes.
         self.durable = found

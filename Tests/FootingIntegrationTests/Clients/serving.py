@@ -6,8 +6,9 @@ import time
 
 
 class Server:
-    def __init__(self, program, disk, socket):
-        self.words = [program, "serve", disk, "--socket", socket]
+    def __init__(self, program, disk, socket, *options):
+        self.disk = disk
+        self.words = [program, "serve", disk, "--socket", socket, *options]
         self.uri = "nbd+unix:///?socket=" + socket
         self.process = None
 
@@ -68,7 +69,8 @@ class PluginServer(Server):
         return ""
 
 
-def server(program, disk, socket):
-    """The program's own server, or nbdkit's."""
-    kind = PluginServer if program.startswith("nbdkit ") else Server
-    return kind(program, disk, socket)
+def server(program, disk, socket, *options):
+    """The program's own server, with more options of 'serve', or nbdkit's."""
+    if program.startswith("nbdkit "):
+        return PluginServer(program, disk, socket)
+    return Server(program, disk, socket, *options)
