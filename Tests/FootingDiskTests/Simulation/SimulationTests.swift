@@ -44,6 +44,13 @@ import Testing
         run(part * 20 + 7000..<part * 20 + 7020, simulation)
     }
 
+    @Test(arguments: 0..<Sanitizer.rounds(4, sanitized: 1) as Range<UInt64>)
+    func `Twenty seeds about changes of the disk itself`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isAboutChanges = true
+        run(part * 20 + 9000..<part * 20 + 9020, simulation)
+    }
+
     @Test func `Encrypted disks are resized, compacted and rolled back, too`() throws {
         var simulation = Simulation()
         simulation.isEncrypted = true
