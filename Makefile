@@ -34,6 +34,7 @@ test: deps ## Run every check and test, with sanitizers; what CI runs.
 
 simulate: ## Crash a simulated disk SIMULATION_RUNS times and look for lost data.
 	swift run -c release footing-simulate --runs $(SIMULATION_RUNS)
+	swift run -c release footing-simulate --runs $$(($(SIMULATION_RUNS) / 4)) --changes
 
 fuzz: ## Feed every parser random input, FUZZ_SECONDS each.
 	@Scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -6,20 +6,21 @@ import Glibc
 // Runs seeds of the simulation until all are done or one fails.
 //
 //   footing-simulate [--runs N] [--seed S] [--first] [--trouble T] [--snapshots]
-//                    [--encrypted] [--upkeep]
-//                    [--without release|pins|split|attempt|segment|epoch|abandon|readers]
+//                    [--changes] [--encrypted] [--upkeep] [--without RULE]
 //   footing-simulate --cache-policies
 //   footing-simulate --memory FOLDER
 //   footing-simulate --amplification SCALE
 //
 // --runs: how many seeds, counting up from --seed; --first: stop at the first failure; --trouble:
 // only this kind, as a seed's failure names it, where a test chose it. A failure prints the seed
-// and the command that replays it. --snapshots: disks that are full and have some. --encrypted: all
-// disks are. --upkeep: all keep themselves in order while clients work. --without: breaks a rule of
-// snapshots or of encryption, to see that it is noticed. --cache-policies: the hit ratios of the
-// engine's cache and of others on fixed traces. --memory: a real disk in a folder under load while
-// its budget changes; fails if the process has more memory than that. --amplification: what random
-// overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8 or 16.
+// and the command that replays it. --snapshots: disks that are full and have some. --changes: disks
+// that are resized, compacted, trimmed and scrubbed all the time, compress otherwise and get other
+// keys. --encrypted: all disks are. --upkeep: all keep themselves in order while clients work.
+// --without: breaks a rule, to see that it is noticed; docs/SIMULATION.md has a list.
+// --cache-policies: the hit ratios of the engine's cache and of others on fixed traces. --memory: a
+// real disk in a folder under load while its budget changes; fails if the process has more memory
+// than that. --amplification: what random overwrites cost on a disk of 1 GiB, divided by 1, 2, 4, 8
+// or 16.
 
 func say(_ text: String) {
     print(text)
@@ -28,7 +29,8 @@ func say(_ text: String) {
 
 func usage() -> Never {
     say("USAGE: footing-simulate [--runs <n>] [--seed <n>] [--first] [--trouble <kind>]")
-    say("                        [--snapshots] [--encrypted] [--upkeep] [--without <rule>]")
+    say("                        [--snapshots] [--changes] [--encrypted] [--upkeep]")
+    say("                        [--without <rule>]")
     say("       footing-simulate --cache-policies | --memory <folder>")
     say("       footing-simulate --amplification 1|2|4|8|16")
     exit(64)
@@ -67,6 +69,7 @@ struct Arguments: Sendable {
                 }
                 simulation.trouble = kind
             case "--snapshots": simulation.isAboutSnapshots = true
+            case "--changes": simulation.isAboutChanges = true
             case "--encrypted": simulation.isEncrypted = true
             case "--upkeep": simulation.hasUpkeep = true
             case "--without": leaveOut(rest.popFirst() ?? "")
@@ -91,7 +94,12 @@ extension Arguments {
     private mutating func leaveOut(_ rule: String) {
         simulation.leavesOut = SnapshotRule(rawValue: rule)
         simulation.leavesOutOfEncryption = EncryptionRule(rawValue: rule)
-        if simulation.leavesOut == nil, simulation.leavesOutOfEncryption == nil { usage() }
+        simulation.leavesOutOfFeatures = FeatureRule(rawValue: rule)
+        if simulation.leavesOut == nil, simulation.leavesOutOfEncryption == nil,
+            simulation.leavesOutOfFeatures == nil
+        {
+            usage()
+        }
     }
 }
 

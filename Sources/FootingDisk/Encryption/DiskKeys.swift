@@ -90,6 +90,7 @@ public enum DiskKeys {
         _ change: Change,
         _ key: DiskKey,
         unixSeconds: UInt64,
+        leavesOut: FeatureRule? = nil,
         using generator: inout some RandomNumberGenerator
     ) throws(DiskError) -> Int {
         guard try OpenedContainer.isEncrypted(store) else {
@@ -131,8 +132,9 @@ public enum DiskKeys {
         }
         // While one copy is written only the other is sure to open the disk: so that one must be
         // intact, and what the key has opened.
-        try KeySlotStore.write(opened.slots, store, at: opened.others)
-        try KeySlotStore.write(slots, store)
+        let others = leavesOut == .healing ? [] : opened.others
+        try KeySlotStore.write(opened.slots, store, at: others)
+        try KeySlotStore.write(slots, store, leavesOut: leavesOut)
         return index
     }
 }
@@ -156,6 +158,7 @@ package enum DiskKeyDriver {
         from old: DiskKey,
         to new: DiskKey,
         unixSeconds: UInt64,
+        leavesOut: FeatureRule?,
         using generator: inout some RandomNumberGenerator
     ) throws(DiskError) {
         _ = try DiskKeys.change(
@@ -163,6 +166,7 @@ package enum DiskKeyDriver {
             .replace(0, DiskEncryption(key: new)),
             old,
             unixSeconds: unixSeconds,
+            leavesOut: leavesOut,
             using: &generator
         )
     }

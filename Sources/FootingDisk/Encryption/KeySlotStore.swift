@@ -201,7 +201,8 @@ enum KeySlotStore {
     static func write(
         _ slots: KeySlots,
         _ store: any BlockStore,
-        at offsets: [UInt64] = Geometry.keySlotsOffsets
+        at offsets: [UInt64] = Geometry.keySlotsOffsets,
+        leavesOut: FeatureRule? = nil
     ) throws(DiskError) {
         let page = AlignedBuffer(count: KeySlots.byteCount)
         unsafe slots.bytes.withUnsafeBytes { unsafe page.copy(from: $0, at: 0) }
@@ -209,6 +210,7 @@ enum KeySlotStore {
             do throws(Errno) {
                 let bytes = unsafe UnsafeRawBufferPointer(page.slice(0..<KeySlots.byteCount))
                 try unsafe store.write(at: offset, bytes)
+                if leavesOut == .slots, offset != offsets.last { continue }
                 try store.synchronize()
             } catch {
                 throw DiskError("write key slots", offset: offset, cause: error)

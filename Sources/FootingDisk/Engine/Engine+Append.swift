@@ -168,8 +168,10 @@ extension Engine {
             // Clients may have overwritten what the collector copied; in the order of the log its
             // copy would be the newer one.
             let active = state.active
+            let forgetsTrims = options.leavesOutOfFeatures == .trimmed
             batch.voidSuperseded { block, location in
-                active.entry(block)?.location == location
+                let entry = active.entry(block)
+                return entry?.location == location || (forgetsTrims && entry == .unmapped)
             }
         }
         batch.pad()

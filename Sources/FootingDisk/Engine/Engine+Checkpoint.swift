@@ -236,7 +236,8 @@ extension Engine {
         }
         entries.grow(toCount: count)
         try ledger.apply(to: &entries)
-        let offset = geometry.tableOffset(region: superblock.tableRegion)
+        let place = options.leavesOutOfFeatures == .table ? self.geometry : geometry
+        let offset = place.tableOffset(region: superblock.tableRegion)
         let generation = superblock.generation
         let range = 0..<Int(geometry.tableRegionSizeBytes)
         (superblock.tableChecksum, superblock.tableTag) =

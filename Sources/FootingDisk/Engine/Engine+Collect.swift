@@ -191,7 +191,7 @@ extension Engine {
             return state.sealedLSN
         }
         try writeCommits(upTo: target)
-        try synchronizeStore("release segments")
+        if options.leavesOutOfFeatures != .copies { try synchronizeStore("release segments") }
         let old = state.withLock { state -> Int in
             state.durableLSN = max(state.durableLSN, target)
             return state.turnReaders()

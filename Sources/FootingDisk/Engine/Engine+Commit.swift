@@ -15,7 +15,7 @@ extension Engine {
         let (isDone, failure) = state.withLock { state -> (Bool, DiskError?) in
             if let failure = state.failure { return (true, failure) }
             if state.isClosed { return (true, DiskError(.closed, "flush", "the disk was closed")) }
-            let open = state.user.open.map { $0.isEmpty ? 0 : $0.serial } ?? 0
+            let open = state.user.open.map { hasNothing($0) ? 0 : $0.serial } ?? 0
             let target = max(open, state.user.sealedSerial)
             if target <= state.user.durableSerial { return (true, nil) }
             state.flushWaiters.append(
@@ -46,6 +46,10 @@ extension Engine {
         }
     }
 
+    private func hasNothing(_ batch: Batch) -> Bool {
+        batch.isEmpty || (options.leavesOutOfFeatures == .trim && batch.payloadCount == 0)
+    }
+
     private var hasFlushWaiters: Bool { state.withLock { !$0.flushWaiters.isEmpty } }
 
     /// Writes the next commits, if there are any to write, and syncs if someone waits for it.
@@ -57,7 +61,11 @@ extension Engine {
     ///   called again.
     func commitStep() throws(DiskError) -> Bool {
         // A single thread may come here again from who was told of a flush.
-        if drive == .callers { return try commitNext() }
+        if drive == .callers {
+            let isWithin = state.withLock { $0.beginCommitting() }
+            defer { state.withLock { $0.isCommitting = isWithin } }
+            return try commitNext()
+        }
         let isMine = state.withLock { state in
             // Whoever looks without finding anything does not keep a flush from its own thread.
             if state.isCommitting || !mayHaveCommitWork(state) { return false }

@@ -240,7 +240,7 @@ extension Engine {
                 let entry = state.segments[Int(segment)]
                 return entry.state == .free && !entry.hasSpace
             }
-            if free.count == all.count { return piece }
+            if free.count == all.count || options.leavesOutOfFeatures == .use { return piece }
             state.compaction.unused?.append(contentsOf: discardPieces(free).reversed())
         }
         state.compaction.status.isRunning = false

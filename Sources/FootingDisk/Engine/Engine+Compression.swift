@@ -13,6 +13,7 @@ extension Engine {
             return state.superblock.compression == policy
         }
         if isSet { return }
+        if options.leavesOutOfFeatures == .policy { compression.withLock { $0 = policy } }
         do throws(DiskError) {
             // Another call may want something else meanwhile, and get it.
             try checkpointUntil { state in

@@ -258,10 +258,18 @@ extension Engine {
                 continue
             }
             let stored = unsafe UnsafeRawBufferPointer(rebasing: place[..<form.byteCount])
-            unsafe blocks[index] = EncodedBlock(form, stored)
+            unsafe blocks[index] = EncodedBlock(noted(form, instead: block.form), stored)
             count += 1
         }
         if count > 0 { state.withLock { $0.statistics.recompressedBlocks += count } }
+    }
+
+    /// What is noted of a block that was compressed anew.
+    private func noted(_ form: BlockForm, instead old: BlockForm) -> BlockForm {
+        guard options.leavesOutOfFeatures == .form, old.encoding != .plain else { return form }
+        let encoding = UInt64(old.encoding.rawValue)
+        let units = UInt64(form.units)
+        return BlockForm(encoding: encoding, units: units, checksum: form.checksum) ?? form
     }
 
     /// Appends copies of blocks to the collector's commits, but for those that clients changed.

@@ -66,7 +66,9 @@ extension Engine {
         let current = geometry
         if target == current { return }
         try requireMemory(for: target)
-        if target.sizeBytes < current.sizeBytes { try requireUnused(beyond: target) }
+        if target.sizeBytes < current.sizeBytes, options.leavesOutOfFeatures != .end {
+            try requireUnused(beyond: target)
+        }
         try makeRoom(for: target, current)
         // Changes that were set aside before have checkpoints of their own first.
         while geometry != target {
@@ -126,7 +128,10 @@ extension Engine {
             seal(.collector, continues: false, &state)
             return state.sealedLSN
         }
-        while state.withLock({ $0.superblock.lsn < sealed }) { try checkpoint() }
+        while state.withLock({ $0.superblock.lsn < sealed }) {
+            if options.leavesOutOfFeatures == .lately { break }
+            try checkpoint()
+        }
         let root = state.withLock { $0.superblock.mapRoot }
         let last = try lastBlock(below: root)
         if let last, last >= target.blockCount {
@@ -140,7 +145,9 @@ extension Engine {
         // The last block may be used in part only: what is beyond must read as zeros if it ever
         // comes back.
         let end = Int(target.sizeBytes % 4096)
-        if end == 0 || last != target.blockCount - 1 { return }
+        if end == 0 || last != target.blockCount - 1 || options.leavesOutOfFeatures == .tail {
+            return
+        }
         let block = AlignedBuffer(count: 4096)
         try unsafe readBlock(target.blockCount - 1, into: block.bytes)
         if unsafe block.bytes[end...].contains(where: { $0 != 0 }) {

@@ -49,6 +49,16 @@ package struct EngineDriver: Sendable {
         engine.state.withLock { state in state.segments.count { $0.isQuarantined } }
     }
 
+    /// Where the container's segments are that the engine takes to have space in the host.
+    package var reservedRanges: [Range<UInt64>] {
+        let geometry = engine.geometry
+        return engine.state.withLock { state in
+            state.segments.indices.filter { state.segments[$0].hasSpace }.map {
+                geometry.range(ofSegment: UInt32($0))
+            }
+        }
+    }
+
     /// Reads into the cache what a stream will want.
     package func readAheadStep() -> Bool { engine.readAheadStep() }
 
@@ -62,6 +72,12 @@ package struct EngineDriver: Sendable {
                 && !engine.isMapFull(blocks, state)
                 && state.active.trims.ranges.count < engine.options.trimRangeCountMax
         }
+    }
+
+    /// Whether a flush is possible in the midst of what the engine does: one thread at a time
+    /// commits.
+    package var admitsFlush: Bool {
+        engine.state.withLock { state in state.failure == nil && !state.isCommitting }
     }
 
     /// Reads bytes.
@@ -144,11 +160,14 @@ package struct EngineDriver: Sendable {
         return (step.damages, step.isAtEnd)
     }
 
+    /// Begins to make the container as small as its content, which steps go on with.
+    package func startCompaction() throws(DiskError) { try engine.startCompaction() }
+
     /// Makes the container as small as its content.
     ///
     /// - Returns: how that ended.
     package func compact() throws(DiskError) -> CompactionStatus {
-        try engine.startCompaction()
+        try startCompaction()
         while engine.compaction.isRunning {
             let didCommit = try commitStep()
             let didMaintain = try maintenanceStep()

@@ -65,6 +65,9 @@ public struct EngineOptions: Sendable {
     /// A rule of encryption that is broken, in tests that show that it matters.
     package var leavesOutOfEncryption: EncryptionRule?
 
+    /// A rule of another feature that is broken, in tests that show that it matters.
+    package var leavesOutOfFeatures: FeatureRule?
+
     /// How the caches' slabs are divided; only tests want few frames.
     package var cacheLayout = CacheLayout.standard
 

@@ -160,6 +160,12 @@ struct EngineState: ~Copyable {
 
     var statistics = EngineStatistics()
 
+    /// - Returns: whether somebody committed before.
+    mutating func beginCommitting() -> Bool {
+        defer { isCommitting = true }
+        return isCommitting
+    }
+
     /// Winning space begins anew.
     mutating func startSpaceRounds() {
         spaceRoundCount = 0

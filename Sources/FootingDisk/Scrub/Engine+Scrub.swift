@@ -34,7 +34,8 @@ extension Engine {
             take(step, next: ScrubPosition())
             return step
         }
-        if let leaf = scrubLeaf.withLock({ $0.take() }), leaf.isNext(view) {
+        let leavesOut = options.leavesOutOfFeatures
+        if let leaf = scrubLeaf.withLock({ $0.take() }), leaf.isNext(view, leavesOut) {
             // Where another tree is the current one by now: from there on once more.
             guard try verify(leaf, view, limit, &next, &step) else { return step }
         } else {
@@ -101,7 +102,7 @@ extension Engine {
             }
         }
         leaf.blocks = rest
-        next.block = leaf.next
+        next.block = options.leavesOutOfFeatures == .rest ? leaf.end : leaf.next
         if !rest.isEmpty { scrubLeaf.withLock { $0 = leaf } }
         return true
     }

@@ -35,9 +35,9 @@ struct ScrubLeaf {
     }
 
     /// Whether a step that goes by this goes on in it: the tree of a snapshot is always the same.
-    func isNext(_ view: ScrubView) -> Bool {
+    func isNext(_ view: ScrubView, _ leavesOut: FeatureRule?) -> Bool {
         view.position == ScrubPosition(snapshot: snapshot, block: next)
-            && (snapshot > 0 || generation == view.generation)
+            && (snapshot > 0 || generation == view.generation || leavesOut == .tree)
     }
 }
 

@@ -44,6 +44,13 @@ import Testing
         run(part * 20 + 7000..<part * 20 + 7020, simulation)
     }
 
+    @Test(arguments: 0..<Sanitizer.rounds(4, sanitized: 1) as Range<UInt64>)
+    func `Twenty seeds about changes of the disk itself`(_ part: UInt64) {
+        var simulation = Simulation()
+        simulation.isAboutChanges = true
+        run(part * 20 + 9000..<part * 20 + 9020, simulation)
+    }
+
     @Test func `Encrypted disks are resized, compacted and rolled back, too`() throws {
         var simulation = Simulation()
         simulation.isEncrypted = true
@@ -79,7 +86,10 @@ import Testing
 
     /// The open commit was closed for it, and then there was no other place.
     @Test func `A large write that does not fit behind the open commit takes what that has left`() {
-        run(3854..<3855)
+        // As it was found: before disks did anything at rest.
+        var simulation = Simulation()
+        simulation.hasUpkeep = false
+        run(3854..<3855, simulation)
     }
 
     @Test func `Some of the seeds fill several commits while a write arrives`() throws {

@@ -23,6 +23,8 @@ package struct Oracle: Sendable {
     private var flushed: [UInt64]
     private(set) var current: [UInt64]
     private var changes: [Change] = []
+    /// How many there were before these.
+    private var settledCount = 0
     private var lastVersion: UInt64 = 0
     /// How many of the changes a flush confirmed, where an older state must be kept in mind because
     /// a fault may bring it back.
@@ -40,6 +42,9 @@ package struct Oracle: Sendable {
 
     /// How many changes there are since the oldest state kept in mind.
     package var changeCount: Int { changes.count }
+
+    /// How many changes there ever were.
+    package var totalCount: Int { settledCount + changes.count }
 
     /// A number for the content of the next write.
     package mutating func nextVersion() -> UInt64 {
@@ -82,8 +87,11 @@ package struct Oracle: Sendable {
         changes.append(Change(ranges: [0..<content.count], version: 0, content: content))
     }
 
-    /// A flush succeeded that began when there were `count` changes.
-    package mutating func confirm(_ count: Int) {
+    /// A flush succeeded that began when there were `total` changes in all.
+    package mutating func confirm(_ total: Int) {
+        // Another one may have been faster that began later.
+        let count = total - settledCount
+        if count <= 0 { return }
         if remembersFlushed {
             confirmedCount = max(confirmedCount, count)
             return
@@ -94,11 +102,13 @@ package struct Oracle: Sendable {
             }
         }
         changes.removeSubrange(..<count)
+        settledCount += count
     }
 
     /// Forgets what was kept in mind: everything up to now is in the map.
     package mutating func settle() {
         flushed = current
+        settledCount += changes.count
         changes = []
         confirmedCount = 0
     }
@@ -146,6 +156,7 @@ package struct Oracle: Sendable {
             }
         }
         current = flushed
+        settledCount += changes.count
         changes = []
         confirmedCount = 0
         return survivors

@@ -4,9 +4,8 @@ import FootingSystem
 // What the client does to find damage.
 extension Client {
     /// Verifies some of what is stored: nothing is damaged on a disk to which nothing was done.
-    func scrub(_ engine: EngineDriver) {
-        let count = model.withLock { 1 + $0.random.below(40) }
-        for _ in 0..<count where canGoOn {
+    func scrub(_ engine: EngineDriver, stepCount: Int) {
+        for _ in 0..<stepCount where canGoOn {
             guard let (damages, isAtEnd) = scrubStep(engine) else { return }
             let isDamaged = model.withLock { $0.isDamaged } || store.counts.misdirectedWrites > 0
             if let first = damages.first, !isDamaged { return report("scrub: \(first)") }

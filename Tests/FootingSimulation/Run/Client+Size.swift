@@ -13,12 +13,17 @@ extension Client {
         if isSinglePiece || model.withLock({ $0.random.oneIn(2) }) { target = target / 8 * 8 }
         var isEmptied = false
         if target < now, model.withLock({ !$0.random.oneIn(8) }) {
+            isEmptied = true
             if target % 8 == 0 {
                 trim(target..<now, engine)
+            } else if profile.isAboutChanges, model.withLock({ !$0.other.oneIn(2) }) {
+                // But for what is left of the last block.
+                let end = (target + 7) / 8 * 8
+                if end < now { trim(end..<now, engine) }
+                isEmptied = false
             } else {
                 writeZeroes(target..<now, keepsSpace: false, engine)
             }
-            isEmptied = true
             guard canGoOn else { return }
         }
         resize(engine, from: now, to: target, isEmptied: isEmptied)
@@ -69,8 +74,20 @@ extension Client {
         }
     }
 
+    /// Begins to make the container as small as its content.
+    func startCompaction(_ engine: EngineDriver) {
+        let before = store.counts
+        do throws(DiskError) { try engine.startCompaction() } catch {
+            judge(error, "start to compact", before)
+        }
+    }
+
     /// Makes the container as small as its content.
     func compact(_ engine: EngineDriver) {
+        // Others act while it goes on, and the power goes.
+        if profile.isAboutChanges, model.withLock({ $0.other.oneIn(2) }) {
+            return startCompaction(engine)
+        }
         let before = store.counts
         do throws(DiskError) {
             let status = try engine.compact()

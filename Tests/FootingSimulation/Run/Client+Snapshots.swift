@@ -111,7 +111,7 @@ extension Client {
             if size != engine.sizeBytes { report("roll back to \(name): it had another size") }
             model.withLock { model in
                 model.oracle.become(content)
-                model.oracle.confirm(model.oracle.changeCount)
+                model.oracle.confirm(model.oracle.totalCount)
                 model.snapshots.rollbackCount += 1
             }
         } catch {

@@ -10,6 +10,8 @@ final class Client: Sendable {
         var oracle: Oracle
         var engine: EngineDriver?
         var random: SeededRandom
+        /// Apart from all else that is drawn: what a seed stands for stays the same.
+        var other: SeededRandom
         /// The first thing that was found to be wrong.
         var failure: SimulationFailure?
         /// Something failed after which the engine has to be opened again.
@@ -24,7 +26,11 @@ final class Client: Sendable {
         var policies: [CompressionPolicy]
         var snapshots = SnapshotModel()
         /// The sizes that the disk may have after a restart, in bytes.
-        var sizes: [UInt64]
+        var sizes: [UInt64] {
+            didSet { formerSizes.formUnion(oldValue) }
+        }
+        /// Those that it had, or was about to have: a fault may bring one back.
+        private(set) var formerSizes: Set<UInt64> = []
         var resizeCount = 0
         var compactionCount = 0
         /// A read that has begun and not ended.
@@ -49,6 +55,7 @@ final class Client: Sendable {
                 oracle: Oracle(sectorCount: profile.layout.sectorCount),
                 engine: nil,
                 random: SeededRandom(seed: seed),
+                other: SeededRandom(seed: ~seed),
                 policies: [profile.compression],
                 sizes: [profile.geometry.sizeBytes]
             )
@@ -289,7 +296,8 @@ extension Client {
             defer { model.policies = [engine.compression] }
             return model.policies
         }
-        if !allowed.contains(engine.compression) {
+        // Of an older superblock it is any that it ever was.
+        if !allowed.contains(engine.compression), store.counts.misdirectedWrites == 0 {
             throw SimulationFailure("the policy is \(engine.compression), not of \(allowed)")
         }
     }
@@ -297,9 +305,10 @@ extension Client {
     /// After a restart the size must be the last one set, or one that was on its way.
     func requireSizeKept() throws(SimulationFailure) {
         guard let engine else { return }
+        let isOlder = store.counts.misdirectedWrites > 0
         let allowed = model.withLock { model in
             defer { model.sizes = [engine.sizeBytes] }
-            return model.sizes
+            return isOlder ? model.formerSizes.union(model.sizes).sorted() : model.sizes
         }
         if !allowed.contains(engine.sizeBytes) {
             throw SimulationFailure("the size is \(engine.sizeBytes), not of \(allowed)")
@@ -316,7 +325,7 @@ extension Client {
     @discardableResult
     private func confirm(_ operation: String, _ body: () throws(DiskError) -> Void) -> Bool {
         let before = store.counts
-        let (count, names) = model.withLock { ($0.oracle.changeCount, $0.snapshots.unconfirmed) }
+        let (count, names) = model.withLock { ($0.oracle.totalCount, $0.snapshots.unconfirmed) }
         do throws(DiskError) {
             try body()
         } catch {

@@ -11,9 +11,17 @@ struct KeyRing {
     /// Times it was changed.
     private(set) var rotationCount = 0
     private var random: SeededRandom
+    /// Apart from all else that is drawn: what a seed stands for stays the same.
+    private var other: SeededRandom
+    private let leavesOut: FeatureRule?
+    private let changesOften: Bool
 
-    init(_ accelerator: any Accelerator, seed: UInt64) {
+    init(_ profile: Profile, seed: UInt64) {
+        let accelerator = profile.options.accelerator
+        leavesOut = profile.options.leavesOutOfFeatures
+        changesOften = profile.isAboutChanges
         random = SeededRandom(seed: seed)
+        other = SeededRandom(seed: ~seed)
         ledger = NonceLedger(accelerator)
         key = Self.makeKey(&random)
     }
@@ -30,15 +38,31 @@ struct KeyRing {
         _ store: SimulatedStore,
         _ clock: SimulatedClock
     ) throws(SimulationFailure) {
-        guard random.oneIn(3) else { return }
-        let new = Self.makeKey(&random)
-        if random.oneIn(2) { store.crash(atCall: 1 + random.below(4)) }
+        guard changesOften || random.oneIn(3) else { return }
+        let (new, crash) = (Self.makeKey(&random), random.oneIn(2) ? 1 + random.below(4) : nil)
+        try change(to: new, crash, store, clock)
+        // Once more, with a copy that may be damaged since.
+        while changesOften, !other.oneIn(8) {
+            let (new, crash) = (Self.makeKey(&other), other.oneIn(4) ? nil : 1 + other.below(6))
+            try change(to: new, crash, store, clock)
+        }
+    }
+
+    /// - Parameter crash: the write or sync at which the power goes.
+    private mutating func change(
+        to new: DiskKey,
+        _ crash: Int?,
+        _ store: SimulatedStore,
+        _ clock: SimulatedClock
+    ) throws(SimulationFailure) {
+        if let crash { store.crash(atCall: crash) }
         do throws(DiskError) {
             try DiskKeyDriver.rotate(
                 store,
                 from: key,
                 to: new,
                 unixSeconds: clock.unixSeconds,
+                leavesOut: leavesOut,
                 using: &random
             )
             rotationCount += 1

@@ -38,6 +38,9 @@ package struct Profile: Sendable {
     package var isEncrypted = false
     /// Sectors that the disk has at most, if its size changes; 0 if not.
     package var sectorCountMax: UInt64 = 0
+    /// Whether the disk itself is changed all the time: its size, its container, how it compresses,
+    /// what opens it.
+    package var isAboutChanges = false
     /// Whether clients are active while the engine writes.
     package var isInterleaved: Bool
 

@@ -23,7 +23,7 @@ struct Run {
         self.profile = profile
         self.random = random
         store = SimulatedStore(sizeBytes: profile.geometry.containerSizeBytes, seed: ~seed)
-        if profile.isEncrypted { keys = KeyRing(profile.options.accelerator, seed: seed &* 77) }
+        if profile.isEncrypted { keys = KeyRing(profile, seed: seed &* 77) }
         client = Client(store: store, clock: clock, profile: profile, seed: seed &* 31 &+ 7)
     }
 
@@ -45,6 +45,7 @@ struct Run {
             throw SimulationFailure("create: \(error)")
         }
         run.store.setSabotage(run.simulation.sabotage)
+        run.store.requireSpace(from: run.profile.geometry.segmentsOffset)
         run.faults = run.profile.faults(&run.random)
         if run.profile.trouble == .misdirection {
             run.client.model.withLock { $0.oracle.remembersFlushed = true }
@@ -137,6 +138,20 @@ struct Run {
             try checkTraffic(engine)
         }
         try check()
+        try requireSpaceReserved()
+    }
+
+    /// A host that is full later must not keep a write from its place.
+    private func requireSpaceReserved() throws(SimulationFailure) {
+        // An older superblock may count again, and with it what has been given back since.
+        let isDamaged = client.model.withLock { $0.isDamaged }
+        if isDamaged || store.counts.misdirectedWrites > 0 { return }
+        let count = store.unreservedCount
+        if count > 0 { throw SimulationFailure("\(count) writes went where no space is reserved") }
+        let ranges = client.engine?.reservedRanges ?? []
+        if let range = ranges.first(where: { !store.hasSpace($0) }) {
+            throw SimulationFailure("no space is reserved at \(range), which is said to have some")
+        }
     }
 
     /// What the engine says it wrote must be what the store was given, to the byte.
@@ -246,6 +261,9 @@ struct Run {
         try open()
     }
 
+    /// One opening in so many is checked.
+    private var checkInterval: Int { profile.isAboutChanges ? 2 : 4 }
+
     /// Opens, possibly crashing in the middle of that, and verifies everything.
     private mutating func open() throws(SimulationFailure) {
         client.model.withLock { model in
@@ -257,7 +275,7 @@ struct Run {
             let (store, clock) = (store, clock)
             try keys?.rotate(store, clock)
         }
-        if random.oneIn(4) { try checkImage(isRecovered: false) }
+        if random.oneIn(checkInterval) { try checkImage(isRecovered: false) }
         while random.oneIn(4), summary.restartCount > 0 {
             store.crash(atCall: 1 + random.below(4))
             _ = try? openOnce()
@@ -281,7 +299,7 @@ struct Run {
         try client.requireSizeKept()
         try verify()
         try check()
-        if random.oneIn(4) { try checkImage(isRecovered: true) }
+        if random.oneIn(checkInterval) { try checkImage(isRecovered: true) }
         store.setFaults(faults)
     }
 

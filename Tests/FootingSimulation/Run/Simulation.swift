@@ -58,6 +58,9 @@ package struct Simulation: Sendable {
     package var crash: (atCall: Int, survival: Survival)?
     /// Snapshots in every run, of a disk that is full, so that all goes on about them.
     package var isAboutSnapshots = false
+    /// Disks that get other sizes all the time, are compacted, scrubbed and trimmed, compress
+    /// otherwise and get other keys.
+    package var isAboutChanges = false
     /// A rule of snapshots that is broken, to show that it is noticed.
     package var leavesOut: SnapshotRule?
     /// Whether disks are encrypted: one in three by default.
@@ -67,6 +70,8 @@ package struct Simulation: Sendable {
     /// Whether the disk keeps itself in order beside everything else: one in three by default,
     /// where nothing is broken on purpose.
     package var hasUpkeep: Bool?
+    /// A rule of another feature that is broken, to show that it is noticed.
+    package var leavesOutOfFeatures: FeatureRule?
     /// Makes runs short: a small disk and few operations.
     package var isShort = false
 
@@ -85,6 +90,7 @@ package struct Simulation: Sendable {
         if let trouble { profile.trouble = trouble }
         if let accelerator { profile.options.accelerator = accelerator }
         if isAboutSnapshots { profile.fillWithSnapshots(&random) }
+        if isAboutChanges { profile.changeMuch(&random) }
         if isShort { profile.shorten(&random) }
         // Apart from all else that is drawn: what a seed stands for stays the same.
         var other = SeededRandom(seed: seed &* 0x9e37_79b9_7f4a_7c15)
@@ -94,6 +100,7 @@ package struct Simulation: Sendable {
         profile.options.leavesOutOfEncryption = leavesOutOfEncryption
         profile.options.verifiesChecksums = verifiesChecksums
         profile.options.leavesOut = leavesOut
+        profile.options.leavesOutOfFeatures = leavesOutOfFeatures
         let run = Run(self, profile, seed: seed, random)
         do throws(SimulationFailure) {
             return try run.execute()
@@ -107,7 +114,8 @@ package struct Simulation: Sendable {
 extension Simulation {
     /// Nothing is left out that keeps a disk's content.
     private var isWhole: Bool {
-        sabotage == .none && verifiesChecksums && leavesOut == nil && leavesOutOfEncryption == nil
+        sabotage == .none && verifiesChecksums && leavesOut == nil
+            && leavesOutOfEncryption == nil && leavesOutOfFeatures == nil
     }
 
     /// Runs a short seed again and again, crashing at every write and sync it makes.
@@ -169,6 +177,35 @@ extension Profile {
         options.upkeep.scatteredBlockCountMin = 2
         options.upkeep.trimmedBytesMin = geometry.segmentSizeBytes
         options.upkeep.returnedSegmentCountMin = 1
+    }
+
+    /// A small disk that is changed all the time, and full or with room to spare.
+    fileprivate mutating func changeMuch(_ random: inout SeededRandom) {
+        isAboutChanges = true
+        let sectors = UInt64(300 + random.below(700))
+        snapshotCountMax = random.oneIn(4) ? 2 : 0
+        // With so much room the table of segments gets longer with the disk, and moves.
+        geometry =
+            random.oneIn(4)
+            ? Geometry(
+                sizeBytes: sectors * 512,
+                segmentSizeBytes: 64 << 10,
+                segmentCount: 256 - UInt32(random.below(40))
+            )
+            : Geometry(
+                sizeBytes: sectors * 512,
+                sparePercent: 11,
+                snapshotReservePercent: random.below(100),
+                segmentSizeBytes: 64 << 10
+            )
+        sectorCountMax = sectors * 2
+        // Only the first change to another policy is one that other programs must know of.
+        if random.oneIn(2) { compression = .none }
+        cycleCount += 3
+        layout = Layout(windows: [0..<sectorCountMax])
+        startsFull = random.oneIn(2)
+        isInterleaved = random.below(3) > 0
+        operationCount = 100 + random.below(200)
     }
 
     /// A disk of a few segments and a handful of operations.

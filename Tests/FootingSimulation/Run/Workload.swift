@@ -6,6 +6,7 @@ extension Client {
     /// Does something.
     func act() {
         guard let engine else { return }
+        if profile.isAboutChanges, change(engine) { return }
         let choice = model.withLock { $0.random.below(100) }
         // Otherwise it ends when the engine waits for it.
         if model.withLock({ $0.readInFlight != nil && $0.random.oneIn(16) }) { settleReads() }
@@ -41,7 +42,7 @@ extension Client {
             } else if choice < 4 {
                 compact(engine)
             } else {
-                scrub(engine)
+                scrub(engine, stepCount: model.withLock { 1 + $0.random.below(40) })
             }
         case ..<98: changeBudget(engine)
         case ..<99:
@@ -50,6 +51,45 @@ extension Client {
         default:
             let pause = model.withLock { $0.random.below(3) }
             clock.advance(nanoseconds: [10_000_000, 1_100_000_000, 6_000_000_000][pause])
+        }
+    }
+
+    /// Changes the disk itself now and then, where it is all about that.
+    ///
+    /// - Returns: whether it did.
+    private func change(_ engine: EngineDriver) -> Bool {
+        let (choice, crash) = model.withLock { model in
+            (model.other.below(40), model.other.oneIn(4) ? 1 + model.other.below(24) : nil)
+        }
+        // In the midst of it, or soon after; what is to rot must come to that.
+        if choice < 9, profile.trouble != .rot, let crash {
+            store.crash(atCall: choice < 2 ? (crash + 1) / 2 : crash)
+        }
+        switch choice {
+        case 0..<2:
+            let policies = CompressionPolicy.allCases
+            setCompression(policies[model.withLock { $0.other.below(policies.count) }], engine)
+        case 2: resize(engine)
+        case 3..<5: compact(engine)
+        case 5..<9: trimWhileCompacting(engine)
+        case 9..<12: scrub(engine, stepCount: choice == 9 ? 20 : 1)
+        case 12..<15:
+            trim(pick(countMax: 100), engine)
+            if canGoOn { flush(engine) }
+        default: return false
+        }
+        return true
+    }
+
+    /// Lets a compaction go on for some steps, and trims what it may have moved.
+    private func trimWhileCompacting(_ engine: EngineDriver) {
+        startCompaction(engine)
+        for _ in 0..<model.withLock({ 1 + $0.other.below(6) }) where canGoOn {
+            step(engine, commits: false)
+        }
+        if canGoOn { trim(pick(countMax: 100), engine) }
+        for _ in 0..<model.withLock({ $0.other.below(4) }) where canGoOn {
+            step(engine, commits: false)
         }
     }
 
@@ -152,6 +192,9 @@ extension Client {
             if profile.snapshotCountMax > 0 { interruptWithSnapshot(engine) }
         default:
             changeBudget(engine)
+        }
+        if profile.isAboutChanges, engine.admitsFlush, model.withLock({ $0.other.oneIn(4) }) {
+            flush(engine)
         }
     }
 }

@@ -33,6 +33,19 @@ extension SimulatedStore {
     /// Space taken in bytes.
     package var spaceBytes: UInt64 { state.withLock { UInt64($0.spaceUnits.count) << 16 } }
 
+    /// From where on space must have been asked for before anything is written.
+    package func requireSpace(from offset: UInt64) {
+        state.withLock { $0.reservedStart = offset }
+    }
+
+    /// Writes for which none was.
+    package var unreservedCount: Int { state.withLock { $0.unreservedCount } }
+
+    /// Whether space was asked for all of a range, and not given back.
+    package func hasSpace(_ range: Range<UInt64>) -> Bool {
+        state.withLock { $0.hasSpace(range) }
+    }
+
     /// Bytes of the longest range that was given back in one go.
     package var discardBytesMost: Int { state.withLock { $0.discardBytesMost } }
 

@@ -22,6 +22,18 @@ extension SimulatedStore.State {
         if isDown { throw .inputOutput }
     }
 
+    /// Counts a write to what may have no space.
+    mutating func noteSpace(_ offset: UInt64, _ count: Int) {
+        guard offset >= reservedStart else { return }
+        if !hasSpace(offset..<offset + UInt64(count)) { unreservedCount += 1 }
+    }
+
+    func hasSpace(_ range: Range<UInt64>) -> Bool {
+        (range.lowerBound >> 16..<(range.upperBound + 0xffff) >> 16).allSatisfy {
+            spaceUnits.contains($0)
+        }
+    }
+
     /// Takes a write into the volatile cache.
     mutating func accept(_ write: SimulatedStore.Write) {
         unsafe write.bytes.withUnsafeBytes { unsafe current.write(at: write.offset, $0) }

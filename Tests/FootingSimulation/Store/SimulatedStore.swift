@@ -36,6 +36,9 @@ package final class SimulatedStore: BlockStore {
         var superblocksToCrash = 0
         var isDown = false
         var spaceUnits: Set<UInt64> = []
+        /// From there on nothing is written for which no space was asked, and how often it was.
+        var reservedStart = UInt64.max
+        var unreservedCount = 0
         var discardBytesMost = 0
         var trace: UInt64 = 0xcbf2_9ce4_8422_2325
 
@@ -126,6 +129,7 @@ extension SimulatedStore {
         try state.withLock { (state) throws(Errno) in
             state.settle(next: offset)
             try state.countCall()
+            state.noteSpace(offset, bytes.count)
             state.note(1, offset, unsafe Checksum.crc32c(bytes))
             let isBad = state.faults.writeErrorOffset == offset
             if isBad || state.strikes(state.faults.writeErrorOneIn) {
@@ -165,6 +169,7 @@ extension SimulatedStore {
         try state.withLock { (state) throws(Errno) in
             state.settle(next: offset)
             try state.countCall()
+            state.noteSpace(offset, bytes.count)
             state.note(3, offset, unsafe bytes.withUnsafeBytes { unsafe Checksum.crc32c($0) })
             if state.hasSyncFailed { throw .inputOutput }
             if state.strikes(state.faults.writeSpaceErrorOneIn)
@@ -247,6 +252,7 @@ extension SimulatedStore {
         try state.withLock { (state) throws(Errno) in
             state.settle(next: range.lowerBound)
             try state.countCall()
+            state.noteSpace(range.lowerBound, range.count)
             state.note(4, range.lowerBound, UInt32(range.count))
             if state.strikes(state.faults.writeSpaceErrorOneIn) {
                 state.counts.spaceErrors += 1
