@@ -117,7 +117,7 @@ extension Engine {
             Descriptor(kind: .trim, block: range.lowerBound, value: UInt32(range.count))
         )
         state.active.trim(range)
-        state.trimCount &+= 1
+        state.trimmedBlocks &+= UInt64(range.count)
         state.trimmedBytes &+= UInt64(range.count) * 4096
         state.trimLSN = state.sealedLSN + 1
     }

@@ -270,6 +270,7 @@ extension Engine {
             }
             // It was possible for the table, and since then no segment has gained or lost a block.
             try? end.ledger.apply(to: &state.segments)
+            state.shrinkage.note(end.ledger.applied)
             state.superblock = end.superblock
             // With it, at once: whoever waits for a rollback reads what it brought back.
             state.finish(end.snapshots, isRollback: end.isRollback, geometry)
@@ -294,7 +295,8 @@ extension Engine {
         // From here on a program that knows no compression refuses the disk.
         compression.withLock { $0 = end.superblock.compression }
         state.wakeAll(on: Condition.progress)
-        returnSurplus()
+        // Else what it has won is given back at its end.
+        if !state.withLock({ $0.compaction.isRunningUnasked }) { returnSurplus() }
     }
 
     /// Waits for the readers of a parity, who began before it was turned: they may still read what
@@ -314,11 +316,8 @@ extension Engine {
     /// Frees the segments that neither the tree nor the log after the checkpoint needs.
     private func freeDeadSegments(_ state: inout EngineState) {
         let inUse = segmentsOfStreams(state)
-        var liveUnits: UInt64 = 0
-        defer { state.shrinkage.note(liveUnits: liveUnits) }
         for index in state.segments.indices {
             let entry = state.segments[index]
-            liveUnits += UInt64(entry.liveUnits)
             let segment = UInt32(index)
             guard entry.state != .free, entry.liveUnits == 0, !isPinned(index, state),
                 state.lastLSN[index] <= state.superblock.lsn, !inUse.contains(segment)
@@ -375,6 +374,8 @@ final class Ledger: MapUpdate.Accounting {
     private var isImpossible = false
     /// What every segment holds from now on, whatever it held before.
     private var counts: [UInt32]?
+    /// What ``apply(to:)`` has changed.
+    private(set) var applied = Shrinkage.Change()
 
     init(geometry: Geometry) {
         self.geometry = geometry
@@ -397,12 +398,18 @@ final class Ledger: MapUpdate.Accounting {
     /// - Throws: kind `corrupt` if a segment would hold less than nothing, or more than there is
     ///   room.
     func apply(to segments: inout [SegmentEntry]) throws(DiskError) {
+        applied = Shrinkage.Change()
         if let counts {
-            for (segment, count) in counts.enumerated() { segments[segment].liveUnits = count }
+            for (segment, count) in counts.enumerated() {
+                applied.count(from: segments[segment].liveUnits, to: count)
+                segments[segment].liveUnits = count
+            }
             return
         }
         for (segment, change) in changes.enumerated() where change != 0 {
-            segments[segment].liveUnits = try units(segment, segments[segment].liveUnits, change)
+            let before = segments[segment].liveUnits
+            segments[segment].liveUnits = try units(segment, before, change)
+            applied.count(from: before, to: segments[segment].liveUnits)
         }
     }
 

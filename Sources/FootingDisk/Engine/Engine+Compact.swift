@@ -52,13 +52,14 @@ struct Compaction: Sendable {
     /// For one that nobody asked for: what it wins at most, and has won.
     var wonUnitsMax: UInt64 = 0
     var wonUnits: UInt64 = 0
-    /// And the free segments that there were: only more than these are given back.
-    var keptCount = 0
     /// Rounds in a row in which there was no room to empty a segment.
     var waitCount = 0
 
     /// Without room for so many rounds there will be none.
     static let waitCountMax = 64
+
+    /// Whether one that nobody asked for has not ended.
+    var isRunningUnasked: Bool { status.isRunning && isUnasked }
 
     /// There is no space to go on with.
     mutating func giveUp(_ error: DiskError) {
@@ -195,10 +196,16 @@ extension Engine {
         if state.withLock({ $0.compaction.unused == nil }) { beginReturning() }
         if let piece = state.withLock({ nextUnused(&$0) }) {
             // A refusal costs the host space, nothing else.
-            try? store.discard(piece)
+            let isTaken: Bool
+            do throws(Errno) {
+                try store.discard(piece)
+                isTaken = true
+            } catch {
+                isTaken = false
+            }
             state.withLock { state in
                 state.compaction.status.discardedBytes += UInt64(piece.count)
-                guard state.compaction.isUnasked else { return }
+                guard state.compaction.isUnasked, isTaken else { return }
                 state.statistics.returnedAtRestBytes += UInt64(piece.count)
             }
         }
@@ -208,8 +215,12 @@ extension Engine {
     private func beginReturning() {
         let (surplus, others) = state.withLock { state -> ([UInt32], [UInt32]) in
             let isUnasked = state.compaction.isUnasked
+            let capacity = UInt64(geometry.payloadPerSegment) * Geometry.unitsPerBlock
+            let wonCount = Int(state.compaction.wonUnits / capacity)
             let surplus = takeSurplus(&state) { state in
-                max(self.segmentsWanted(state), isUnasked ? state.compaction.keptCount : 0)
+                // What else is free was so before.
+                let others = isUnasked ? state.ready.count - wonCount : 0
+                return max(self.segmentsWanted(state), others)
             }
             let bytes = UInt64(surplus.count) * geometry.segmentSizeBytes
             state.compaction.status.returnedBytes = bytes

@@ -79,7 +79,7 @@ final class Engine: Sendable {
         cipher: VolumeCipher? = nil
     ) throws(DiskError) {
         window = Locked(try SegmentWindow(options.buffers))
-        state.shrinkage.note(liveUnits: state.segments.reduce(0) { $0 + UInt64($1.liveUnits) })
+        state.shrinkage = Shrinkage(of: state.segments)
         checkpointMemory = try CheckpointMemory(state.superblock.geometry, options.buffers)
         self.store = store
         self.cipher = cipher

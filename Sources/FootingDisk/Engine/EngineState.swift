@@ -124,9 +124,9 @@ struct EngineState: ~Copyable {
     var compaction = Compaction()
     /// What became of the last one that somebody asked for, while there is another.
     var askedCompaction = CompactionStatus()
-    /// Trims so far, what was trimmed since a checkpoint was made for that, and where in the log
-    /// the last trim is at most.
-    var trimCount: UInt64 = 0
+    /// Blocks trimmed so far, bytes since a checkpoint was made for them, and the commit that has
+    /// the last of them, or one before it.
+    var trimmedBlocks: UInt64 = 0
     var trimmedBytes: UInt64 = 0
     var trimLSN: UInt64 = 0
     /// By how much what the disk holds has become less.

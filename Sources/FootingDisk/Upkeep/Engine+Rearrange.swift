@@ -15,7 +15,7 @@ extension Engine {
     /// Whether clients leave the disk alone, and have for long enough.
     func isAtRest(_ state: inout EngineState) -> Bool {
         let count =
-            state.statistics.blocksRead &+ state.statistics.blocksWritten &+ state.trimCount
+            state.statistics.blocksRead &+ state.statistics.blocksWritten &+ state.trimmedBlocks
         let rest = state.rest.look(
             count: count,
             now: clock.nanoseconds,

@@ -21,7 +21,7 @@ extension Engine {
             if state.trimLSN > state.superblock.lsn { return .checkpoint }
         }
         let wonUnitsMax = state.shrinkage.units
-        let part = state.shrinkage.peakUnits / 32
+        let part = state.shrinkage.liveUnits / 32
         guard wonUnitsMax >= max(bytesMin / Geometry.unitSizeBytes, part) else { return nil }
         // Looked at once: what is left in fuller segments stays until there is more of it.
         state.shrinkage.forget()
@@ -35,7 +35,6 @@ extension Engine {
         state.compaction.hasBegun = true
         state.compaction.sequenceEnd = state.nextSequence
         state.compaction.wonUnitsMax = wonUnitsMax
-        state.compaction.keptCount = state.ready.count
         return compactionTask(&state)
     }
 
@@ -53,23 +52,45 @@ extension Engine {
     }
 }
 
-/// By how much what a disk holds has become less.
+/// How much of what a disk no longer holds lies in segments that are still in use.
+///
+/// What is trimmed as whole segments goes back without being asked for, and what is overwritten
+/// leaves room that the log needs; neither counts.
 struct Shrinkage: Sendable {
-    /// What the tree of the last checkpoint refers to, and the most that there was.
-    private var liveUnits: UInt64 = 0
-    private(set) var peakUnits: UInt64 = 0
+    /// What a checkpoint has changed.
+    struct Change: Sendable {
+        /// Units by which all segments together hold more, or less.
+        private(set) var units = 0
+        /// Units by which those hold less that still hold something.
+        private(set) var lessUnits: UInt64 = 0
 
-    /// How much less it is than the most.
-    var units: UInt64 { peakUnits - liveUnits }
+        /// Counts a segment.
+        mutating func count(from before: UInt32, to after: UInt32) {
+            units += Int(after) - Int(before)
+            if after > 0, after < before { lessUnits += UInt64(before - after) }
+        }
+    }
 
-    /// Takes in what a checkpoint has found.
-    mutating func note(liveUnits: UInt64) {
-        self.liveUnits = liveUnits
-        peakUnits = max(peakUnits, liveUnits)
+    /// What the tree of the last checkpoint refers to.
+    private(set) var liveUnits: UInt64
+    /// How much less that is than it was.
+    private(set) var units: UInt64 = 0
+
+    /// Nothing yet, at an opening.
+    init(of segments: [SegmentEntry] = []) {
+        liveUnits = segments.reduce(0) { $0 + UInt64($1.liveUnits) }
+    }
+
+    /// Takes in what a checkpoint has changed.
+    mutating func note(_ change: Change) {
+        let more = UInt64(max(change.units, 0))
+        let less = UInt64(max(-change.units, 0))
+        liveUnits = liveUnits + more - min(less, liveUnits + more)
+        units = units - min(units, more) + min(less, change.lessUnits)
     }
 
     /// Begins anew with what there is.
-    mutating func forget() { peakUnits = liveUnits }
+    mutating func forget() { units = 0 }
 }
 
 /// How full a segment is, as a fraction.

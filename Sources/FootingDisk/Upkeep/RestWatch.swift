@@ -29,6 +29,8 @@ struct RestWatch: Sendable {
             by: countPerSecondMax
         )
         if !allowed.overflow, done > allowed.partialValue / 1_000_000_000 { restSince = now }
+        // Of a long time without a look nobody knows when it was.
+        if elapsed > 4 * Self.periodNanoseconds, done > countPerSecondMax { restSince = now }
         if elapsed >= Self.periodNanoseconds || restSince == now {
             (lookNanoseconds, lookCount) = (now, count)
         }

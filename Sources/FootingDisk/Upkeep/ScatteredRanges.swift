@@ -6,7 +6,7 @@ struct ScatteredRanges: Sendable {
     /// Chunks remembered at a time: those that came first, so that of a disk that is read from its
     /// beginning to its end again and again some are put in order each time.
     static let countMax = 4096
-    /// What was not read again for a day makes room for others.
+    /// What was not read again for a day makes room for others, if there is none.
     private static let keptSeconds: UInt32 = 86_400
     /// Instead of the time of its first read: a chunk that is due.
     private static let due: UInt32 = .max
@@ -61,7 +61,9 @@ struct ScatteredRanges: Sendable {
     private mutating func makeRoom(_ seconds: UInt32) -> Bool {
         guard seconds &- beginSeconds >= Self.keptSeconds else { return false }
         beginSeconds = seconds
-        firstReads = firstReads.filter { $0.value == Self.due }
+        firstReads = firstReads.filter { chunk in
+            chunk.value == Self.due || seconds &- chunk.value < Self.keptSeconds
+        }
         return firstReads.count < Self.countMax
     }
 
@@ -73,8 +75,8 @@ struct ScatteredRanges: Sendable {
         guard hasDue else { return nil }
         let chunk = dueChunks[takenCount]
         takenCount += 1
-        if !hasDue {
-            dueChunks.removeAll(keepingCapacity: true)
+        if takenCount >= Self.countMax || !hasDue {
+            dueChunks.removeFirst(takenCount)
             takenCount = 0
         }
         firstReads[chunk] = nil

@@ -22,6 +22,8 @@ struct FeatureRuleTests {
 
         var simulation: Simulation {
             var simulation = Simulation()
+            // Else the run with the rule in force could be another one.
+            simulation.hasUpkeep = false
             switch rule {
             case .slots, .healing:
                 simulation.isAboutChanges = true

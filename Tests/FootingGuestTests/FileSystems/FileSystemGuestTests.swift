@@ -104,7 +104,7 @@ struct FileSystemGuestTests {
             let load = words("load", kept, "&")
             try guest.shell("\(mount); \(load) files noise /tmp/mnt &")
             let wanted = kept.map { $0 + Self.stepCount }
-            let deadline = Deadline.after(seconds: 40)
+            let deadline = Deadline.after(seconds: 120)
             while !isReached(wanted, kept), deadline.milliseconds > 0 {
                 usleep(50_000)
                 kept = lastKept(guest, kept)

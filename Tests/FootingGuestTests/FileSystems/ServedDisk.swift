@@ -43,7 +43,7 @@ final class ServedDisk {
         _ = unsafe unlink(socket)
         let words = ["serve", "\(folder.path)/disk.footing", "--socket", socket] + keyOptions
         server = try ChildProcess(
-            limitSeconds: 150,
+            limitSeconds: 400,
             [GuestKit.Part.program.path] + words,
             descriptors: [:],
             log: "\(folder.path)/serve.log"
