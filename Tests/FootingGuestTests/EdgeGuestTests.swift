@@ -106,9 +106,9 @@ import Testing
         // How near it comes from below depends on what else this machine does meanwhile; that it
         // comes within 5 % is measured without an emulator, by `BandwidthTests`.
         #expect(rate <= Double(preset.bandwidth) * 1.05)
-        // The limit was what held them up, where the emulator came anywhere near it.
+        // The limit was what held them up, where the emulator came near it: below, nobody waits.
         #expect(rate > 0)
-        #expect(after.held > before.held || rate < Double(preset.bandwidth) / 2)
+        #expect(after.held > before.held || rate < Double(preset.bandwidth) * 0.9)
         #expect(held <= preset.residentMax << 10)
         #expect(bounds == "\(preset.memory * Self.mebibyte)\n0\n")
         #expect(try squeezed.kills() == [])
