@@ -223,8 +223,9 @@ import Testing
     /// No checkpoint comes by itself then, which would tell what they left.
     @Test func `Trims are noticed also where clients write a little now and then`() throws {
         let disk = try scattered(options())
-        for block in 0..<Self.blockCount where block % 4 != 0 {
-            try disk.engine.trim(block * 4096..<(block + 1) * 4096)
+        // Few enough changes that they are no reason for one either.
+        for start in stride(from: 0, to: Self.blockCount, by: 64) {
+            try disk.engine.trim(start * 4096..<(start + 48) * 4096)
         }
         for _ in 0..<30 {
             try disk.write(0, 4096, 0)
