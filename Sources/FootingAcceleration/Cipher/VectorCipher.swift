@@ -8,8 +8,9 @@ internal import Synchronization
 final class VectorCipher: BlockCipher {
     /// What one direction has done.
     private struct Direction: ~Copyable {
-        /// Calls that have begun with a disk's whole block: nearly all. One number for the call and
-        /// its bytes, as each takes a fiftieth of the call.
+        /// Calls that have begun with a disk's whole block: nearly all.
+        ///
+        /// One number for the call and its bytes, as each takes a fiftieth of the call.
         let blockCount = Atomic<UInt64>(0)
         /// The others.
         let otherCount = Atomic<UInt64>(0)
