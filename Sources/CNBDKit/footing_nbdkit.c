@@ -21,14 +21,6 @@ static int answer(int result)
 	return -1;
 }
 
-/* The same after a change, which FUA wants durable. */
-static int answer_change(void *connection, int result, uint32_t flags)
-{
-	if (result == 0 && (flags & NBDKIT_FLAG_FUA))
-		result = footing_plugin_flush(connection);
-	return answer(result);
-}
-
 void footing_nbdkit_error(const char *text)
 {
 	nbdkit_error("%s", text);
@@ -37,6 +29,17 @@ void footing_nbdkit_error(const char *text)
 void footing_nbdkit_debug(const char *text)
 {
 	nbdkit_debug("%s", text);
+}
+
+const char *footing_nbdkit_keep(const char *text)
+{
+	return nbdkit_strdup_intern(text);
+}
+
+int footing_nbdkit_add_export(struct nbdkit_exports *exports, const char *name,
+	const char *description)
+{
+	return nbdkit_add_export(exports, name, description) < 0 ? -errno : 0;
 }
 
 int footing_nbdkit_add_extent(struct nbdkit_extents *extents, uint64_t offset, uint64_t count,
@@ -94,6 +97,13 @@ static const char *plugin_default_export(int is_read_only, int is_tls)
 	return footing_plugin_export();
 }
 
+static int plugin_list_exports(int is_read_only, int is_tls, struct nbdkit_exports *exports)
+{
+	(void)is_read_only;
+	(void)is_tls;
+	return answer(footing_plugin_exports(exports));
+}
+
 static void *plugin_open(int is_read_only)
 {
 	(void)is_read_only;
@@ -107,8 +117,7 @@ static void plugin_close(void *connection)
 
 static const char *plugin_description(void *connection)
 {
-	(void)connection;
-	return footing_plugin_description();
+	return footing_plugin_description(connection);
 }
 
 static int64_t plugin_size(void *connection)
@@ -166,20 +175,20 @@ static int plugin_pread(void *connection, void *buffer, uint32_t count, uint64_t
 static int plugin_pwrite(void *connection, const void *buffer, uint32_t count, uint64_t offset,
 	uint32_t flags)
 {
-	int result = footing_plugin_write(connection, buffer, count, offset);
-	return answer_change(connection, result, flags);
+	return answer(footing_plugin_write(connection, buffer, count, offset,
+		flags & NBDKIT_FLAG_FUA));
 }
 
 static int plugin_zero(void *connection, uint32_t count, uint64_t offset, uint32_t flags)
 {
-	int result = footing_plugin_zero(connection, count, offset, !(flags & NBDKIT_FLAG_MAY_TRIM),
-		flags & NBDKIT_FLAG_FAST_ZERO);
-	return answer_change(connection, result, flags);
+	return answer(footing_plugin_zero(connection, count, offset,
+		!(flags & NBDKIT_FLAG_MAY_TRIM), flags & NBDKIT_FLAG_FAST_ZERO,
+		flags & NBDKIT_FLAG_FUA));
 }
 
 static int plugin_trim(void *connection, uint32_t count, uint64_t offset, uint32_t flags)
 {
-	return answer_change(connection, footing_plugin_trim(connection, count, offset), flags);
+	return answer(footing_plugin_trim(connection, count, offset, flags & NBDKIT_FLAG_FUA));
 }
 
 static int plugin_flush(void *connection, uint32_t flags)
@@ -214,6 +223,7 @@ static struct nbdkit_plugin plugin = {
 	.after_fork = plugin_after_fork,
 	.cleanup = plugin_cleanup,
 	.default_export = plugin_default_export,
+	.list_exports = plugin_list_exports,
 	.export_description = plugin_description,
 	.open = plugin_open,
 	.close = plugin_close,

@@ -24,12 +24,19 @@ public struct SnapshotSource: ExportSource {
 
     /// Opens a snapshot.
     public func open(_ name: String) -> (any Export)? {
+        guard let snapshot = try? openSnapshot(name) else { return nil }
+        return SnapshotExport(snapshot, name: name)
+    }
+
+    /// Opens a snapshot by its export's name.
+    ///
+    /// - Returns: nil if that is no name of a snapshot of this disk.
+    /// - Throws: why it cannot be opened.
+    public func openSnapshot(_ name: String) throws(DiskError) -> DiskSnapshot? {
         guard let at = name.lastIndex(of: "@") else { return nil }
         let owner = name[..<at]
-        guard owner.isEmpty || owner == diskName,
-            let snapshot = try? disk.openSnapshot(String(name[name.index(after: at)...]))
-        else { return nil }
-        return SnapshotExport(snapshot, name: name)
+        guard owner.isEmpty || owner == diskName else { return nil }
+        return try disk.openSnapshot(String(name[name.index(after: at)...]))
     }
 }
 

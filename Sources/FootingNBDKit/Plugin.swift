@@ -1,6 +1,5 @@
 internal import CNBDKit
 internal import FootingCommands
-internal import FootingNBD
 internal import FootingSystem
 import Glibc
 
@@ -21,20 +20,17 @@ enum Plugin {
         life.withLock { if case .open(let disk) = $0 { disk } else { nil } }
     }
 
-    /// What the one export there is is called, and a line about it.
-    static var texts: (name: UnsafePointer<CChar>, summary: UnsafePointer<CChar>) {
-        unsafe kept.withLock { kept in
+    /// What a client has that asks for no export.
+    static var defaultExport: UnsafePointer<CChar> {
+        unsafe keptName.withLock { kept in
             if let kept = unsafe kept { return unsafe kept }
-            let export = disk.map { DiskExport($0.disk, name: $0.name) }
-            let texts = unsafe (Self.kept(export?.name ?? ""), Self.kept(export?.summary ?? ""))
-            unsafe kept = texts
-            return unsafe texts
+            let name = unsafe Self.kept(disk?.name ?? "")
+            unsafe kept = name
+            return unsafe name
         }
     }
 
-    private static let kept = unsafe Locked<
-        (name: UnsafePointer<CChar>, summary: UnsafePointer<CChar>)?
-    >(nil)
+    private static let keptName = unsafe Locked<UnsafePointer<CChar>?>(nil)
 
     fileprivate static func set(_ name: String, _ value: String) throws(PluginOptions.Refusal) {
         try life.withLock { (life) throws(PluginOptions.Refusal) in

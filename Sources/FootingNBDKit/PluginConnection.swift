@@ -9,19 +9,51 @@ final class PluginConnection: Sendable {
     /// What clients' offsets and lengths must be multiples of.
     static let sectorBytes: UInt64 = 512
 
-    let disk: Disk
-    let export: DiskExport
-    let isReadOnly: Bool
-
-    private init(_ plugin: PluginDisk) {
-        disk = plugin.disk
-        export = DiskExport(plugin.disk, name: plugin.name)
-        isReadOnly = plugin.isReadOnly
+    /// What the client asked for.
+    enum Target {
+        case disk(Disk)
+        case snapshot(DiskSnapshot)
     }
 
+    let target: Target
+    /// The same as NBD clients see it.
+    let export: any Export
+    /// Whether the client may change nothing.
+    let isReadOnly: Bool
+    private let server: ForeignServer
+    private let number: UInt64
+
+    private init(_ plugin: PluginDisk, _ target: Target, _ name: String) {
+        self.target = target
+        export =
+            switch target {
+            case .disk(let disk): DiskExport(disk, name: name)
+            case .snapshot(let snapshot): SnapshotExport(snapshot, name: name)
+            }
+        isReadOnly = plugin.isReadOnly || export.isReadOnly
+        server = plugin.server
+        number = plugin.server.connect()
+    }
+
+    deinit { server.disconnect() }
+
     /// A connection that nbdkit keeps until it gives it to ``end(_:)``.
-    static func begin(_ plugin: PluginDisk) -> UnsafeMutableRawPointer {
-        unsafe Unmanaged.passRetained(PluginConnection(plugin)).toOpaque()
+    ///
+    /// - Returns: nil if there is no such export.
+    /// - Throws: why it cannot be opened.
+    static func begin(
+        _ plugin: PluginDisk,
+        _ name: String
+    ) throws(DiskError) -> UnsafeMutableRawPointer? {
+        let target: Target
+        if name.isEmpty || name == plugin.name {
+            target = .disk(plugin.disk)
+        } else if let snapshot = try plugin.snapshots?.openSnapshot(name) {
+            target = .snapshot(snapshot)
+        } else {
+            return nil
+        }
+        return unsafe Unmanaged.passRetained(PluginConnection(plugin, target, name)).toOpaque()
     }
 
     static func end(_ handle: UnsafeMutableRawPointer) {
@@ -32,35 +64,64 @@ final class PluginConnection: Sendable {
         unsafe Unmanaged<PluginConnection>.fromOpaque(handle).takeUnretainedValue()
     }
 
-    /// Runs an operation on the disk.
+    /// The disk, for who changes it.
+    ///
+    /// - Throws: if it is a snapshot's connection; nbdkit does not ask that.
+    func changing(_ operation: String) throws(DiskError) -> Disk {
+        if case .disk(let disk) = target { return disk }
+        throw DiskError(.invalid, operation, "a snapshot is never changed")
+    }
+
+    /// Runs a request, and measures it.
     ///
     /// - Returns: 0, or the negative error number, of which nbdkit has been told the reason.
-    func answer(_ operation: () throws(DiskError) -> Void) -> Int32 {
-        do throws(DiskError) {
-            try operation()
-            return 0
-        } catch {
-            Plugin.report(error.description)
-            return -error.errno.rawValue
+    func answer(
+        _ kind: RequestKind,
+        bytes: UInt64 = 0,
+        _ operation: () throws(DiskError) -> Void
+    ) -> Int32 {
+        server.measure(kind, bytes: bytes, connection: number) {
+            do throws(DiskError) {
+                try operation()
+                return 0
+            } catch {
+                Plugin.report(error.description)
+                return -error.errno.rawValue
+            }
         }
     }
 
     /// The same for a range, which nbdkit has found to lie on the disk.
     func answer(
-        _ operation: StaticString,
+        _ kind: RequestKind,
         _ offset: UInt64,
         _ count: UInt32,
         _ body: (Range<UInt64>) throws(DiskError) -> Void
     ) -> Int32 {
-        answer { () throws(DiskError) in
+        answer(kind, bytes: UInt64(count)) { () throws(DiskError) in
             guard (offset | UInt64(count)) % Self.sectorBytes == 0 else {
                 throw DiskError(
                     .invalid,
-                    "\(operation)",
+                    kind.rawValue,
                     "\(count) bytes at \(offset) are no multiple of \(Self.sectorBytes) bytes"
                 )
             }
             try body(offset..<offset + UInt64(count))
+        }
+    }
+
+    /// The same for a change, which is durable at the end if that is wanted.
+    func change(
+        _ kind: RequestKind,
+        _ offset: UInt64,
+        _ count: UInt32,
+        isDurable: Bool,
+        _ body: (Disk, Range<UInt64>) throws(DiskError) -> Void
+    ) -> Int32 {
+        answer(kind, offset, count) { range throws(DiskError) in
+            let disk = try changing(kind.rawValue)
+            try body(disk, range)
+            if isDurable { try disk.flush() }
         }
     }
 }
@@ -68,10 +129,24 @@ final class PluginConnection: Sendable {
 // MARK: - Exports and connections
 
 @c @implementation
-func footing_plugin_export() -> UnsafePointer<CChar> { unsafe Plugin.texts.name }
+func footing_plugin_export() -> UnsafePointer<CChar> { unsafe Plugin.defaultExport }
 
 @c @implementation
-func footing_plugin_description() -> UnsafePointer<CChar> { unsafe Plugin.texts.summary }
+func footing_plugin_exports(_ exports: OpaquePointer) -> Int32 {
+    guard let disk = Plugin.disk else { return -Errno.invalidArgument.rawValue }
+    let own = DiskExport(disk.disk, name: disk.name)
+    let first = ExportListing(name: own.name, summary: own.summary)
+    for export in [first] + (disk.snapshots?.list() ?? []) {
+        let result = unsafe footing_nbdkit_add_export(exports, export.name, export.summary)
+        if result < 0 { return result }
+    }
+    return 0
+}
+
+@c @implementation
+func footing_plugin_description(_ handle: UnsafeMutableRawPointer) -> UnsafePointer<CChar>? {
+    unsafe footing_nbdkit_keep(PluginConnection.at(handle).export.summary)
+}
 
 @c @implementation
 func footing_plugin_connect(_ name: UnsafePointer<CChar>) -> UnsafeMutableRawPointer? {
@@ -79,12 +154,15 @@ func footing_plugin_connect(_ name: UnsafePointer<CChar>) -> UnsafeMutableRawPoi
         Plugin.report("the disk is not open")
         return nil
     }
-    let wanted = unsafe String(cString: name)
-    guard wanted.isEmpty || wanted == disk.name else {
+    do throws(DiskError) {
+        if let connection = try unsafe PluginConnection.begin(disk, String(cString: name)) {
+            return unsafe connection
+        }
         Plugin.report("a client asked for an export that is not there")
-        return nil
+    } catch {
+        Plugin.report(error.description)
     }
-    return unsafe PluginConnection.begin(disk)
+    return nil
 }
 
 @c @implementation
@@ -94,7 +172,7 @@ func footing_plugin_disconnect(_ handle: UnsafeMutableRawPointer) {
 
 @c @implementation
 func footing_plugin_size(_ handle: UnsafeMutableRawPointer) -> Int64 {
-    Int64(unsafe PluginConnection.at(handle).disk.sizeBytes)
+    Int64(unsafe PluginConnection.at(handle).export.sizeBytes)
 }
 
 @c @implementation

@@ -13,11 +13,12 @@ func footing_plugin_read(
     _ offset: UInt64
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    return connection.answer("read", offset, count) { range throws(DiskError) in
-        try unsafe connection.disk.read(
-            at: offset,
-            into: UnsafeMutableRawBufferPointer(start: buffer, count: range.count)
-        )
+    return connection.answer(.read, offset, count) { range throws(DiskError) in
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: range.count)
+        switch connection.target {
+        case .disk(let disk): try unsafe disk.read(at: offset, into: bytes)
+        case .snapshot(let snapshot): try unsafe snapshot.read(at: offset, into: bytes)
+        }
     }
 }
 
@@ -26,11 +27,14 @@ func footing_plugin_write(
     _ handle: UnsafeMutableRawPointer,
     _ buffer: UnsafeRawPointer,
     _ count: UInt32,
-    _ offset: UInt64
+    _ offset: UInt64,
+    _ isDurable: Bool
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    return connection.answer("write", offset, count) { range throws(DiskError) in
-        try unsafe connection.disk.write(
+    return connection.change(.write, offset, count, isDurable: isDurable) {
+        disk,
+        range throws(DiskError) in
+        try unsafe disk.write(
             at: offset,
             UnsafeRawBufferPointer(start: buffer, count: range.count)
         )
@@ -43,15 +47,18 @@ func footing_plugin_zero(
     _ count: UInt32,
     _ offset: UInt64,
     _ keepsSpace: Bool,
-    _ mustBeFast: Bool
+    _ mustBeFast: Bool,
+    _ isDurable: Bool
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
     // Not an error: the client asked whether it would be fast.
     if mustBeFast && !connection.export.zeroingIsFast(keepsSpace: keepsSpace) {
         return -Errno.notSupported.rawValue
     }
-    return connection.answer("write zeroes", offset, count) { range throws(DiskError) in
-        try connection.disk.writeZeroes(range, keepsSpace: keepsSpace)
+    return connection.change(.writeZeroes, offset, count, isDurable: isDurable) {
+        disk,
+        range throws(DiskError) in
+        try disk.writeZeroes(range, keepsSpace: keepsSpace)
     }
 }
 
@@ -59,11 +66,14 @@ func footing_plugin_zero(
 func footing_plugin_trim(
     _ handle: UnsafeMutableRawPointer,
     _ count: UInt32,
-    _ offset: UInt64
+    _ offset: UInt64,
+    _ isDurable: Bool
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    return connection.answer("trim", offset, count) { range throws(DiskError) in
-        try connection.disk.trim(range)
+    return connection.change(.trim, offset, count, isDurable: isDurable) {
+        disk,
+        range throws(DiskError) in
+        try disk.trim(range)
     }
 }
 
@@ -74,7 +84,7 @@ func footing_plugin_cache(
     _ offset: UInt64
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    return connection.answer("cache", offset, count) { range throws(DiskError) in
+    return connection.answer(.cache, offset, count) { range throws(DiskError) in
         do throws(Errno) { try connection.export.cache(range) } catch {
             throw DiskError(.inputOutput, "cache", "", cause: error)
         }
@@ -84,7 +94,10 @@ func footing_plugin_cache(
 @c @implementation
 func footing_plugin_flush(_ handle: UnsafeMutableRawPointer) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    return connection.answer { () throws(DiskError) in try connection.disk.flush() }
+    return connection.answer(.flush) { () throws(DiskError) in
+        // All of a snapshot is durable.
+        if case .disk(let disk) = connection.target { try disk.flush() }
+    }
 }
 
 /// Runs told of in one answer; nbdkit asks again for what is behind them.
@@ -103,11 +116,14 @@ func footing_plugin_extents(
     let first = offset / PluginConnection.sectorBytes * PluginConnection.sectorBytes
     let end = offset + UInt64(count)
     let padding = (0 &- end) % PluginConnection.sectorBytes
-    return connection.answer { () throws(DiskError) in
-        let runs = try connection.disk.extents(
-            first..<min(end + padding, connection.disk.sizeBytes),
-            limit: oneIsEnough ? 1 : extentsMax
-        )
+    return connection.answer(.blockStatus, bytes: UInt64(count)) { () throws(DiskError) in
+        let range = first..<min(end + padding, connection.export.sizeBytes)
+        let limit = oneIsEnough ? 1 : extentsMax
+        let runs =
+            switch connection.target {
+            case .disk(let disk): try disk.extents(range, limit: limit)
+            case .snapshot(let snapshot): try snapshot.extents(range, limit: limit)
+            }
         var place = first
         for run in runs {
             let result = unsafe footing_nbdkit_add_extent(

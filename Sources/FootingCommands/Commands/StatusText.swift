@@ -11,7 +11,7 @@ struct StatusText {
     var text: String {
         var table = TextTable(alignments: [.left, .left])
         for (name, value) in [
-            ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", word("uri")),
+            ("disk", "\(word("path")), \(bytes("sizeBytes"))"), ("uri", uri),
             ("running", running), ("clients", clients), ("limits", limits), ("memory", memory),
             ("cache", cache),
             ("log", log), ("io", io), ("compression", compression),
@@ -30,6 +30,10 @@ struct StatusText {
     }
 
     // MARK: - Lines
+
+    private var uri: String {
+        status["uri"] == .null ? "as the program that serves it has it" : word("uri")
+    }
 
     private var encryption: String {
         let text = word("disk", "encryption")
@@ -53,7 +57,11 @@ struct StatusText {
 
     private var limits: String {
         if status["limits"] == .null { return "none is known" }
-        var text = "\(number("limits", "connections")) clients"
+        let isElsewhere = value(["limits", "connections"]) == .null
+        var text =
+            isElsewhere
+            ? "those of the program that serves it"
+            : "\(number("limits", "connections")) clients"
         if value(["limits", "bandwidthBytesPerSecond"]) != .null {
             text += ", \(bytes("limits", "bandwidthBytesPerSecond")) a second, for which "
             text += "\(number("clients", "heldRequests")) requests waited"

@@ -1,6 +1,7 @@
 internal import FootingDeployment
 public import FootingDisk
 internal import FootingMemory
+public import FootingNBD
 internal import FootingSystem
 internal import FootingTuning
 
@@ -21,10 +22,17 @@ public final class PluginDisk: Sendable {
     /// Whether clients may change nothing.
     public let isReadOnly: Bool
 
+    /// Is to be told of the clients.
+    public let server = ForeignServer()
+    /// The disk's snapshots; nil where the profile does not allow them.
+    public let snapshots: SnapshotSource?
+
+    private let path: String
+    private let profile: TuningProfile?
     private let keepsBudget: Bool
     private let placement: DiskPlacement
     private let console: Console
-    private let coordinator = Locked<BalloonCoordinator?>(nil)
+    private let running = Locked<RunningDisk?>(nil)
 
     /// Looks at the place it runs in, opens the disk accordingly, and recovers it.
     ///
@@ -40,22 +48,26 @@ public final class PluginDisk: Sendable {
         }
         let opened: (disk: Disk, placement: DiskPlacement)
         do throws(CommandError) {
-            opened = try Self.open(options, console)
+            profile = try ServeLimits.profile(options.input)
+            opened = try Self.open(options, profile, console)
         } catch {
             throw Failure(message: TerminalText.harmless(error.message, keepsLineFeeds: false))
         }
         disk = opened.disk
         placement = opened.placement
-        name = String(options.path.split(separator: "/").last ?? "disk")
+        path = options.path
+        name = String(path.split(separator: "/").last ?? "disk")
+        let isAllowed = profile?.allows(.snapshots) ?? true
+        snapshots = isAllowed ? SnapshotSource(disk, diskName: name) : nil
         isReadOnly = options.isReadOnly
         keepsBudget = options.input[ServeCommand.fixedMemory]
     }
 
     private static func open(
         _ options: PluginOptions,
+        _ profile: TuningProfile?,
         _ console: Console
     ) throws(CommandError) -> (Disk, DiskPlacement) {
-        let profile = try ServeLimits.profile(options.input)
         let detection = ServeCommand.tuned(try ServeCommand.detect(options.path), profile)
         ServeCommand.tellUnheeded(profile, console)
         if let profile { tellLeft(profile, console) }
@@ -95,25 +107,35 @@ public final class PluginDisk: Sendable {
         }
     }
 
-    /// Starts the disk's threads, and gives its memory back under pressure from now on.
+    /// Starts the disk's threads, gives its memory back under pressure from now on, and answers
+    /// `footing status` and the like.
     ///
     /// On the disk's node, as are the threads that the caller starts afterwards: not before, since
     /// what nbdkit runs with `--run` is started by then and may run anywhere.
     public func start() throws(Failure) {
         ServeCommand.pin(placement, console)
         // The lock ended with the process that opened the disk, if this one is another.
-        ServeCommand.tellOfKeys(disk, console)
+        let keyLockFailure = ServeCommand.tellOfKeys(disk, console)
         do throws(DiskError) { try disk.start() } catch {
             throw Failure(message: error.description)
         }
-        if keepsBudget { return }
-        let watcher = ServeCommand.coordinator(of: disk, console)
-        coordinator.withLock { $0 = watcher }
+        let running = RunningDisk(
+            disk: disk,
+            server: server,
+            path: path,
+            uri: nil,
+            keyLockFailure: keyLockFailure,
+            profile: profile,
+            limits: nil,
+            coordinator: keepsBudget ? nil : ServeCommand.coordinator(of: disk, console)
+        )
+        running.start(console)
+        self.running.withLock { $0 = running }
     }
 
     /// Makes everything durable and marks the container clean; idempotent.
     public func close() throws(Failure) {
-        coordinator.withLock { $0.take() }?.stop()
+        running.withLock { $0.take() }?.stop()
         do throws(DiskError) { try disk.close() } catch {
             throw Failure(message: error.description)
         }

@@ -49,7 +49,7 @@ extension RunningDisk {
 
     /// Refuses what the profile does not allow.
     func require(_ feature: TuningProfile.Feature) throws(ControlError) {
-        if let profile = limits.profile, !profile.allows(feature) {
+        if let profile, !profile.allows(feature) {
             throw ControlError.refusal(profile.refusal(of: feature))
         }
     }

@@ -9,14 +9,17 @@ internal import FootingTuning
 /// A disk that is being served, with what watches its memory and what answers for it.
 final class RunningDisk: Sendable {
     let disk: Disk
-    let server: Server
+    let server: any DiskServer
     /// The container as the user named it.
     let path: String
-    let uri: String
+    /// Where clients connect; nil where another program knows that.
+    let uri: String?
     /// Why the disk's keys are not locked in memory; nil if they are, or there are none.
     let keyLockFailure: Errno?
-    /// What it keeps to.
-    let limits: ServeLimits
+    /// What it was opened by; nil: by the place's own.
+    let profile: TuningProfile?
+    /// What its clients are kept to; nil where another program serves them.
+    let limits: ServeLimits?
     /// Gives memory back under pressure; nil where the budget is fixed.
     let coordinator: BalloonCoordinator?
     private let startNanoseconds: UInt64
@@ -26,11 +29,12 @@ final class RunningDisk: Sendable {
 
     init(
         disk: Disk,
-        server: Server,
+        server: any DiskServer,
         path: String,
-        uri: String,
+        uri: String?,
         keyLockFailure: Errno? = nil,
-        limits: ServeLimits,
+        profile: TuningProfile?,
+        limits: ServeLimits?,
         coordinator: BalloonCoordinator?
     ) {
         self.disk = disk
@@ -38,16 +42,33 @@ final class RunningDisk: Sendable {
         self.path = path
         self.uri = uri
         self.keyLockFailure = keyLockFailure
+        self.profile = profile
         self.limits = limits
         self.coordinator = coordinator
         startNanoseconds = clock.nanoseconds
         recent = Locked(RecentRequests(at: startNanoseconds))
     }
 
+    /// Answers those who ask from now on, and goes on with what was begun before.
+    ///
+    /// Where that cannot be, the disk is served all the same.
+    func start(_ console: Console) {
+        do throws(ControlError) { try listen(in: .user()) } catch {
+            console.remark("'footing status' will not find this disk: \(error)")
+        }
+        if disk.hasScrubToFinish, !disk.isScrubStopped {
+            let rate = disk.scrub.bytesPerSecond
+            let some = rate == 0 ? ScrubCommand.defaultBytesPerSecond : rate
+            do throws(DiskError) { try disk.startScrub(bytesPerSecond: some) } catch {
+                console.remark("scrubbing does not go on: \(error)")
+            }
+        }
+    }
+
     /// Answers `footing status` and `footing disk snapshot` from now on.
     ///
-    /// - Throws: a reason for people; the disk is served all the same.
-    func listen(in folder: ControlFolder) throws(ControlError) {
+    /// - Throws: a reason for people.
+    private func listen(in folder: ControlFolder) throws(ControlError) {
         let server = try folder.server(forContainer: path) {
             [weak self] (request) throws(ControlError) -> JSONValue? in
             guard let self else { return nil }
@@ -110,7 +131,7 @@ final class RunningDisk: Sendable {
             "schema": "footing.status/1",
             "version": .string(Release.version),
             "path": .string(path),
-            "uri": .string(uri),
+            "uri": uri.map { .string($0) } ?? .null,
             "processId": .integer(Int64(ProcessIdentity.number)),
             "uptimeSeconds": JSONValue((clock.nanoseconds &- startNanoseconds) / 1_000_000_000),
             "sizeBytes": JSONValue(disk.sizeBytes),
@@ -127,7 +148,7 @@ final class RunningDisk: Sendable {
                 "heldRequests": JSONValue(served.heldRequests),
                 "heldNanoseconds": JSONValue(served.heldNanoseconds),
             ],
-            "limits": limits.json,
+            "limits": ServeLimits.json(limits, profile),
             "requests": requests,
             "disk": engine,
             "acceleration": disk.acceleration.json,

@@ -299,20 +299,12 @@ enum ServeCommand {
             path: input[path],
             uri: uri,
             keyLockFailure: keyLockFailure,
+            profile: limits.profile,
             limits: limits,
             coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
         )
         defer { running.stop() }
-        do throws(ControlError) { try running.listen(in: .user()) } catch {
-            console.remark("'footing status' will not find this disk: \(error)")
-        }
-        if disk.hasScrubToFinish, !disk.isScrubStopped {
-            let rate = disk.scrub.bytesPerSecond
-            let some = rate == 0 ? ScrubCommand.defaultBytesPerSecond : rate
-            do throws(DiskError) { try disk.startScrub(bytesPerSecond: some) } catch {
-                console.remark("scrubbing does not go on: \(error)")
-            }
-        }
+        running.start(console)
         // The last thing: who waits for "ready" may ask for the status at once.
         ServeReport(
             disk: disk,
@@ -321,7 +313,7 @@ enum ServeCommand {
             limits: limits,
             uri: uri
         ).print(console, isJSON: input[SharedParameters.json])
-        try wait(running, console, signals)
+        try wait(running, server, console, signals)
     }
 
     /// Locks the disk's keys in memory, and says what is amiss with them.
@@ -369,6 +361,7 @@ enum ServeCommand {
     /// Until a signal comes; then everything is made durable.
     private static func wait(
         _ running: RunningDisk,
+        _ server: Server,
         _ console: Console,
         _ signals: borrowing StopSignals
     ) throws(CommandError) {
@@ -377,7 +370,7 @@ enum ServeCommand {
             throw CommandError("cannot wait for", "signals", error)
         }
         console.remark("\(signal): flushing and closing")
-        do throws(NBDError) { try running.server.stop(within: .seconds(30)) } catch {
+        do throws(NBDError) { try server.stop(within: .seconds(30)) } catch {
             throw CommandError(error.description)
         }
         running.stop()

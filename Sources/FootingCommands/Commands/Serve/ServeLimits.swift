@@ -103,12 +103,15 @@ struct ServeLimits: Sendable {
     }
 
     /// The limits for a status.
-    var json: JSONValue {
+    ///
+    /// - Parameter limits: nil where another program serves the disk, and limits its clients.
+    static func json(_ limits: ServeLimits?, _ profile: TuningProfile?) -> JSONValue {
         [
             "profile": profile.map { .string($0.name) } ?? .null,
-            "connections": JSONValue(UInt64(connections)),
-            "bandwidthBytesPerSecond": bandwidthBytesPerSecond.map { JSONValue($0) } ?? .null,
-            "memoryCeilingBytes": memoryCeilingBytes.map { JSONValue($0) } ?? .null,
+            "connections": limits.map { JSONValue(UInt64($0.connections)) } ?? .null,
+            "bandwidthBytesPerSecond":
+                (limits?.bandwidthBytesPerSecond).map { JSONValue($0) } ?? .null,
+            "memoryCeilingBytes": (limits?.memoryCeilingBytes).map { JSONValue($0) } ?? .null,
             "features": profile.map { profile in
                 .array(
                     TuningProfile.Feature.allCases.filter { profile.allows($0) }

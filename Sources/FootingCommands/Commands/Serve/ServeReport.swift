@@ -34,7 +34,7 @@ struct ServeReport {
                 ) { first, _ in first }
             ),
             "memory": memory,
-            "limits": limits?.json ?? .null,
+            "limits": limits.map { ServeLimits.json($0, $0.profile) } ?? .null,
             "io": disk.inputOutput.json,
             "recovery": [
                 "wasClean": .bool(recovery.wasClean),
