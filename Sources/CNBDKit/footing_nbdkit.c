@@ -1,9 +1,12 @@
 /* The plugin as nbdkit sees it; nbdkit-plugin(3). The rest is in the module FootingNBDKit. */
+#define _GNU_SOURCE
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "CNBDKit.h"
 
@@ -31,6 +34,42 @@ void footing_nbdkit_debug(const char *text)
 	nbdkit_debug("%s", text);
 }
 
+/* Filters that keep bytes, or a size, by the block's number alone, for all exports and for as long as
+ * nbdkit runs (nbdkit 1.32). */
+static const char *const keeping_filters[] = { "cache", "cacheextents", "cow", "gzip", "tar" };
+
+/* Called for each library in the process, until it returns another number than 0. */
+static int find_keeper(struct dl_phdr_info *library, size_t size, void *found)
+{
+	const char *slash = strrchr(library->dlpi_name, '/');
+	const char *file = slash ? slash + 1 : library->dlpi_name;
+	char name[64];
+
+	(void)size;
+	for (size_t index = 0; index < sizeof keeping_filters / sizeof *keeping_filters; index++) {
+		snprintf(name, sizeof name, "nbdkit-%s-filter.so", keeping_filters[index]);
+		if (strcmp(file, name) == 0) {
+			*(const char **)found = keeping_filters[index];
+			return 1;
+		}
+	}
+	return 0;
+}
+
+const char *footing_nbdkit_keeping_filter(void)
+{
+	const char *found = NULL;
+
+	dl_iterate_phdr(find_keeper, &found);
+	return found;
+}
+
+/* nbdkit's functions need not say why they failed. */
+static int refusal(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
 const char *footing_nbdkit_keep(const char *text)
 {
 	return nbdkit_strdup_intern(text);
@@ -39,14 +78,14 @@ const char *footing_nbdkit_keep(const char *text)
 int footing_nbdkit_add_export(struct nbdkit_exports *exports, const char *name,
 	const char *description)
 {
-	return nbdkit_add_export(exports, name, description) < 0 ? -errno : 0;
+	return nbdkit_add_export(exports, name, description) < 0 ? refusal() : 0;
 }
 
 int footing_nbdkit_add_extent(struct nbdkit_extents *extents, uint64_t offset, uint64_t count,
 	bool holds_data)
 {
 	uint32_t type = holds_data ? 0 : NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO;
-	return nbdkit_add_extent(extents, offset, count, type) < 0 ? -errno : 0;
+	return nbdkit_add_extent(extents, offset, count, type) < 0 ? refusal() : 0;
 }
 
 /* The life of the process. */

@@ -49,7 +49,13 @@ enum Plugin {
 
     fileprivate static func open() throws(PluginDisk.Failure) {
         guard case .configuring(let options) = life.withLock({ $0 }) else { return }
-        let disk = try PluginDisk(options) { line in unsafe footing_nbdkit_debug(line) }
+        let filter = unsafe footing_nbdkit_keeping_filter().map { unsafe String(cString: $0) }
+        let disk = try PluginDisk(
+            options,
+            keepingFilter: filter,
+            log: { line in unsafe footing_nbdkit_debug(line) },
+            warn: report
+        )
         life.withLock { $0 = .open(disk) }
     }
 
@@ -65,9 +71,11 @@ enum Plugin {
         return unsafe UnsafePointer(copy)
     }
 
-    /// Tells nbdkit why.
+    /// Tells nbdkit why, in a line of nobody else's making: a client's words may be in it.
+    @Sendable
     static func report(_ message: String) {
-        unsafe footing_nbdkit_error(message)
+        let line = TerminalText.harmless(message, keepsLineFeeds: false)
+        unsafe footing_nbdkit_error(String(line.prefix(1000)))
     }
 }
 

@@ -56,6 +56,7 @@ final class PluginConnection: Sendable {
         return unsafe Unmanaged.passRetained(PluginConnection(plugin, target, name)).toOpaque()
     }
 
+    /// Not called of connections that nbdkit's own end cuts off; nothing waits for these.
     static func end(_ handle: UnsafeMutableRawPointer) {
         unsafe Unmanaged<PluginConnection>.fromOpaque(handle).release()
     }
@@ -89,6 +90,11 @@ final class PluginConnection: Sendable {
                 return -error.errno.rawValue
             }
         }
+    }
+
+    /// Refuses a request without a word, and counts it: the client asked whether it is possible.
+    func refuse(_ kind: RequestKind, _ error: Errno) -> Int32 {
+        server.measure(kind, bytes: 0, connection: number) { -error.rawValue }
     }
 
     /// The same for a range, which nbdkit has found to lie on the disk.
@@ -158,7 +164,7 @@ func footing_plugin_connect(_ name: UnsafePointer<CChar>) -> UnsafeMutableRawPoi
         if let connection = try unsafe PluginConnection.begin(disk, String(cString: name)) {
             return unsafe connection
         }
-        Plugin.report("a client asked for an export that is not there")
+        Plugin.report(disk.missing(unsafe String(cString: name)))
     } catch {
         Plugin.report(error.description)
     }

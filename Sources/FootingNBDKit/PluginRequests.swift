@@ -51,9 +51,8 @@ func footing_plugin_zero(
     _ isDurable: Bool
 ) -> Int32 {
     let connection = unsafe PluginConnection.at(handle)
-    // Not an error: the client asked whether it would be fast.
     if mustBeFast && !connection.export.zeroingIsFast(keepsSpace: keepsSpace) {
-        return -Errno.notSupported.rawValue
+        return connection.refuse(.writeZeroes, .notSupported)
     }
     return connection.change(.writeZeroes, offset, count, isDurable: isDurable) {
         disk,

@@ -19,6 +19,14 @@ struct NBDKitManageTests {
                 launch "$plugin" disk.footing "$@"
                 nbdinfo --size "$uri" >size
             }
+            # alone: waits until nbdkit has told the disk of the last client's end.
+            alone() {
+                for _ in {1..1000}; do
+                    "$footing" status disk.footing | grep -q '^clients *0 now' && return 0
+                    sleep 0.01
+                done
+                fail "clients are left"
+            }
 
             """
         return try NBDKit.run(prelude + text)
@@ -64,6 +72,7 @@ struct NBDKitManageTests {
             refused = subprocess.run(command, capture_output=True, text=True)
             assert refused.returncode == 1 and "being read" in refused.stderr, refused
             '
+            alone
             "$footing" disk snapshot delete disk.footing monday
             ! nbdinfo --size "$at" 2>gone.err || fail "it is still there"
             grep -q "no snapshot 'monday'" nbdkit.log || fail "$(cat nbdkit.log)"
@@ -91,6 +100,7 @@ struct NBDKitManageTests {
                 assert refused.returncode == 1, refused
                 assert "clients are connected" in refused.stderr, refused
             '
+            alone
             "$footing" disk snapshot rollback disk.footing monday
             nbdcopy "$uri" back
             cmp monday back
@@ -101,6 +111,7 @@ struct NBDKitManageTests {
             subprocess.run([footing] + grow, check=True)
             assert h.get_size() == 8 << 20'
             [[ $(nbdinfo --size "$uri") == $((16 << 20)) ]] || fail "not grown"
+            alone
             "$footing" disk resize disk.footing --size 12M
             [[ $(nbdinfo --size "$uri") == $((12 << 20)) ]] || fail "not shrunk"
             end
@@ -144,7 +155,21 @@ struct NBDKitManageTests {
                 raise SystemExit("read")
             except nbd.Error as error:
                 assert error.errno == "EINVAL", error
+            try:
+                h.zero(4096, 0, nbd.CMD_FLAG_FAST_ZERO | nbd.CMD_FLAG_NO_HOLE)
+                raise SystemExit("fast")
+            except nbd.Error as error:
+                assert error.errno == "ENOTSUP", error
             '
+            "$footing" status disk.footing --json >json
+            python3 - <<'END' || fail "$(cat json)"
+            import json
+            requests = json.load(open("json"))["disks"][0]["requests"]
+            assert requests["read"]["errors"] == requests["writeZeroes"]["errors"] == 1
+            assert requests["write"]["errors"] == 0
+            END
+            grep -q '"refused": null' json || fail "$(cat json)"
+            alone
             "$footing" status disk.footing >status
             grep -q '^uri *as the program that serves it has it' status || fail "$(cat status)"
             grep -q '^limits *those of the program that serves it' status || fail "$(cat status)"
@@ -181,7 +206,110 @@ struct NBDKitManageTests {
             grep -q '"running": true' scrub || fail "$(cat scrub)"
             "$footing" disk scrub disk.footing --stop
             "$footing" disk compact disk.footing
+            "$footing" disk snapshot create disk.footing monday
             end
+            begin profile=hosted-vm set=features=compression
+            nbdinfo --list "$uri" >list
+            ! grep -F '@monday' list || fail "listed"
+            ! nbdinfo --size "nbd+unix:///@monday?socket=$socket" 2>refused || fail "opened"
+            end
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test(arguments: ["cache", "cow", "cacheextents"])
+    func `behind a filter that keeps blocks nothing else changes them`(filter: String) throws {
+        let result = try run(
+            """
+            create 8M
+            begin
+            "$footing" disk snapshot create disk.footing monday
+            end
+            begin --filter=\(filter)
+            nbdinfo --list "$uri" >list
+            ! grep -F '@monday' list || fail "listed"
+            ! nbdinfo --size "nbd+unix:///@monday?socket=$socket" 2>refused || fail "opened"
+            grep -q "nbdkit's filter '\(filter)' would give it the disk's blocks" nbdkit.log ||
+                fail "$(cat nbdkit.log)"
+            alone
+            expect 1 "nbdkit's filter '\(filter)' keeps blocks of the disk as it was" \\
+                "$footing" disk snapshot rollback disk.footing monday
+            expect 1 "nbdkit's filter '\(filter)' keeps blocks of the disk as it was" \\
+                "$footing" disk resize disk.footing --size 16M
+            "$footing" disk snapshot create disk.footing tuesday
+            "$footing" disk snapshot list disk.footing | grep -q tuesday || fail "not made"
+            end
+            # Another one does not matter.
+            begin --filter=readahead
+            nbdinfo --size "nbd+unix:///@monday?socket=$socket"
+            end
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `what a client calls an export gives no orders to the terminal`() throws {
+        let result = try run(
+            """
+            create 8M
+            begin
+            cat >client.py <<'END'
+            import nbd, sys
+            for name in ("@\\x1b[2J\\nforged: line\\x9b" + "x" * 3000, "\\x1b[2J\\nforged: line"):
+                h = nbd.NBD()
+                h.set_export_name(name)
+                try:
+                    h.connect_unix(sys.argv[1])
+                    raise SystemExit("connected")
+                except nbd.Error:
+                    pass
+            END
+            python3 client.py "$socket"
+            grep -q 'no snapshot' nbdkit.log || fail "$(cat nbdkit.log)"
+            ! grep -qP '\\x1b|^forged' nbdkit.log || fail "$(cat -v nbdkit.log)"
+            (($(wc -c <nbdkit.log) < 2500)) || fail "$(wc -c <nbdkit.log) bytes"
+            end
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `a disk whose status cannot be asked for is served, and nbdkit says so`() throws {
+        let result = try run(
+            """
+            create 8M
+            export FOOTING_RUNTIME_DIR=$PWD/nothing/here
+            begin
+            grep -q "'footing status' will not find this disk" nbdkit.log || fail "$(cat nbdkit.log)"
+            nbdsh -u "$uri" -c 'h.pwrite(b"x" * 4096, 0)' -c 'h.flush()'
+            end
+            """
+        )
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    @Test func `SIGTERM ends it when the last reader of a snapshot has gone`() throws {
+        let result = try run(
+            """
+            create 8M
+            begin
+            "$footing" disk snapshot create disk.footing monday
+            cat >client.py <<'END'
+            import nbd, os, sys, time
+            h = nbd.NBD()
+            h.set_export_name("@monday")
+            h.connect_unix(sys.argv[1])
+            h.pread(4096, 0)
+            open("connected", "w").close()
+            time.sleep(2)
+            END
+            python3 client.py "$socket" &
+            client=$!
+            for _ in {1..1000}; do [[ -e connected ]] && break; sleep 0.01; done
+            [[ -e connected ]] || fail "no client"
+            end
+            wait "$client" || fail "the client failed"
             """
         )
         #expect(result.status == 0, "\(result.output)")

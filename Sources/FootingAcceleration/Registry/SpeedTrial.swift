@@ -27,9 +27,28 @@ public final class SpeedTrial {
     private let key: SecretBytes
 
     /// Blocks in their stored form, for the operations that read it.
-    private struct Stored {
-        var pieces: [[UInt8]] = []
-        var tags: [AuthenticationTag] = []
+    ///
+    /// Side by side in one buffer: what finding them takes counts as the operation's time.
+    @safe
+    private final class Stored {
+        private let room = AlignedBuffer(count: ReferenceBlocks.totalBytes)
+        private var ranges: [Range<Int>] = []
+        private(set) var tags: [AuthenticationTag] = []
+
+        func add(_ piece: UnsafeMutableRawBufferPointer) {
+            let start = ranges.last?.upperBound ?? 0
+            ranges.append(start..<start + piece.count)
+            unsafe room.slice(start..<start + piece.count).copyMemory(
+                from: UnsafeRawBufferPointer(piece)
+            )
+        }
+
+        func add(_ tag: AuthenticationTag) { tags.append(tag) }
+
+        /// None of a block that does not get smaller, which is stored as it is.
+        func piece(_ index: Int) -> UnsafeRawBufferPointer {
+            unsafe UnsafeRawBufferPointer(room.slice(ranges[index]))
+        }
     }
 
     /// Prepares blocks and a key for one implementation.
@@ -60,13 +79,14 @@ public final class SpeedTrial {
     ) throws(AccelerationError) {
         for operation in AccelerationOperation.allCases
         where accelerator.operations.contains(operation) {
+            let cipher = cipher
             for size in SpeedTable.blockSizes {
                 let stored = try store(operation, size)
                 var best: UInt64 = 0
                 for _ in 0..<3 {
                     let speed = try time(size, nanoseconds / 3, clock) {
                         at throws(AccelerationError) in
-                        try self.run(operation, size, at, stored)
+                        try self.run(cipher, operation, size, at, stored)
                     }
                     best = max(best, speed)
                 }
@@ -92,6 +112,8 @@ public final class SpeedTrial {
         precondition(SpeedTable.blockSizes.contains(size) && rounds > 0, "no such comparison")
         let bare = try BareLibraries(key: key)
         let stored = try store(operation, size)
+        // As who uses one has it at hand.
+        let cipher = cipher
         var results: [(ours: UInt64, bare: UInt64)] = []
         for round in 0..<rounds {
             var (ours, theirs): (UInt64, UInt64) = (0, 0)
@@ -99,7 +121,7 @@ public final class SpeedTrial {
                 if (turn + round) % 2 == 0 {
                     ours = try time(size, nanoseconds, ThreadClock()) {
                         (at) throws(AccelerationError) in
-                        try self.run(operation, size, at, stored)
+                        try self.run(cipher, operation, size, at, stored)
                     }
                 } else {
                     theirs = try time(size, nanoseconds, ThreadClock()) {
@@ -159,7 +181,7 @@ public final class SpeedTrial {
         _ operation: AccelerationOperation,
         _ size: Int
     ) throws(AccelerationError) -> Stored {
-        var stored = Stored()
+        let stored = Stored()
         for index in 0..<ReferenceBlocks.totalBytes / size {
             let source = unsafe block(size, index)
             let room = unsafe target.slice(0..<size)
@@ -171,7 +193,7 @@ public final class SpeedTrial {
                     Self.method(operation),
                     .fast
                 )
-                stored.pieces.append(unsafe Array(room[..<(count ?? 0)]))
+                unsafe stored.add(target.slice(0..<(count ?? 0)))
             case .open:
                 let tag = try unsafe cipher?.seal(
                     source,
@@ -179,8 +201,8 @@ public final class SpeedTrial {
                     nonce: BlockNonce(epoch: 1, position: UInt64(index)),
                     associatedData: block(16, 0)
                 )
-                stored.tags.append(tag ?? AuthenticationTag(first: 0, last: 0))
-                stored.pieces.append(unsafe Array(room))
+                stored.add(tag ?? AuthenticationTag(first: 0, last: 0))
+                unsafe stored.add(room)
             default: return stored
             }
         }
@@ -188,6 +210,7 @@ public final class SpeedTrial {
     }
 
     private func run(
+        _ cipher: (any BlockCipher)?,
         _ operation: AccelerationOperation,
         _ size: Int,
         _ index: Int,
@@ -201,12 +224,9 @@ public final class SpeedTrial {
             let method = Self.method(operation)
             _ = try unsafe accelerator.compress(block(size, index), into: room, method, effort)
         case .decompressLZ4, .decompressDeflate:
-            // A block that does not get smaller is stored as it is.
-            let piece = stored.pieces[index]
-            if piece.isEmpty { return }
-            try unsafe piece.shown { source throws(AccelerationError) in
-                try unsafe accelerator.decompress(source, into: room, Self.method(operation))
-            }
+            let piece = unsafe stored.piece(index)
+            if unsafe piece.isEmpty { return }
+            try unsafe accelerator.decompress(piece, into: room, Self.method(operation))
         case .seal:
             _ = try unsafe cipher?.seal(
                 block(size, index),
@@ -215,15 +235,13 @@ public final class SpeedTrial {
                 associatedData: block(16, 0)
             )
         case .open:
-            try unsafe stored.pieces[index].shown { source throws(AccelerationError) in
-                try unsafe cipher?.open(
-                    source,
-                    into: room,
-                    nonce: nonce,
-                    associatedData: block(16, 0),
-                    tag: stored.tags[index]
-                )
-            }
+            try unsafe cipher?.open(
+                stored.piece(index),
+                into: room,
+                nonce: nonce,
+                associatedData: block(16, 0),
+                tag: stored.tags[index]
+            )
         }
     }
 
@@ -241,11 +259,13 @@ public final class SpeedTrial {
         case .compressDeflate: unsafe bare.deflate(source, room, isDense: false)
         case .compressDeflateDense: unsafe bare.deflate(source, room, isDense: true)
         case .decompressLZ4:
-            if stored.pieces[index].isEmpty { return }
-            unsafe stored.pieces[index].withUnsafeBytes { unsafe bare.decompressLZ4($0, room) }
+            let piece = unsafe stored.piece(index)
+            if unsafe piece.isEmpty { return }
+            unsafe bare.decompressLZ4(piece, room)
         case .decompressDeflate:
-            if stored.pieces[index].isEmpty { return }
-            unsafe stored.pieces[index].withUnsafeBytes { unsafe bare.inflate($0, room) }
+            let piece = unsafe stored.piece(index)
+            if unsafe piece.isEmpty { return }
+            unsafe bare.inflate(piece, room)
         case .seal: unsafe bare.seal(source, room)
         case .open:
             var nonce = BlockNonce(epoch: 1, position: UInt64(index)).words
@@ -256,9 +276,7 @@ public final class SpeedTrial {
                     associated: beside.baseAddress,
                     associated_size: beside.count
                 )
-                unsafe stored.pieces[index].withUnsafeBytes { piece in
-                    unsafe bare.open(piece, room, block, stored.tags[index])
-                }
+                unsafe bare.open(stored.piece(index), room, block, stored.tags[index])
             }
         }
     }

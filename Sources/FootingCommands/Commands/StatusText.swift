@@ -51,8 +51,9 @@ struct StatusText {
         "\(number("clients", "active")) now, \(number("clients", "total")) in all; "
             + "\(number("clients", "requests")) requests, "
             + "\(bytes("clients", "readBytes")) read, "
-            + "\(bytes("clients", "writtenBytes")) written, "
-            + "\(number("clients", "refused")) refused"
+            + "\(bytes("clients", "writtenBytes")) written"
+            + (status["clients"]["refused"] == .null
+                ? "" : ", \(number("clients", "refused")) refused")
     }
 
     private var limits: String {

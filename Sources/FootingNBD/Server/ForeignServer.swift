@@ -44,6 +44,7 @@ public final class ForeignServer: DiskServer {
     ///   - bytes: what it is about.
     ///   - connection: the number of who asks.
     ///   - body: answers it: 0, or else an error.
+    /// - Returns: what the body did.
     public func measure(
         _ kind: RequestKind,
         bytes: UInt64,

@@ -24,9 +24,11 @@ public final class PluginDisk: Sendable {
 
     /// Is to be told of the clients.
     public let server = ForeignServer()
-    /// The disk's snapshots; nil where the profile does not allow them.
+    /// The disk's snapshots; nil where the profile does not allow them, or a filter mixes them up.
     public let snapshots: SnapshotSource?
 
+    private let keepingFilter: String?
+    private let warn: @Sendable (String) -> Void
     private let path: String
     private let profile: TuningProfile?
     private let keepsBudget: Bool
@@ -38,11 +40,18 @@ public final class PluginDisk: Sendable {
     ///
     /// - Parameters:
     ///   - options: a complete set of them.
+    ///   - keepingFilter: the name of one before the disk that keeps blocks by their number alone,
+    ///     whatever the export, and as if nobody but clients changed them; nil if there is none.
     ///   - log: told what was decided, line by line, and remarks later on.
+    ///   - warn: told what does not work, line by line.
     public init(
         _ options: PluginOptions,
-        log: @escaping @Sendable (String) -> Void
+        keepingFilter: String?,
+        log: @escaping @Sendable (String) -> Void,
+        warn: @escaping @Sendable (String) -> Void
     ) throws(Failure) {
+        self.keepingFilter = keepingFilter
+        self.warn = warn
         console = Console(columns: 80, progressColumns: nil) { (_, text) throws(Errno) in
             for line in text.split(separator: "\n") { log(String(line)) }
         }
@@ -57,7 +66,7 @@ public final class PluginDisk: Sendable {
         placement = opened.placement
         path = options.path
         name = String(path.split(separator: "/").last ?? "disk")
-        let isAllowed = profile?.allows(.snapshots) ?? true
+        let isAllowed = profile?.allows(.snapshots) ?? true && keepingFilter == nil
         snapshots = isAllowed ? SnapshotSource(disk, diskName: name) : nil
         isReadOnly = options.isReadOnly
         keepsBudget = options.input[ServeCommand.fixedMemory]
@@ -127,10 +136,20 @@ public final class PluginDisk: Sendable {
             keyLockFailure: keyLockFailure,
             profile: profile,
             limits: nil,
-            coordinator: keepsBudget ? nil : ServeCommand.coordinator(of: disk, console)
+            coordinator: keepsBudget ? nil : ServeCommand.coordinator(of: disk, console),
+            fixedBy: keepingFilter.map { "nbdkit's filter '\($0)'" }
         )
-        running.start(console)
+        for failure in running.start() { warn(failure) }
         self.running.withLock { $0 = running }
+    }
+
+    /// Why there is no export of a name, in words of ours.
+    public func missing(_ name: String) -> String {
+        guard let keepingFilter, name.contains("@") else {
+            return "a client asked for an export that is not there"
+        }
+        return "a client asked for a snapshot, and nbdkit's filter '\(keepingFilter)' would give "
+            + "it the disk's blocks: leave the filter out"
     }
 
     /// Makes everything durable and marks the container clean; idempotent.

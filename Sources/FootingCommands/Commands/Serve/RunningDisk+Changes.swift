@@ -12,6 +12,7 @@ extension RunningDisk {
         if ["snapshot-create", "snapshot-rollback"].contains(request.command) {
             try require(.snapshots)
         }
+        if ["resize", "snapshot-rollback"].contains(request.command) { try requireUnfixed() }
         do throws(DiskError) {
             switch request.command {
             case "snapshot-list": return SnapshotCommand.json(disk.snapshots())
@@ -51,6 +52,15 @@ extension RunningDisk {
     func require(_ feature: TuningProfile.Feature) throws(ControlError) {
         if let profile, !profile.allows(feature) {
             throw ControlError.refusal(profile.refusal(of: feature))
+        }
+    }
+
+    /// Refuses what somebody before the disk would not notice.
+    private func requireUnfixed() throws(ControlError) {
+        if let fixedBy {
+            throw ControlError.refusal(
+                "\(fixedBy) keeps blocks of the disk as it was; do it without that filter"
+            )
         }
     }
 

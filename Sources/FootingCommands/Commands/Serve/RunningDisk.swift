@@ -22,6 +22,8 @@ final class RunningDisk: Sendable {
     let limits: ServeLimits?
     /// Gives memory back under pressure; nil where the budget is fixed.
     let coordinator: BalloonCoordinator?
+    /// Who before the disk would not notice that it changes but by clients; nil if nobody is.
+    let fixedBy: String?
     private let startNanoseconds: UInt64
     private let clock = SystemClock()
     private let control = Locked<ControlServer?>(nil)
@@ -35,7 +37,8 @@ final class RunningDisk: Sendable {
         keyLockFailure: Errno? = nil,
         profile: TuningProfile?,
         limits: ServeLimits?,
-        coordinator: BalloonCoordinator?
+        coordinator: BalloonCoordinator?,
+        fixedBy: String? = nil
     ) {
         self.disk = disk
         self.server = server
@@ -45,24 +48,27 @@ final class RunningDisk: Sendable {
         self.profile = profile
         self.limits = limits
         self.coordinator = coordinator
+        self.fixedBy = fixedBy
         startNanoseconds = clock.nanoseconds
         recent = Locked(RecentRequests(at: startNanoseconds))
     }
 
     /// Answers those who ask from now on, and goes on with what was begun before.
     ///
-    /// Where that cannot be, the disk is served all the same.
-    func start(_ console: Console) {
+    /// - Returns: what cannot be, for people; the disk is served all the same.
+    func start() -> [String] {
+        var failures: [String] = []
         do throws(ControlError) { try listen(in: .user()) } catch {
-            console.remark("'footing status' will not find this disk: \(error)")
+            failures.append("'footing status' will not find this disk: \(error)")
         }
         if disk.hasScrubToFinish, !disk.isScrubStopped {
             let rate = disk.scrub.bytesPerSecond
             let some = rate == 0 ? ScrubCommand.defaultBytesPerSecond : rate
             do throws(DiskError) { try disk.startScrub(bytesPerSecond: some) } catch {
-                console.remark("scrubbing does not go on: \(error)")
+                failures.append("scrubbing does not go on: \(error)")
             }
         }
+        return failures
     }
 
     /// Answers `footing status` and `footing disk snapshot` from now on.
@@ -126,8 +132,7 @@ final class RunningDisk: Sendable {
 
     /// All there is to know of it, as docs/status.md describes it.
     var status: JSONValue {
-        let served = server.statistics
-        return [
+        [
             "schema": "footing.status/1",
             "version": .string(Release.version),
             "path": .string(path),
@@ -136,18 +141,7 @@ final class RunningDisk: Sendable {
             "uptimeSeconds": JSONValue((clock.nanoseconds &- startNanoseconds) / 1_000_000_000),
             "sizeBytes": JSONValue(disk.sizeBytes),
             "uuid": .string(disk.information.identifier.description),
-            "clients": [
-                "active": JSONValue(served.activeConnections),
-                "total": JSONValue(served.connections),
-                "refused": JSONValue(served.refusedConnections),
-                "broken": JSONValue(served.brokenConnections),
-                "requests": JSONValue(served.requests),
-                "refusedRequests": JSONValue(served.refusedRequests),
-                "readBytes": JSONValue(served.readBytes),
-                "writtenBytes": JSONValue(served.writtenBytes),
-                "heldRequests": JSONValue(served.heldRequests),
-                "heldNanoseconds": JSONValue(served.heldNanoseconds),
-            ],
+            "clients": clients,
             "limits": ServeLimits.json(limits, profile),
             "requests": requests,
             "disk": engine,
@@ -159,6 +153,24 @@ final class RunningDisk: Sendable {
             "scrub": disk.scrubJSON,
             "memory": disk.memory.json,
             "pressure": coordinator?.status.json ?? .null,
+        ]
+    }
+
+    private var clients: JSONValue {
+        let served = server.statistics
+        // What another program refuses or holds up it does not tell.
+        func own(_ count: UInt64) -> JSONValue { limits == nil ? .null : JSONValue(count) }
+        return [
+            "active": JSONValue(served.activeConnections),
+            "total": JSONValue(served.connections),
+            "refused": own(served.refusedConnections),
+            "broken": own(served.brokenConnections),
+            "requests": JSONValue(served.requests),
+            "refusedRequests": own(served.refusedRequests),
+            "readBytes": JSONValue(served.readBytes),
+            "writtenBytes": JSONValue(served.writtenBytes),
+            "heldRequests": own(served.heldRequests),
+            "heldNanoseconds": own(served.heldNanoseconds),
         ]
     }
 

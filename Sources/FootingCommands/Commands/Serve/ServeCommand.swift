@@ -304,7 +304,7 @@ enum ServeCommand {
             coordinator: input[fixedMemory] ? nil : coordinator(of: disk, console)
         )
         defer { running.stop() }
-        running.start(console)
+        for failure in running.start() { console.remark(failure) }
         // The last thing: who waits for "ready" may ask for the status at once.
         ServeReport(
             disk: disk,
