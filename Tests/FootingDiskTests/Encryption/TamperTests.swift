@@ -63,7 +63,28 @@ import Testing
         }
     }
 
-    @Test func `Every byte of a page or a block that is changed is found`() throws {
+    @Test(arguments: [false, true])
+    func `Each byte of a small disk's pages and blocks that is changed is found`(
+        isCorrected: Bool
+    ) throws {
+        let disk = try Tampering(blockCount: 12).makeDisk(sizeBytes: 256 << 10)
+        let used = try Tampering.used(disk)
+        // The snapshots' table, both trees, and blocks of each.
+        #expect(used.pages.count >= 3 && used.blocks.count >= 12)
+        var pages = used.pages.map { (offset: $0.offset, sum: isCorrected ? $0.sum : nil) }
+        if !isCorrected { for block in used.blocks.prefix(2) { pages.append((block.offset, nil)) } }
+        for page in pages {
+            let before = disk.store.bytes(at: page.offset, count: 4096)
+            for byte in stride(from: 0, to: 4096, by: Sanitizer.rounds(1, sanitized: 101)) {
+                disk.store.damage(at: page.offset, Tampering.changed(before, byte, page.sum))
+                #expect(Tampering.isChecked(disk), "byte \(byte) of the page at \(page.offset)")
+            }
+            disk.store.damage(at: page.offset, before)
+        }
+        #expect(!Tampering.isChecked(disk))
+    }
+
+    @Test func `A byte of a page or a block that is changed gives no wrong data`() throws {
         let disk = try tampering.makeDisk()
         let used = try Tampering.used(disk)
         #expect(used.pages.count >= 6 && used.blocks.count >= tampering.blockCount)
