@@ -34,34 +34,48 @@ void footing_nbdkit_debug(const char *text)
 	nbdkit_debug("%s", text);
 }
 
-/* Filters that keep bytes, or a size, by the block's number alone, for all exports and for as long as
- * nbdkit runs (nbdkit 1.32). */
-static const char *const keeping_filters[] = { "cache", "cacheextents", "cow", "gzip", "tar" };
+/* Filters that hold neither bytes nor sizes of an export longer than its connection, and do not end
+ * that behind the client's back. Any other may take all exports for one, or a disk for what it was:
+ * cache and cow know blocks by their number alone, gzip and tar keep one size, retry reconnects. */
+static const char *const plain_filters[] = {
+	"blocksize", "blocksize-policy", "checkwrite", "count", "delay", "error", "exitlast",
+	"exitwhen", "exportname", "fua", "ip", "limit", "log", "multi-conn", "nocache",
+	"noextents", "nofilter", "noparallel", "nozero", "offset", "partition", "pause", "protect",
+	"rate", "retry-request", "stats", "swab", "tls-fallback", "truncate",
+};
+
+static bool is_plain(const char *name)
+{
+	for (size_t index = 0; index < sizeof plain_filters / sizeof *plain_filters; index++)
+		if (strcmp(name, plain_filters[index]) == 0)
+			return true;
+	return false;
+}
+
+/* The name of the filter that was found first. */
+static char keeping_filter[64];
 
 /* Called for each library in the process, until it returns another number than 0. */
-static int find_keeper(struct dl_phdr_info *library, size_t size, void *found)
+static int find_keeper(struct dl_phdr_info *library, size_t size, void *unused)
 {
+	static const char before[] = "nbdkit-", after[] = "-filter.so";
 	const char *slash = strrchr(library->dlpi_name, '/');
 	const char *file = slash ? slash + 1 : library->dlpi_name;
-	char name[64];
+	size_t around = sizeof before + sizeof after - 2, length = strlen(file);
 
 	(void)size;
-	for (size_t index = 0; index < sizeof keeping_filters / sizeof *keeping_filters; index++) {
-		snprintf(name, sizeof name, "nbdkit-%s-filter.so", keeping_filters[index]);
-		if (strcmp(file, name) == 0) {
-			*(const char **)found = keeping_filters[index];
-			return 1;
-		}
-	}
-	return 0;
+	(void)unused;
+	if (length <= around || strncmp(file, before, sizeof before - 1) != 0
+	    || strcmp(file + length - (sizeof after - 1), after) != 0)
+		return 0;
+	snprintf(keeping_filter, sizeof keeping_filter, "%.*s", (int)(length - around),
+		file + sizeof before - 1);
+	return !is_plain(keeping_filter);
 }
 
 const char *footing_nbdkit_keeping_filter(void)
 {
-	const char *found = NULL;
-
-	dl_iterate_phdr(find_keeper, &found);
-	return found;
+	return dl_iterate_phdr(find_keeper, NULL) ? keeping_filter : NULL;
 }
 
 /* nbdkit's functions need not say why they failed. */
@@ -145,8 +159,11 @@ static int plugin_list_exports(int is_read_only, int is_tls, struct nbdkit_expor
 
 static void *plugin_open(int is_read_only)
 {
+	/* None where a filter connects on its own behalf. */
+	const char *name = nbdkit_export_name();
+
 	(void)is_read_only;
-	return footing_plugin_connect(nbdkit_export_name());
+	return name ? footing_plugin_connect(name) : NULL;
 }
 
 static void plugin_close(void *connection)

@@ -74,8 +74,7 @@ enum Plugin {
     /// Tells nbdkit why, in a line of nobody else's making: a client's words may be in it.
     @Sendable
     static func report(_ message: String) {
-        let line = TerminalText.harmless(message, keepsLineFeeds: false)
-        unsafe footing_nbdkit_error(String(line.prefix(1000)))
+        unsafe footing_nbdkit_error(TerminalText.harmless(message, keepsLineFeeds: false))
     }
 }
 

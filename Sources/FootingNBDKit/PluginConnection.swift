@@ -9,6 +9,9 @@ final class PluginConnection: Sendable {
     /// What clients' offsets and lengths must be multiples of.
     static let sectorBytes: UInt64 = 512
 
+    /// More than a snapshot's name and its disk's file have; a client may send 4 KiB.
+    private static let nameBytesMax = 1024
+
     /// What the client asked for.
     enum Target {
         case disk(Disk)
@@ -48,7 +51,9 @@ final class PluginConnection: Sendable {
         let target: Target
         if name.isEmpty || name == plugin.name {
             target = .disk(plugin.disk)
-        } else if let snapshot = try plugin.snapshots?.openSnapshot(name) {
+        } else if name.utf8.count <= nameBytesMax,
+            let snapshot = try plugin.snapshots?.openSnapshot(name)
+        {
             target = .snapshot(snapshot)
         } else {
             return nil
@@ -56,7 +61,9 @@ final class PluginConnection: Sendable {
         return unsafe Unmanaged.passRetained(PluginConnection(plugin, target, name)).toOpaque()
     }
 
-    /// Not called of connections that nbdkit's own end cuts off; nothing waits for these.
+    /// Ends a connection.
+    ///
+    /// nbdkit does not tell of those that end after it was told to: nothing waits for these.
     static func end(_ handle: UnsafeMutableRawPointer) {
         unsafe Unmanaged<PluginConnection>.fromOpaque(handle).release()
     }

@@ -60,8 +60,8 @@ int footing_plugin_extents(void *connection, uint32_t count, uint64_t offset, bo
 void footing_nbdkit_error(const char *text);
 /* A line that `nbdkit -v` shows. */
 void footing_nbdkit_debug(const char *text);
-/* The name of a filter in this process that takes all exports for one disk that only its clients
- * change; NULL if there is none. */
+/* The name of a filter in this process that may take all exports for one disk that only its clients
+ * change; NULL if there is none. nbdkit has loaded all of them by when it opens the disk. */
 const char *_Nullable footing_nbdkit_keeping_filter(void);
 /* A copy that nbdkit frees when the connection ends of which a call is being made; NULL where there
  * is no memory for it. */

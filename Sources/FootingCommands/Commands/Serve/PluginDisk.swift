@@ -24,7 +24,7 @@ public final class PluginDisk: Sendable {
 
     /// Is to be told of the clients.
     public let server = ForeignServer()
-    /// The disk's snapshots; nil where the profile does not allow them, or a filter mixes them up.
+    /// The disk's snapshots; nil where the profile does not allow them, or a filter may mix them up.
     public let snapshots: SnapshotSource?
 
     private let keepingFilter: String?
@@ -40,7 +40,7 @@ public final class PluginDisk: Sendable {
     ///
     /// - Parameters:
     ///   - options: a complete set of them.
-    ///   - keepingFilter: the name of one before the disk that keeps blocks by their number alone,
+    ///   - keepingFilter: the name of one before the disk that may keep blocks by their number,
     ///     whatever the export, and as if nobody but clients changed them; nil if there is none.
     ///   - log: told what was decided, line by line, and remarks later on.
     ///   - warn: told what does not work, line by line.
@@ -145,11 +145,11 @@ public final class PluginDisk: Sendable {
 
     /// Why there is no export of a name, in words of ours.
     public func missing(_ name: String) -> String {
-        guard let keepingFilter, name.contains("@") else {
-            return "a client asked for an export that is not there"
-        }
-        return "a client asked for a snapshot, and nbdkit's filter '\(keepingFilter)' would give "
-            + "it the disk's blocks: leave the filter out"
+        guard let keepingFilter, profile?.allows(.snapshots) ?? true,
+            name.hasPrefix("@") || name.hasPrefix(self.name + "@")
+        else { return "a client asked for an export that is not there" }
+        return "a client asked for a snapshot, which nbdkit's filter '\(keepingFilter)' may mix up "
+            + "with the disk: leave the filter out"
     }
 
     /// Makes everything durable and marks the container clean; idempotent.

@@ -59,7 +59,8 @@ extension RunningDisk {
     private func requireUnfixed() throws(ControlError) {
         if let fixedBy {
             throw ControlError.refusal(
-                "\(fixedBy) keeps blocks of the disk as it was; do it without that filter"
+                "\(fixedBy) may hold blocks or the size of the disk as it was; "
+                    + "do it without that filter"
             )
         }
     }
