@@ -24,7 +24,7 @@ public final class PluginDisk: Sendable {
 
     /// Is to be told of the clients.
     public let server = ForeignServer()
-    /// The disk's snapshots; nil where the profile does not allow them, or a filter may mix them up.
+    /// The disk's snapshots; nil where the profile forbids them, or a filter may mix them up.
     public let snapshots: SnapshotSource?
 
     private let keepingFilter: String?
