@@ -46,7 +46,12 @@ import Testing
             root: RootCommand.declaration
         )
         #expect(proved.status == 0, "\(proved.error)")
-        #expect(proved.output.hasPrefix("/disk: 1 tried, 3 pairs each, in "))
+        // A busy machine may make it seem harmful by chance: then there are twice as many.
+        #expect(
+            proved.output.hasPrefix("/disk: 1 tried, 3 pairs each, in ")
+                || proved.output.hasPrefix("/disk: 1 tried, 3 pairs each, twice as many where "),
+            "\(proved.output)"
+        )
         // A tree's attribute changes nothing, but chance may: then it is kept, and says so.
         let isKept = proved.output.contains("read-ahead: kept")
         #expect(try tree.readAhead() == (isKept ? "128" : "8192"))
